@@ -1,0 +1,76 @@
+/** CPUID features as data: name, where the bit stands, and whether the emulator does what it promises. */
+
+/** Output register of CPUID. */
+export type CpuidRegister = "eax" | "ebx" | "ecx" | "edx";
+
+export interface CpuFeature {
+  /** QEMU's name, lower case, with '-' for '_' and '.'. */
+  readonly name: string;
+  readonly leaf: number;
+  readonly subleaf: number;
+  readonly register: CpuidRegister;
+  readonly bit: number;
+}
+
+/** Bits in order; '' where none is named. SDM 2A "CPUID", AMD APM 3 appendix E. */
+const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidRegister, names: string])[] = [
+  [1, 0, "edx", "fpu vme de pse tsc msr pae mce cx8 apic - sep mtrr pge mca cmov pat pse36 pn clflush - ds acpi mmx fxsr sse sse2 ss ht tm ia64 pbe"],
+  [1, 0, "ecx", "pni pclmulqdq dtes64 monitor ds-cpl vmx smx est tm2 ssse3 cid - fma cx16 xtpr pdcm - pcid dca sse4-1 sse4-2 x2apic movbe popcnt tsc-deadline aes xsave - avx f16c rdrand hypervisor"],
+  [7, 0, "ebx", "fsgsbase tsc-adjust sgx bmi1 hle avx2 - smep bmi2 erms invpcid rtm - - mpx - avx512f avx512dq rdseed adx smap avx512ifma - clflushopt clwb intel-pt avx512pf avx512er avx512cd sha-ni avx512bw avx512vl"],
+  [7, 0, "ecx", "- avx512vbmi umip pku - waitpkg avx512vbmi2 - gfni vaes vpclmulqdq avx512vnni avx512bitalg - avx512-vpopcntdq - la57 - - - - - rdpid - bus-lock-detect cldemote - movdiri movdir64b"],
+  [7, 0, "edx", "- - - - fsrm - - - - - md-clear - - - serialize - - - - - - - - - - - spec-ctrl stibp - arch-capabilities core-capability ssbd"],
+  [0xd, 1, "eax", "xsaveopt xsavec xgetbv1 xsaves"],
+  [0x80000001, 0, "edx", "- - - - - - - - - - - syscall - - - - - - - - nx - mmxext - - fxsr-opt pdpe1gb rdtscp - lm 3dnowext 3dnow"],
+  [0x80000001, 0, "ecx", "lahf-lm cmp-legacy svm extapic cr8legacy abm sse4a misalignsse 3dnowprefetch osvw"],
+  [0x80000007, 0, "edx", "- - - - - - - - invtsc"],
+];
+
+const IMPLEMENTED = new Set((
+  "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
+  "pni ssse3 cx16 pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor " +
+  "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip rdpid fsrm spec-ctrl stibp arch-capabilities " +
+  "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm invtsc").split(" "));
+
+export const FEATURES: ReadonlyMap<string, CpuFeature> = new Map(
+  WORDS.flatMap(([leaf, subleaf, register, names]) =>
+    names.split(" ").flatMap((name, bit) => (name === "-" ? [] : [[name, { name, leaf, subleaf, register, bit }] as const]))),
+);
+
+const ALIASES: Readonly<Record<string, string>> = { sse3: "pni", i64: "lm", xd: "nx", lzcnt: "abm", clfsh: "clflush", "sse4": "sse4-2", sha: "sha-ni" };
+
+/** The name under which a feature stands in the table: case, '_' and '.' do not matter. */
+export function canonicalFeature(name: string): string {
+  const n = name.toLowerCase().replaceAll("_", "-").replaceAll(".", "-");
+  return ALIASES[n] ?? n;
+}
+
+export const isImplemented = (name: string): boolean => IMPLEMENTED.has(name);
+export const implementedFeatures = (): string[] => [...FEATURES.keys()].filter(isImplemented).sort();
+
+export interface ModelDefinition {
+  readonly vendor: "GenuineIntel" | "AuthenticAMD";
+  readonly family: number;
+  readonly model: number;
+  readonly stepping: number;
+  /** Brand string, at most 47 characters. */
+  readonly brand: string;
+  /** Highest basic leaf. */
+  readonly maxLeaf: number;
+  readonly features: string;
+}
+
+const BASE64 = "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
+
+/** CPU models by name. Family 6 model 26 (Nehalem) is in none of Linux's lists of vulnerable or misnumbered processors. */
+export const MODELS: Readonly<Record<string, ModelDefinition>> = {
+  "x86-64-v2": {
+    vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v2 virtual CPU", maxLeaf: 0x16,
+    features: `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep rdseed smap umip ` +
+      "spec-ctrl stibp arch-capabilities pdpe1gb rdtscp invtsc",
+  },
+  qemu64: {
+    vendor: "AuthenticAMD", family: 15, model: 107, stepping: 1, brand: "QEMU64 compatible Tabvisor virtual CPU", maxLeaf: 0xd,
+    features: BASE64,
+  },
+};
+export const DEFAULT_MODEL = "x86-64-v2";

@@ -1,0 +1,328 @@
+/** FXSAVE, XSAVE and their restores: images of x87, SSE and AVX state. SDM 1 chapter 10.5 and 13, SDM 2A "FXSAVE". */
+import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
+import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
+import { CR0, CR4 } from "../state.ts";
+import type { Core } from "./core.ts";
+
+/** Extended components begin behind the 512-byte legacy area and the 64-byte header. */
+export const XSAVE_HEADER_END = 576;
+const XSAVE_HEADER = 512;
+const AVX_SIZE = 256;
+/** Bits of MXCSR that may be set; FXSAVE reports it as MXCSR_MASK. */
+export const MXCSR_MASK = 0xffff;
+const MXCSR_INIT = 0x1f80;
+const FCW_INIT = 0x37f;
+
+const X87 = 1;
+const SSE = 2;
+const AVX = 4;
+
+// Legacy area, SDM 1 table 10-2.
+const FCW = 0;
+const FSW = 2;
+const FTW = 4;
+const MXCSR = 24;
+const FPR = 32;
+const XMM = 160;
+
+/** Bytes of the standard (and, with at most AVX, the compacted) XSAVE area for components `xcr0`. */
+export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & AVX ? AVX_SIZE : 0);
+
+/** Full tag word from the eight empty-or-not bits and the registers' contents. SDM 1 §8.1.7, SDM 2A table 3-48. */
+export function fullTags(abridged: number, exponentOf: (physical: number) => number, significandOf: (physical: number) => bigint): number {
+  let tags = 0;
+  for (let i = 0; i < 8; i++) {
+    let tag = 3;
+    if ((abridged >> i) & 1) {
+      const exponent = exponentOf(i) & 0x7fff;
+      const significand = significandOf(i);
+      if (exponent === 0 && significand === 0n) tag = 1;
+      else tag = exponent === 0 || exponent === 0x7fff || significand >> 63n === 0n ? 2 : 0;
+    }
+    tags |= tag << (2 * i);
+  }
+  return tags;
+}
+
+/** One bit per physical register: 1 where it is not empty. */
+export function abridgedTags(tags: number): number {
+  let out = 0;
+  for (let i = 0; i < 8; i++) if (((tags >> (2 * i)) & 3) !== 3) out |= 1 << i;
+  return out;
+}
+
+export class FpState {
+  /** The image while it is built or taken apart. */
+  private readonly words = new Int32Array((XSAVE_HEADER_END + AVX_SIZE) / 4);
+  private readonly bytes = new Uint8Array(this.words.buffer);
+  private readonly halves = new Uint16Array(this.words.buffer);
+
+  constructor(private readonly core: Core) {}
+
+  // --- between state and image ---
+
+  private x87ToImage(): void {
+    const { i32, u8 } = this.core.state;
+    const { words, halves, bytes } = this;
+    const top = i32[STATE.fpuTop >> 2];
+    words.fill(0, 0, MXCSR >> 2);
+    halves[FCW >> 1] = i32[STATE.fpuCw >> 2];
+    halves[FSW >> 1] = i32[STATE.fpuSw >> 2] | (top << 11);
+    bytes[FTW] = abridgedTags(i32[STATE.fpuTag >> 2]);
+    for (let i = 0; i < 8; i++) {
+      const from = STATE.fpr + ((top + i) & 7) * 16;
+      const to = FPR + i * 16;
+      bytes.set(u8.subarray(from, from + 10), to);
+      bytes.fill(0, to + 10, to + 16);
+    }
+  }
+
+  private imageToX87(): void {
+    const { i32, u8, u64, u32 } = this.core.state;
+    const { halves, bytes } = this;
+    const top = (halves[FSW >> 1] >> 11) & 7;
+    // Bit 6 of the control word reads as one; bits 7 and 13-15 are reserved.
+    i32[STATE.fpuCw >> 2] = (halves[FCW >> 1] & 0x1f3f) | 0x40;
+    i32[STATE.fpuSw >> 2] = halves[FSW >> 1] & ~0x3800;
+    i32[STATE.fpuTop >> 2] = top;
+    for (let i = 0; i < 8; i++) {
+      const to = STATE.fpr + ((top + i) & 7) * 16;
+      u8.set(bytes.subarray(FPR + i * 16, FPR + i * 16 + 10), to);
+      u8.fill(0, to + 10, to + 16);
+    }
+    i32[STATE.fpuTag >> 2] = fullTags(bytes[FTW], (r) => u32[(STATE.fpr + r * 16 + 8) >> 2], (r) => u64[(STATE.fpr + r * 16) >> 3]);
+  }
+
+  private initX87(): void {
+    const { i32, u8 } = this.core.state;
+    i32[STATE.fpuCw >> 2] = FCW_INIT;
+    i32[STATE.fpuSw >> 2] = 0;
+    i32[STATE.fpuTop >> 2] = 0;
+    i32[STATE.fpuTag >> 2] = 0xffff;
+    u8.fill(0, STATE.fpr, STATE.fpr + 128);
+  }
+
+  /** Halves of vector registers: the low (`half` 0) to and from XMM's place, the high (4 words on) for AVX. */
+  private vectorToImage(at: number, half: number): void {
+    const { i32 } = this.core.state;
+    const { words } = this;
+    const count = this.registers();
+    for (let r = 0; r < count; r++) {
+      const from = ((STATE.xmm + r * XMM_STRIDE) >> 2) + half;
+      const to = (at >> 2) + r * 4;
+      for (let k = 0; k < 4; k++) words[to + k] = i32[from + k];
+    }
+  }
+  private imageToVector(at: number, half: number): void {
+    const { i32 } = this.core.state;
+    const { words } = this;
+    const count = this.registers();
+    for (let r = 0; r < count; r++) {
+      const to = ((STATE.xmm + r * XMM_STRIDE) >> 2) + half;
+      const from = (at >> 2) + r * 4;
+      for (let k = 0; k < 4; k++) i32[to + k] = words[from + k];
+    }
+  }
+  private initVector(half: number): void {
+    const { i32 } = this.core.state;
+    const count = this.registers();
+    for (let r = 0; r < count; r++) {
+      const to = ((STATE.xmm + r * XMM_STRIDE) >> 2) + half;
+      i32.fill(0, to, to + 4);
+    }
+  }
+  /** XMM8-15 are neither saved nor restored outside 64-bit mode. */
+  private registers(): number {
+    return this.core.state.mode64 ? 16 : 8;
+  }
+  private vectorInUse(half: number): boolean {
+    const { i32 } = this.core.state;
+    for (let r = 0; r < 16; r++) {
+      const at = ((STATE.xmm + r * XMM_STRIDE) >> 2) + half;
+      if ((i32[at] | i32[at + 1] | i32[at + 2] | i32[at + 3]) !== 0) return true;
+    }
+    return false;
+  }
+  private x87InUse(): boolean {
+    const { i32 } = this.core.state;
+    if (i32[STATE.fpuCw >> 2] !== FCW_INIT || i32[STATE.fpuSw >> 2] !== 0 || i32[STATE.fpuTop >> 2] !== 0) return true;
+    if ((i32[STATE.fpuTag >> 2] & 0xffff) !== 0xffff) return true;
+    for (let i = STATE.fpr >> 2; i < (STATE.fpr + 128) >> 2; i++) if (i32[i] !== 0) return true;
+    return false;
+  }
+  /** XINUSE: components that are not in their initial configuration. SDM 1 §13.6. */
+  inUse(): number {
+    return (this.x87InUse() ? X87 : 0) | (this.vectorInUse(0) ? SSE : 0) | (this.vectorInUse(4) ? AVX : 0);
+  }
+
+  // --- between image and guest memory ---
+
+  /** Writes bytes from..to-1 of the image behind linear address `lo`,`hi`. */
+  private store(lo: number, hi: number, from: number, to: number): void {
+    const { memory } = this.core;
+    const index = memory.index();
+    for (let at = from; at < to; ) {
+      const size = Math.min(64, to - at);
+      const p = (lo + at) | 0;
+      const dest = memory.writable(p, p >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, size, index);
+      this.core.state.u8.set(this.bytes.subarray(at, at + size), dest);
+      memory.commit(dest);
+      at += size;
+    }
+  }
+  private load(lo: number, hi: number, from: number, to: number): void {
+    const { memory } = this.core;
+    const index = memory.index();
+    for (let at = from; at < to; ) {
+      const size = Math.min(64, to - at);
+      const p = (lo + at) | 0;
+      const source = memory.readable(p, p >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, size, index);
+      this.bytes.set(this.core.state.u8.subarray(source, source + size), at);
+      at += size;
+    }
+  }
+
+  private requireMxcsr(value: number): void {
+    if (value & ~MXCSR_MASK) throw generalProtection();
+  }
+
+  ldmxcsr(value: number): number {
+    this.requireMxcsr(value);
+    this.core.state.i32[STATE.mxcsr >> 2] = value;
+    return STATUS.next;
+  }
+
+  // --- FXSAVE, FXRSTOR ---
+
+  private legacyStart(linear: bigint): void {
+    const { core } = this;
+    if (core.state.cr0 & (CR0.EM | CR0.TS)) throw new GuestFault(VECTOR.NM);
+    core.split(linear);
+    if (core.lo & 15) throw generalProtection();
+  }
+
+  /**
+   * The last instruction's address and opcode are not kept: FOP, FIP and FDP are zero, so that the 64-bit form looks like
+   * the other.
+   */
+  fxsave(linear: bigint, _wide: number): number {
+    const { core } = this;
+    this.legacyStart(linear);
+    const { lo, hi } = core;
+    const end = XMM + this.registers() * 16;
+    core.memory.probeWrite(lo, hi, end, core.memory.index());
+    this.x87ToImage();
+    this.words[MXCSR >> 2] = core.state.i32[STATE.mxcsr >> 2];
+    this.words[(MXCSR >> 2) + 1] = MXCSR_MASK;
+    this.vectorToImage(XMM, 0);
+    this.store(lo, hi, 0, end);
+    return STATUS.next;
+  }
+
+  fxrstor(linear: bigint, _wide: number): number {
+    const { core } = this;
+    this.legacyStart(linear);
+    this.load(core.lo, core.hi, 0, XMM + 256);
+    const mxcsr = this.words[MXCSR >> 2];
+    this.requireMxcsr(mxcsr);
+    this.imageToX87();
+    this.imageToVector(XMM, 0);
+    core.state.i32[STATE.mxcsr >> 2] = mxcsr;
+    return STATUS.next;
+  }
+
+  // --- XSAVE family ---
+
+  /** RFBM: the components asked for in EDX:EAX that XCR0 enables. */
+  private requested(linear: bigint): number {
+    const { core } = this;
+    const { state } = core;
+    if (!(state.cr4 & CR4.OSXSAVE)) throw undefinedOpcode();
+    if (state.cr0 & CR0.TS) throw new GuestFault(VECTOR.NM);
+    core.split(linear);
+    if (core.lo & 63) throw generalProtection();
+    return core.regLo(0) & Number(state.xcr0 & 7n);
+  }
+
+  /** `form`: 0 XSAVE, 1 XSAVEOPT, 2 XSAVEC, 3 XSAVES. SDM 1 §13.7-13.11. */
+  xsave(linear: bigint, _wide: number, form: number): number {
+    const { core, words } = this;
+    const { model, state, memory } = core;
+    if (form === 3 || !model.has(form === 0 ? "xsave" : form === 1 ? "xsaveopt" : "xsavec")) throw undefinedOpcode();
+    const mask = this.requested(linear);
+    const { lo, hi } = core;
+    const size = xsaveSize(mask);
+    memory.probeWrite(lo, hi, size, memory.index());
+    let inUse = this.inUse();
+    const mxcsr = state.i32[STATE.mxcsr >> 2];
+    // XSAVEC counts MXCSR among the SSE state.
+    if (form === 2 && mxcsr !== MXCSR_INIT) inUse |= SSE;
+    // XSAVE stores initial configurations too, the others leave them out.
+    const stored = form === 0 ? mask : mask & inUse;
+    if (stored & X87) this.x87ToImage();
+    words[MXCSR >> 2] = mxcsr;
+    words[(MXCSR >> 2) + 1] = MXCSR_MASK;
+    if (stored & SSE) this.vectorToImage(XMM, 0);
+    if (stored & AVX) this.vectorToImage(XSAVE_HEADER_END, 4);
+    const header = XSAVE_HEADER >> 2;
+    if (form === 2) {
+      words[header] = mask & inUse;
+      words[header + 1] = 0;
+      words[header + 2] = mask;
+      words[header + 3] = -0x80000000;
+    } else {
+      this.load(lo, hi, XSAVE_HEADER, XSAVE_HEADER + 8);
+      words[header] = (words[header] & ~mask) | (mask & inUse);
+    }
+    if (stored & X87) {
+      this.store(lo, hi, 0, MXCSR);
+      this.store(lo, hi, FPR, XMM);
+    }
+    if (form === 2 ? stored & SSE : mask & (SSE | AVX)) this.store(lo, hi, MXCSR, FPR);
+    if (stored & SSE) this.store(lo, hi, XMM, XMM + this.registers() * 16);
+    this.store(lo, hi, XSAVE_HEADER, XSAVE_HEADER + (form === 2 ? 16 : 8));
+    if (stored & AVX) this.store(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    return STATUS.next;
+  }
+
+  /** `form`: 0 XRSTOR, 1 XRSTORS. SDM 1 §13.8. */
+  xrstor(linear: bigint, _wide: number, form: number): number {
+    const { core, words } = this;
+    const { model, state } = core;
+    if (form === 1 || !model.has("xsave")) throw undefinedOpcode();
+    const mask = this.requested(linear);
+    const { lo, hi } = core;
+    this.load(lo, hi, 0, XSAVE_HEADER_END);
+    const header = XSAVE_HEADER >> 2;
+    const enabled = Number(state.xcr0);
+    const present = words[header];
+    const layout = words[header + 2];
+    const compacted = words[header + 3] < 0;
+    if (words[header + 1] !== 0 || present & ~enabled) throw generalProtection();
+    if (compacted) {
+      if (!model.has("xsavec") || words[header + 3] !== -0x80000000 || layout & ~enabled || present & ~layout) throw generalProtection();
+    } else if (layout !== 0 || words[header + 3] !== 0) throw generalProtection();
+    for (let i = 4; i < (compacted ? 16 : 6); i++) if (words[header + i] !== 0) throw generalProtection();
+    const restore = mask & present;
+    if (restore & AVX) this.load(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    let mxcsr = state.i32[STATE.mxcsr >> 2];
+    if (compacted) {
+      if (mask & SSE) mxcsr = present & SSE ? words[MXCSR >> 2] : MXCSR_INIT;
+    } else if (mask & (SSE | AVX)) mxcsr = words[MXCSR >> 2];
+    this.requireMxcsr(mxcsr);
+    if (mask & X87) {
+      if (restore & X87) this.imageToX87();
+      else this.initX87();
+    }
+    if (mask & SSE) {
+      if (restore & SSE) this.imageToVector(XMM, 0);
+      else this.initVector(0);
+    }
+    if (mask & AVX) {
+      if (restore & AVX) this.imageToVector(XSAVE_HEADER_END, 4);
+      else this.initVector(4);
+    }
+    state.i32[STATE.mxcsr >> 2] = mxcsr;
+    return STATUS.next;
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * Where everything stands in the machine's one Wasm memory: the single source of offsets for TypeScript and
+ * for emitted code (DESIGN.md §4). Addresses are bytes from the start of linear memory.
+ *
+ *   0x00000  vCPU state block (below 64 KiB, so that an instruction record holds its addresses in 16 bits)
+ *   0x10000  data TLBs, one per MMU index; fetch TLB
+ *   0x100000 decode cache: instruction records and slot tables
+ *   RAM_BASE guest RAM, physical address 0 upwards
+ */
+
+export type SlotType = "i32" | "i64" | "v128";
+
+const SIZE: Record<SlotType, number> = { i32: 4, i64: 8, v128: 16 };
+
+class Allocator {
+  constructor(private at: number) {}
+  take(type: SlotType, count = 1, stride = SIZE[type], align = SIZE[type]): number {
+    this.at = Math.ceil(this.at / align) * align;
+    const start = this.at;
+    this.at += count * stride;
+    return start;
+  }
+  get end(): number {
+    return this.at;
+  }
+}
+
+/** Bytes of one segment register's cached descriptor in the state block: base, then the limit checks. */
+export const SEG_STRIDE = 32;
+/** Offsets inside it. All i64. An access of n bytes at offset o passes when min <= o and o + n - 1 <= max (unsigned). */
+export const SEG_BASE = 0;
+export const SEG_MIN = 8;
+export const SEG_MAX_READ = 16;
+export const SEG_MAX_WRITE = 24;
+
+/** Upper half of a linear address whose segment check failed: SEGMENT_FAULT | segment number. Never a legacy address. */
+export const SEGMENT_FAULT = 0x40000000;
+
+/** Segment register numbers, as encoded in instructions (SDM 2D §B.1.3). */
+export const ES = 0;
+export const CS = 1;
+export const SS = 2;
+export const DS = 3;
+export const FS = 4;
+export const GS = 5;
+
+/** Vector registers stand 32 bytes apart, so that AVX's upper halves follow their lower ones. */
+export const XMM_STRIDE = 32;
+
+/** Builds the state block of one vCPU at `base`. */
+function layoutState(base: number) {
+  const a = new Allocator(base);
+  const state = {
+    /** General registers RAX..R15, i64 each, little-endian, so that AL is at +0 and AH at +1. */
+    gpr: a.take("i64", 16),
+    /** Always zero: stands in for an absent base, index or segment register. Never written. */
+    zero: a.take("i64"),
+    /** Linear address of the next instruction when the CPU is not inside emitted code (CS.base + EIP in legacy modes). */
+    rip: a.take("i64"),
+    /** Lazy flags, see docs/FLAGS.md: result, two operands, and the i32 `ccM`. */
+    ccR: a.take("i64"),
+    ccA: a.take("i64"),
+    ccB: a.take("i64"),
+    ccM: a.take("i32"),
+    /** RFLAGS without the six arithmetic flags: TF IF DF IOPL NT RF VM AC VIF VIP ID. Bit 1 is kept set. */
+    eflags: a.take("i32"),
+    /** Six descriptor caches of SEG_STRIDE bytes: ES CS SS DS FS GS. In 64-bit mode only FS and GS bases count. */
+    seg: a.take("i64", 6, SEG_STRIDE, 32),
+    /** 0xFFFF, 0xFFFFFFFF or all ones: the stack pointer's width (SS.B, or 64-bit mode). */
+    spMask: a.take("i64"),
+    /** Instructions retired since `run` was entered; written at its exit. */
+    icount: a.take("i32"),
+    /** `run` leaves before the instruction that would make icount exceed this. TypeScript lowers it to stop at once. */
+    limit: a.take("i32"),
+    /** Byte address of the data TLB of the present MMU index. */
+    tlbBase: a.take("i32"),
+    /** Low bits ORed into fetch TLB tags: decode mode and privilege, see FETCH_KEY_*. */
+    fetchKey: a.take("i32"),
+    /** Current record while a helper or slow path runs, and the linear address of its page. */
+    rec: a.take("i32"),
+    vpage: a.take("i64"),
+    /** Where data of MMIO, page-crossing and code-page accesses is staged: 64 bytes. */
+    scratch: a.take("v128", 4, 16, 64),
+    mxcsr: a.take("i32"),
+    /** Bit 0: x87 and MMX instructions trap, bit 1: SSE instructions trap (CR0.EM/TS, CR4.OSFXSR). 0: neither. */
+    fpuGate: a.take("i32"),
+    cpl: a.take("i32"),
+    /** Visible selectors, u16 each: ES CS SS DS FS GS. */
+    selector: a.take("i64", 2),
+    /** x87: control, status (without TOP), tag word (2 bits each), TOP. */
+    fpuCw: a.take("i32"),
+    fpuSw: a.take("i32"),
+    fpuTag: a.take("i32"),
+    fpuTop: a.take("i32"),
+    /** x87 data registers, physical (not TOP-relative): significand i64 then sign+exponent i64; MMX is the significand. */
+    fpr: a.take("i64", 8, 16, 16),
+    xmm: a.take("v128", 16, XMM_STRIDE, 32),
+    /** Wasm scratch for helpers that return more than one value. */
+    ret: a.take("i64", 4),
+  };
+  if (a.end > 0xf000) throw new RangeError("state block exceeds 16-bit addresses");
+  return state;
+}
+
+export const STATE = layoutState(0x400);
+
+/** MMU indices: which page rights an access is checked against. SDM 3A §4.6. */
+export const MMU_USER = 0;
+/** Supervisor access with SMAP in force: user pages fault. */
+export const MMU_KERNEL_SMAP = 1;
+/** Supervisor access that may touch user pages. */
+export const MMU_KERNEL = 2;
+export const MMU_COUNT = 3;
+
+export const TLB_BITS = 11;
+export const TLB_ENTRIES = 1 << TLB_BITS;
+/** TLB entry: read tag i64 (linear page address, or TLB_INVALID), write tag i64, addend i32, physical page number i32. */
+export const TLB_ENTRY_BITS = 5;
+export const TLB_ENTRY_SIZE = 1 << TLB_ENTRY_BITS;
+export const TLB_READ = 0;
+export const TLB_WRITE = 8;
+export const TLB_ADDEND = 16;
+export const TLB_PPN = 20;
+/** No page-aligned address equals it. */
+export const TLB_INVALID = 1n;
+export const TLB_BASE = 0x10000;
+export const tlbAddress = (mmuIndex: number): number => TLB_BASE + mmuIndex * TLB_ENTRIES * TLB_ENTRY_SIZE;
+
+/** Fetch TLB entry: tag i64 (linear page address | fetch key), slot table address i32, physical page number i32. */
+export const FETCH_TLB_BITS = 10;
+export const FETCH_TLB_ENTRIES = 1 << FETCH_TLB_BITS;
+export const FETCH_ENTRY_BITS = 4;
+export const FETCH_ENTRY_SIZE = 1 << FETCH_ENTRY_BITS;
+export const FETCH_TAG = 0;
+export const FETCH_SLOTS = 8;
+export const FETCH_PPN = 12;
+export const FETCH_TLB_BASE = tlbAddress(MMU_COUNT);
+/** Fetch keys: bits 0-1 code size, bit 2 user. Bit 3 is always set, so that zero is no valid tag. */
+export const FETCH_KEY_16 = 8;
+export const FETCH_KEY_32 = 9;
+export const FETCH_KEY_64 = 10;
+export const FETCH_KEY_USER = 4;
+
+export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
+
+/** Decode cache arena. */
+export const ARENA_BASE = 0x100000;
+export const RAM_BASE = 0x5000000;
+export const ARENA_SIZE = RAM_BASE - ARENA_BASE;
+if (TLB_END > ARENA_BASE) throw new RangeError("TLBs overlap the decode cache");
+
+/**
+ * Instruction record: 32 bytes. Register fields are absolute addresses in the state block, so that AH and AL,
+ * or an absent index (STATE.zero), need no special case.
+ */
+export const RECORD_SIZE = 32;
+export const REC = {
+  /** u16: index of the handler. */
+  handler: 0,
+  /** u16: offset of the instruction in its page. */
+  ip: 2,
+  /** u16: offset of the next instruction, relative to the same page (may exceed 4095). */
+  next: 4,
+  /** u16 each: addresses of register operands 0, 1, 2. */
+  reg0: 6,
+  reg1: 8,
+  reg2: 10,
+  /** u16 each: addresses of base and index registers. */
+  base: 12,
+  index: 14,
+  /** i32: displacement; for RIP-relative operands, the offset from the page's start. */
+  disp: 16,
+  /** u16: address of the segment's descriptor cache, or STATE.zero where the base is zero and no check applies. */
+  seg: 20,
+  /** u8: index shift 0..3. */
+  scale: 22,
+  /** u8: EA kind (cpu/lift/form.ts), for forms that compute their address generically. */
+  ea: 23,
+  /** i64 immediate. */
+  imm: 24,
+  /** i32, beside a 32-bit immediate: a second one, a far selector, or the number of a CR, DR or segment register. */
+  imm2: 28,
+  /** i32, direct branches: target offset from the page's start. */
+  target: 24,
+  /** i32, direct branches inside the page: address of the target's slot. Pseudo records: address of the slot or record. */
+  link: 28,
+} as const;
+
+/** Slot table: 4096 i32, the record address for each byte offset of a code page, or 0. */
+export const SLOT_TABLE_SIZE = 4096 * 4;
+
+/** Status that a helper returns to emitted code. */
+export const STATUS = {
+  /** Go on with the next instruction. */
+  next: 0,
+  /** A fault is pending in the CPU object: the instruction did not complete. */
+  fault: 1,
+  /** STATE.rip holds the next instruction; modes may have changed. */
+  jump: 2,
+  /** Completed: advance, then leave to the run loop (HLT, interrupt window, port I/O that raised INTR). */
+  leave: 3,
+  /** Not complete: execute the same instruction again (a further chunk of a string instruction). */
+  again: 4,
+  /** Inside emitted code only: to the record's direct target. */
+  direct: 5,
+} as const;
+
+/** Why `run` returned. */
+export const EXIT = {
+  /** Reached STATE.limit. STATE.rip is the next instruction. */
+  limit: 0,
+  /** A fault is pending. STATE.rip is the faulting instruction. */
+  fault: 1,
+  /** No record at STATE.rip. */
+  decodeMiss: 2,
+  /** No fetch TLB entry for STATE.rip. */
+  fetchMiss: 3,
+  /** STATUS.leave. STATE.rip is the next instruction. */
+  leave: 4,
+  /** The second page of a page-crossing instruction is not in the fetch TLB, or not the one that was decoded. */
+  crossMiss: 5,
+} as const;
+
+/** Arithmetic flags in RFLAGS. */
+export const FLAG = {
+  CF: 1 << 0, PF: 1 << 2, AF: 1 << 4, ZF: 1 << 6, SF: 1 << 7, TF: 1 << 8, IF: 1 << 9, DF: 1 << 10, OF: 1 << 11,
+  IOPL: 3 << 12, NT: 1 << 14, RF: 1 << 16, VM: 1 << 17, AC: 1 << 18, VIF: 1 << 19, VIP: 1 << 20, ID: 1 << 21,
+} as const;
+export const ARITH_FLAGS = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.OF;
+
+/**
+ * ccM: bits 0-5 the shift by which ccA and ccB were moved to the top of 64 bits (64 - width), bits 8-15 XORed into
+ * the byte whose parity is PF, bit 16: AF is bit 17 (else it follows from A and B), bit 31 forces SF.
+ */
+export const CCM_PARITY_SHIFT = 8;
+export const CCM_AF_EXPLICIT = 1 << 16;
+export const CCM_AF = 1 << 17;
+export const CCM_SF = -0x80000000;

@@ -1,0 +1,235 @@
+/** What a lifter writes through: the builder, and operand access that tier 0 and tier 1 implement differently. */
+import { Builder, fixed, plus, type Ref, type Value } from "../ir/ir.ts";
+import { CS, ES, REC, SEG_STRIDE, SS, STATE } from "../layout.ts";
+import type { Form, OperandForm } from "./form.ts";
+import * as flags from "./flags.ts";
+
+export type Width = 8 | 16 | 32 | 64;
+
+export const gpr = (n: number): Ref => fixed(STATE.gpr + 8 * n);
+export const segmentRef = (n: number): Ref => fixed(STATE.seg + n * SEG_STRIDE);
+export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
+
+/** A read-modify-write in progress on operand 0. */
+export interface Modify {
+  readonly old: Value;
+  commit(v: Value): void;
+}
+
+export abstract class LiftContext extends Builder {
+  constructor(readonly form: Form) {
+    super();
+  }
+
+  // --- Provided by the tier -----------------------------------------------------------------------------------
+  /** The register of operand `i`. */
+  protected abstract operandRef(i: number): Ref;
+  /** The immediate, sign-extended as the instruction does, truncated to `width`. */
+  abstract immediate(width: number): Value;
+  /** The second immediate (ENTER's level, a far pointer's selector). i32. */
+  abstract immediate2(): Value;
+  /** Offset of the memory operand in its segment. i64. */
+  abstract offset(): Value;
+  /** Linear address of the memory operand for `bytes` bytes. */
+  protected abstract linearOperand(bytes: number, write: boolean): Value;
+  /** Linear address of the next instruction. */
+  abstract nextRip(): Value;
+  /** The segment of the memory or string source operand, as a descriptor cache (base first). */
+  abstract segment(): Ref;
+
+  // --- Shared ---------------------------------------------------------------------------------------------------
+  get width(): Width {
+    return (this.form.operands[0]?.width ?? this.form.opSize) as Width;
+  }
+  get mode64(): boolean {
+    return this.form.mode !== "legacy";
+  }
+  operand(i: number): OperandForm {
+    return this.form.operands[i];
+  }
+  isMem(i: number): boolean {
+    return this.form.operands[i]?.kind === "mem";
+  }
+  isReg(i: number): boolean {
+    return this.form.operands[i]?.kind === "reg";
+  }
+
+  ref(i: number): Ref {
+    return this.operandRef(i);
+  }
+
+  /** Linear address of the memory operand, plus a constant. */
+  address(bytes: number, write = false): Value {
+    return this.linearOperand(bytes, write);
+  }
+
+  /** Operand `i` at its own width (or `width`): i32 for 8 to 32 bits (upper bits zero for registers and memory), i64 for 64. */
+  readOp(i: number, width: number = this.form.operands[i].width): Value {
+    const o = this.form.operands[i];
+    switch (o.kind) {
+      case "reg": return this.get(width, this.operandRef(i));
+      case "mem": return this.load(width, this.linearOperand(width / 8, false));
+      case "one": return this.constant(width, 1);
+      default: return this.immediate(width);
+    }
+  }
+
+  /** Writes operand `i`; a 32-bit register result zeroes the upper half. */
+  writeOp(i: number, v: Value, width: number = this.form.operands[i].width): void {
+    if (this.form.operands[i].kind === "mem") this.store(width, this.linearOperand(width / 8, true), v);
+    else this.setReg(width, this.operandRef(i), v);
+  }
+
+  /** Reads operand 0 for modification; `commit` writes it back, before any register or flag changes. */
+  modify(i = 0, width: number = this.form.operands[i].width): Modify {
+    if (this.form.operands[i].kind !== "mem") {
+      return { old: this.readOp(i, width), commit: (v) => this.setReg(width, this.operandRef(i), v) };
+    }
+    return this.modifyAt(this.linearOperand(width / 8, true), width);
+  }
+
+  modifyAt(linear: Value, width: number): Modify {
+    const at = this.emit("rmw.begin", [linear], { imm: width / 8 });
+    const old = this.emit(`raw.ld.${width}`, [at]);
+    return {
+      old,
+      commit: (v) => {
+        this.emit(`raw.st.${width}`, [at, v]);
+        this.emit("rmw.end", [at]);
+      },
+    };
+  }
+
+  // --- Stack ------------------------------------------------------------------------------------------------------
+  /** Linear address of the stack at stack offset `sp` (already masked in legacy modes). */
+  stackLinear(sp: Value, bytes: number, write: boolean): Value {
+    return this.mode64 ? sp : this.emit("seg.linear", [sp], { ref: segmentRef(SS), imm: bytes, big: write ? 1n : 0n });
+  }
+  /** RSP + delta, wrapped to the stack's width. */
+  stackPointer(delta: Value): Value {
+    const sp = this.emit("i64.add", [this.get(64, gpr(RSP)), delta]);
+    return this.mode64 ? sp : this.emit("i64.and", [sp, this.get(64, fixed(STATE.spMask))]);
+  }
+  setStackPointer(sp: Value): void {
+    if (this.mode64) {
+      this.set(64, gpr(RSP), sp);
+      return;
+    }
+    const mask = this.get(64, fixed(STATE.spMask));
+    const kept = this.emit("i64.and", [this.get(64, gpr(RSP)), this.emit("i64.xor", [mask, this.i64(-1)])]);
+    this.set(64, gpr(RSP), this.emit("i64.or", [kept, sp]));
+  }
+  push(width: number, v: Value): void {
+    const sp = this.stackPointer(this.i64(-width / 8));
+    this.store(width, this.stackLinear(sp, width / 8, true), v);
+    this.setStackPointer(sp);
+  }
+  /** Reads the top of the stack; `release` then moves the pointer past it and `extra` bytes. */
+  top(width: number): { value: Value; release: (extra?: Value) => void } {
+    const sp = this.stackPointer(this.i64(0));
+    const value = this.load(width, this.stackLinear(sp, width / 8, false));
+    return {
+      value,
+      release: (extra) => {
+        const delta = extra === undefined ? this.i64(width / 8) : this.emit("i64.add", [extra, this.i64(width / 8)]);
+        this.setStackPointer(this.stackPointer(delta));
+      },
+    };
+  }
+
+  // --- Near transfers in legacy modes ---------------------------------------------------------------------------------
+  codeBase(): Value {
+    return this.get(64, segmentRef(CS));
+  }
+  /** EIP/IP of the next instruction as pushed by CALL; RIP in 64-bit mode. Width follows the operand size. */
+  nextOffset(width: number): Value {
+    const next = this.mode64 ? this.nextRip() : this.emit("i64.sub", [this.nextRip(), this.codeBase()]);
+    return width === 64 ? next : this.wrap(next);
+  }
+  /** Transfers to an offset in CS (i64, already truncated to the operand size). */
+  jumpOffset(offset: Value): void {
+    if (this.mode64) this.jump(offset);
+    else this.jump(this.emit("i64.and", [this.emit("i64.add", [offset, this.codeBase()]), this.i64(0xffffffffn)]));
+  }
+  /** The taken target of a relative branch in legacy modes, as an offset truncated to the operand size. */
+  relativeOffset(): Value {
+    const target = this.emit("i32.add", [this.nextOffset(32), this.immediate(32)]);
+    return this.zext64(this.form.opSize === 16 ? this.mask(16, target) : target);
+  }
+  /** Unconditional relative transfer. */
+  jumpRelative(): void {
+    if (this.mode64) this.jumpDirect();
+    else this.jumpOffset(this.relativeOffset());
+  }
+  /** Conditional relative transfer. */
+  branchRelative(condition: Value): void {
+    if (this.mode64) this.emit("branch.direct", [condition]);
+    else {
+      this.if(condition, () => this.jumpOffset(this.relativeOffset()));
+    }
+  }
+
+  // --- String operands --------------------------------------------------------------------------------------------------
+  /** Linear address of the string operand at rSI (segment override allowed) or ES:rDI. */
+  stringLinear(register: number, bytes: number, write: boolean): Value {
+    const a = this.form.addrSize;
+    const raw = this.get(a, gpr(register));
+    const offset = this.zext64(raw);
+    if (this.mode64) return register === RDI ? offset : this.emit("i64.add", [offset, this.get(64, this.segment())]);
+    const ref = register === RDI ? segmentRef(ES) : this.segment();
+    return this.emit("seg.linear", [offset], { ref, imm: bytes, big: write ? 1n : 0n });
+  }
+  /** Adds an i64 to an address-sized register. */
+  addToRegister(register: number, delta: Value): void {
+    const a = this.form.addrSize;
+    const ref = gpr(register);
+    if (a === 64) this.set(64, ref, this.emit("i64.add", [this.get(64, ref), delta]));
+    else this.setReg(a, ref, this.emit("i32.add", [this.get(a, ref), this.wrap(delta)]));
+  }
+
+  readonly flags = flags;
+
+  /** Unimplemented: #UD in the guest, counted and named. */
+  unimplemented(): void {
+    this.call("undefinedInstruction", this.i32(this.form.entry.id));
+  }
+}
+
+/** Tier 0: operands come from the instruction record at run time. */
+export class RecordContext extends LiftContext {
+  protected operandRef(i: number): Ref {
+    return { field: REC.reg0 + 2 * i, address: 0, offset: 0 };
+  }
+  immediate(width: number): Value {
+    return width === 64 ? this.emit("rec.i64", [], { imm: REC.imm }) : this.emit("rec.i32", [], { imm: REC.imm });
+  }
+  immediate2(): Value {
+    return this.emit("rec.i32", [], { imm: REC.imm2 });
+  }
+  segment(): Ref {
+    return { field: REC.seg, address: 0, offset: 0 };
+  }
+  nextRip(): Value {
+    return this.emit("i64.add", [this.emit("vpage"), this.zext64(this.emit("rec.u16", [], { imm: REC.next }))]);
+  }
+  offset(): Value {
+    if (this.form.ea === "generic") return this.emit("ea.offset");
+    return this.specialised();
+  }
+  protected linearOperand(bytes: number, write: boolean): Value {
+    if (this.form.ea === "generic") return this.emit("ea.linear", [], { imm: bytes, big: write ? 1n : 0n });
+    const offset = this.specialised();
+    return this.form.ea === "seg" ? this.emit("i64.add", [offset, this.get(64, this.segment())]) : offset;
+  }
+  private specialised(): Value {
+    const disp = this.emit("i64.extend_i32_s", [this.emit("rec.i32", [], { imm: REC.disp })]);
+    if (this.form.ea === "rip") return this.emit("i64.add", [this.emit("vpage"), disp]);
+    const base = this.emit("i64.add", [this.get(64, { field: REC.base, address: 0, offset: 0 }), disp]);
+    if (this.form.ea === "bd") return base;
+    const index = this.get(64, { field: REC.index, address: 0, offset: 0 });
+    const scaled = this.emit("i64.shl", [index, this.zext64(this.emit("rec.u8", [], { imm: REC.scale }))]);
+    return this.emit("i64.add", [base, scaled]);
+  }
+}
+
+export { plus };

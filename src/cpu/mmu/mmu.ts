@@ -1,0 +1,298 @@
+/**
+ * The software MMU: fills the TLBs that emitted code reads, and does every access that misses them (MMIO, pages
+ * with decoded code, accesses that cross a page). Also the linear-memory access of helpers in TypeScript.
+ */
+import { GuestFault } from "../fault.ts";
+import {
+  FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
+  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_ENTRIES, TLB_ENTRY_SIZE,
+  TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
+} from "../layout.ts";
+import { CR4, type CpuState } from "../state.ts";
+import type { PhysicalMemory } from "./physical.ts";
+import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PageWalker } from "./walk.ts";
+
+export { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE };
+
+/** Flag for writeSlow: the present contents are needed too. */
+export const SLOW_RMW = 0x100;
+
+export class Mmu {
+  readonly walker: PageWalker;
+  /** Set by a slow path that returned 0: the fault to deliver. */
+  readonly fault: { vector: number; errorCode: number };
+  tlbMisses = 0;
+  /** Indices (entry addresses) of filled non-global data entries since the last flush; bounded, see flushNonGlobal. */
+  private readonly filled: number[] = [];
+
+  /** A staged write: two physical pieces. */
+  private commitFirst = 0;
+  private commitFirstSize = 0;
+  private commitSecond = 0;
+  private commitSecondSize = 0;
+
+  constructor(
+    private readonly state: CpuState,
+    readonly phys: PhysicalMemory,
+  ) {
+    this.walker = new PageWalker(state, phys);
+    this.fault = this.walker.fault;
+    this.flushAll();
+  }
+
+  private mmuIndexNow(): number {
+    return (this.state.i32[STATE.tlbBase >> 2] - TLB_BASE) / (TLB_ENTRIES * TLB_ENTRY_SIZE);
+  }
+
+  /** Empties every TLB, global entries too. */
+  flushAll(): void {
+    const s = this.state;
+    const from = TLB_BASE >> 2;
+    const words = (MMU_COUNT * TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2;
+    // Tag 1 equals no page-aligned address.
+    for (let i = from; i < from + words; i += TLB_ENTRY_SIZE >> 2) {
+      s.i32[i] = 1;
+      s.i32[i + 1] = 0;
+      s.i32[i + 2] = 1;
+      s.i32[i + 3] = 0;
+    }
+    this.filled.length = 0;
+    this.flushFetch();
+  }
+
+  /** Empties the fetch TLB (cheap; also when decoded pages are discarded). */
+  flushFetch(): void {
+    const s = this.state;
+    const from = FETCH_TLB_BASE >> 2;
+    const step = FETCH_ENTRY_SIZE >> 2;
+    for (let i = 0; i < FETCH_TLB_ENTRIES; i++) {
+      s.i32[from + i * step] = 0;
+      s.i32[from + i * step + 1] = 0;
+    }
+  }
+
+  /** A CR3 write: global entries stay when CR4.PGE is set (SDM 3A §4.10.4.1). */
+  flushNonGlobal(): void {
+    if (!(this.state.cr4 & CR4.PGE) || this.filled.length > 3 * TLB_ENTRIES) {
+      this.flushAll();
+      return;
+    }
+    const i32 = this.state.i32;
+    for (const at of this.filled) {
+      const i = at >> 2;
+      i32[i] = 1;
+      i32[i + 1] = 0;
+      i32[i + 2] = 1;
+      i32[i + 3] = 0;
+    }
+    this.filled.length = 0;
+    this.flushFetch();
+  }
+
+  /** INVLPG: the page that contains hi:lo, in every TLB. Large pages were filled page by page, so all go. */
+  invalidatePage(lo: number, hi: number, large: boolean): void {
+    if (large) {
+      this.flushAll();
+      return;
+    }
+    const i32 = this.state.i32;
+    const page = lo & ~0xfff;
+    for (let m = 0; m < MMU_COUNT; m++) {
+      const at = (tlbAddress(m) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
+      if (i32[at] === page && i32[at + 1] === hi) i32[at] = 1;
+      if (i32[at + 2] === page && i32[at + 3] === hi) i32[at + 2] = 1;
+    }
+    const f = (FETCH_TLB_BASE + ((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >> 2;
+    i32[f] = 0;
+    i32[f + 1] = 0;
+  }
+
+  /** Physical page `ppn` now holds decoded code: writes to it must take the slow path. */
+  protectCodePage(ppn: number): void {
+    this.phys.pageFlags[ppn] |= 1;
+    const i32 = this.state.i32;
+    const step = TLB_ENTRY_SIZE >> 2;
+    const end = (TLB_BASE >> 2) + MMU_COUNT * TLB_ENTRIES * step;
+    for (let i = TLB_BASE >> 2; i < end; i += step) {
+      if (i32[i + (TLB_PPN >> 2)] === ppn) i32[i + (TLB_WRITE >> 2)] = 1;
+    }
+  }
+
+  private fill(lo: number, hi: number, paddr: number, linear: number, mmuIndex: number): void {
+    const i32 = this.state.i32;
+    const at = tlbAddress(mmuIndex) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+    const i = at >> 2;
+    const page = lo & ~0xfff;
+    const ppn = Math.floor(paddr / 4096);
+    const readable = page;
+    i32[i + (TLB_READ >> 2)] = readable;
+    i32[i + (TLB_READ >> 2) + 1] = hi;
+    const writable = this.walker.mayWrite(mmuIndex) && !(this.phys.pageFlags[ppn] & 1);
+    i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
+    i32[i + (TLB_WRITE >> 2) + 1] = hi;
+    i32[i + (TLB_ADDEND >> 2)] = linear - lo;
+    i32[i + (TLB_PPN >> 2)] = ppn;
+    if (!this.walker.global) this.filled.push(at);
+  }
+
+  /** Emitted code's read miss: the linear-memory address where `size` bytes stand, or 0 with `fault` set. */
+  readSlow(lo: number, hi: number, size: number): number {
+    return this.readAs(lo, hi, size, this.mmuIndexNow());
+  }
+
+  private readAs(lo: number, hi: number, size: number, mmuIndex: number): number {
+    const first = 4096 - (lo & 4095);
+    const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
+    if (a < 0) return 0;
+    if (first >= size) {
+      this.tlbMisses++;
+      const at = this.phys.ramAddress(a);
+      if (at >= 0) {
+        this.fill(lo, hi, a, at, mmuIndex);
+        return at;
+      }
+      this.phys.readBytes(a, size, STATE.scratch);
+      return STATE.scratch;
+    }
+    const lo2 = (lo + first) | 0;
+    const b = this.walker.translate(lo2, lo2 === 0 ? (hi + 1) | 0 : hi, ACCESS_READ, mmuIndex);
+    if (b < 0) return 0;
+    this.phys.readBytes(a, first, STATE.scratch);
+    this.phys.readBytes(b, size - first, STATE.scratch + first);
+    return STATE.scratch;
+  }
+
+  /**
+   * Emitted code's write miss: the address to store `size` bytes at, or 0 with `fault` set. When it is
+   * STATE.scratch, writeCommit() must follow the store. With SLOW_RMW in `size`, the old contents are there.
+   */
+  writeSlow(lo: number, hi: number, size: number): number {
+    return this.writeAs(lo, hi, size, this.mmuIndexNow());
+  }
+
+  private writeAs(lo: number, hi: number, sizeAndFlag: number, mmuIndex: number): number {
+    const size = sizeAndFlag & 0xff;
+    const first = 4096 - (lo & 4095);
+    const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
+    if (a < 0) return 0;
+    if (first >= size) {
+      this.tlbMisses++;
+      const at = this.phys.ramAddress(a);
+      if (at >= 0) {
+        const ppn = Math.floor(a / 4096);
+        const flags = this.phys.pageFlags;
+        // The fill first: onCodeWrite may walk nothing, but the walker's findings belong to this translation.
+        if (flags[ppn] & 1) this.phys.codePages?.onCodeWrite(ppn, a & 4095, size);
+        this.fill(lo, hi, a, at, mmuIndex);
+        return at;
+      }
+      this.stage(a, size, 0, 0, (sizeAndFlag & SLOW_RMW) !== 0);
+      return STATE.scratch;
+    }
+    const lo2 = (lo + first) | 0;
+    const b = this.walker.translate(lo2, lo2 === 0 ? (hi + 1) | 0 : hi, ACCESS_WRITE, mmuIndex);
+    if (b < 0) return 0;
+    this.stage(a, first, b, size - first, (sizeAndFlag & SLOW_RMW) !== 0);
+    return STATE.scratch;
+  }
+
+  private stage(a: number, aSize: number, b: number, bSize: number, read: boolean): void {
+    this.commitFirst = a;
+    this.commitFirstSize = aSize;
+    this.commitSecond = b;
+    this.commitSecondSize = bSize;
+    if (read) {
+      this.phys.readBytes(a, aSize, STATE.scratch);
+      if (bSize) this.phys.readBytes(b, bSize, STATE.scratch + aSize);
+    }
+  }
+
+  /** Completes a staged write from STATE.scratch. */
+  writeCommit(): void {
+    this.phys.writeBytes(this.commitFirst, this.commitFirstSize, STATE.scratch);
+    if (this.commitSecondSize) this.phys.writeBytes(this.commitSecond, this.commitSecondSize, STATE.scratch + this.commitFirstSize);
+  }
+
+  /** Instruction fetch: physical address of hi:lo, or -1 with `fault` set. */
+  translateFetch(lo: number, hi: number): number {
+    return this.walker.translate(lo, hi, ACCESS_FETCH, this.mmuIndexNow());
+  }
+
+  /** Enters a page into the fetch TLB. `hi:lo` is the page's linear address. */
+  fillFetch(lo: number, hi: number, ppn: number, slots: number): void {
+    const i = (FETCH_TLB_BASE + (((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) << FETCH_ENTRY_BITS)) >> 2;
+    const i32 = this.state.i32;
+    i32[i + (FETCH_TAG >> 2)] = (lo & ~0xfff) | i32[STATE.fetchKey >> 2];
+    i32[i + (FETCH_TAG >> 2) + 1] = hi;
+    i32[i + (FETCH_SLOTS >> 2)] = slots;
+    i32[i + (FETCH_PPN >> 2)] = ppn;
+  }
+
+  // --- Helpers' view -------------------------------------------------------------------------------------------
+
+  private raise(): never {
+    throw new GuestFault(this.fault.vector, this.fault.errorCode);
+  }
+
+  /** Reads `size` (1, 2, 4, 8) bytes, zero-extended, with the rights of the current privilege level. Throws GuestFault. */
+  read(linear: bigint, size: number): bigint {
+    return this.readWith(linear, size, this.mmuIndexNow());
+  }
+  /** The same as an implicit supervisor access (descriptor tables, TSS): SDM 3A §4.6.1. */
+  readSystem(linear: bigint, size: number): bigint {
+    return this.readWith(linear, size, this.systemIndex());
+  }
+  private systemIndex(): number {
+    return this.state.cr4 & CR4.SMAP ? MMU_KERNEL_SMAP : MMU_KERNEL;
+  }
+  private readWith(linear: bigint, size: number, mmuIndex: number): bigint {
+    const at = this.readAs(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), size, mmuIndex);
+    if (at === 0) this.raise();
+    const u8 = this.state.u8;
+    if (size <= 4) {
+      let v = 0;
+      for (let i = size - 1; i >= 0; i--) v = v * 256 + u8[at + i];
+      return BigInt(v);
+    }
+    let v = 0n;
+    for (let i = size - 1; i >= 0; i--) v = (v << 8n) | BigInt(u8[at + i]);
+    return v;
+  }
+
+  /** Writes with the rights of the current privilege level. Throws GuestFault, having written nothing. */
+  write(linear: bigint, size: number, value: bigint): void {
+    this.writeWith(linear, size, value, this.mmuIndexNow());
+  }
+  writeSystem(linear: bigint, size: number, value: bigint): void {
+    this.writeWith(linear, size, value, this.systemIndex());
+  }
+  private writeWith(linear: bigint, size: number, value: bigint, mmuIndex: number): void {
+    const at = this.writeAs(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), size, mmuIndex);
+    if (at === 0) this.raise();
+    const u8 = this.state.u8;
+    for (let i = 0; i < size; i++) u8[at + i] = Number((value >> BigInt(8 * i)) & 0xffn);
+    if (at === STATE.scratch) this.writeCommit();
+  }
+
+  /** Faults unless `size` bytes at `linear` may be written now; changes nothing but accessed and dirty bits. */
+  probeWrite(linear: bigint, size: number): void {
+    for (const at of [linear, linear + BigInt(size - 1)]) {
+      const lo = Number(BigInt.asIntN(32, at));
+      if (this.walker.translate(lo, Number(BigInt.asIntN(32, at >> 32n)), ACCESS_WRITE, this.mmuIndexNow()) < 0) this.raise();
+    }
+  }
+
+  /** Non-faulting read for inspection (disassembly, debugger): null where unmapped or MMIO. Does not touch the TLB. */
+  peek(linear: bigint): number | null {
+    const before = { ...this.fault };
+    const cr2 = this.state.cr2;
+    const a = this.walker.translate(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), ACCESS_READ, MMU_KERNEL);
+    Object.assign(this.fault, before);
+    this.state.cr2 = cr2;
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 ? null : this.state.u8[at];
+  }
+}
+
+/** Guest RAM's place in linear memory, for views. */
+export const ramView = (state: CpuState, size: number): Uint8Array => state.u8.subarray(RAM_BASE, RAM_BASE + size);

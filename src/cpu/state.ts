@@ -1,0 +1,294 @@
+/** The architectural state of one vCPU: views over its block in linear memory, and the registers that no emitted code reads. */
+import {
+  ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
+  FETCH_KEY_USER, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN,
+  SEG_STRIDE, SS, STATE, XMM_STRIDE, tlbAddress,
+} from "./layout.ts";
+
+export const CR0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 16, NE: 32, WP: 1 << 16, AM: 1 << 18, NW: 1 << 29, CD: 1 << 30, PG: -0x80000000 } as const;
+export const CR4 = {
+  VME: 1, PVI: 2, TSD: 4, DE: 8, PSE: 16, PAE: 32, MCE: 64, PGE: 128, PCE: 256, OSFXSR: 512, OSXMMEXCPT: 1024, UMIP: 2048,
+  LA57: 4096, VMXE: 8192, SMXE: 16384, FSGSBASE: 1 << 16, PCIDE: 1 << 17, OSXSAVE: 1 << 18, SMEP: 1 << 20, SMAP: 1 << 21, PKE: 1 << 22,
+} as const;
+export const EFER = { SCE: 1, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
+
+/** Segment attributes as in a descriptor's bytes 5 and 6: type 0-3, S 4, DPL 5-6, P 7, AVL 12, L 13, D/B 14, G 15. */
+export const ATTR = { TYPE: 15, S: 16, DPL: 0x60, P: 0x80, AVL: 0x1000, L: 0x2000, DB: 0x4000, G: 0x8000 } as const;
+
+/** Indices into CpuState.fastMsr. */
+export const FAST_MSR = { STAR: 0, LSTAR: 1, CSTAR: 2, FMASK: 3, KERNEL_GS_BASE: 4 } as const;
+
+/** A descriptor-table or system segment register (GDTR, IDTR use base and limit only). */
+export interface SystemSegment {
+  selector: number;
+  base: bigint;
+  limit: number;
+  attr: number;
+}
+
+const systemSegment = (): SystemSegment => ({ selector: 0, base: 0n, limit: 0xffff, attr: 0 });
+
+const PARITY = new Uint8Array(256);
+for (let i = 0; i < 256; i++) {
+  let p = i ^ (i >> 4);
+  p ^= p >> 2;
+  p ^= p >> 1;
+  PARITY[i] = p & 1 ? 0 : FLAG.PF;
+}
+
+export class CpuState {
+  u8!: Uint8Array;
+  i32!: Int32Array;
+  u32!: Uint32Array;
+  i64!: BigInt64Array;
+  u64!: BigUint64Array;
+
+  cr0 = CR0.ET as number;
+  cr2 = 0n;
+  cr3 = 0n;
+  cr4 = 0;
+  /** TPR in bits 7:4 of the APIC; CR8 itself. */
+  cr8 = 0;
+  efer = 0;
+  xcr0 = 1n;
+  dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+  gdtr = systemSegment();
+  idtr = systemSegment();
+  ldtr = systemSegment();
+  tr = systemSegment();
+  /** Visible selectors, expanded limits (bytes, inclusive) and attributes of ES CS SS DS FS GS. Bases are in the state block. */
+  selector!: Uint16Array;
+  readonly limit = new Uint32Array(6);
+  readonly attr = new Uint16Array(6);
+  cpl = 0;
+  /** MSRs that are plain storage, by number. */
+  readonly msr = new Map<number, bigint>();
+  /** MSRs on the path of every system call, outside the map: see FAST_MSR. The second view holds their halves. */
+  readonly fastMsr = new BigUint64Array(5);
+  readonly fastMsr32 = new Int32Array(this.fastMsr.buffer);
+  /** After MOV SS / POP SS / STI: interrupts are held off for one instruction (SDM 3A §6.8.3). */
+  interruptShadow = false;
+  halted = false;
+  /** The exception being delivered, or -1: decides double faults (SDM 3A §6.15, table 6-5). */
+  delivering = -1;
+  a20 = true;
+
+  constructor(readonly memory: { readonly buffer: ArrayBuffer | SharedArrayBuffer }) {
+    this.refreshViews();
+    this.reset();
+  }
+
+  /** Call after the memory has grown. */
+  refreshViews(): void {
+    const b = this.memory.buffer;
+    this.u8 = new Uint8Array(b);
+    this.i32 = new Int32Array(b);
+    this.u32 = new Uint32Array(b);
+    this.i64 = new BigInt64Array(b);
+    this.u64 = new BigUint64Array(b);
+    this.selector = new Uint16Array(b, STATE.selector, 6);
+  }
+
+  /** Power-on and RESET state, SDM 3A table 9-1. */
+  reset(): void {
+    for (let i = 0; i < 16; i++) this.setReg(i, 0n);
+    this.setReg(2, 0x00000f00n);
+    this.u64[STATE.zero >> 3] = 0n;
+    this.cr0 = CR0.ET | CR0.CD | CR0.NW;
+    this.cr2 = 0n;
+    this.cr3 = 0n;
+    this.cr4 = 0;
+    this.cr8 = 0;
+    this.efer = 0;
+    this.xcr0 = 1n;
+    this.dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+    for (const t of [this.gdtr, this.idtr, this.ldtr, this.tr]) Object.assign(t, systemSegment());
+    this.ldtr.attr = ATTR.P | 2;
+    this.tr.attr = ATTR.P | 11;
+    this.cpl = 0;
+    this.msr.clear();
+    this.fastMsr.fill(0n);
+    this.interruptShadow = false;
+    this.halted = false;
+    this.delivering = -1;
+    for (let s = 0; s < 6; s++) this.setSegment(s, 0, 0n, 0xffff, ATTR.P | ATTR.S | 3);
+    this.setSegment(CS, 0xf000, 0xffff0000n, 0xffff, ATTR.P | ATTR.S | 3);
+    this.u64[STATE.rip >> 3] = 0xfffffff0n;
+    this.i32[STATE.mxcsr >> 2] = 0x1f80;
+    this.i32[STATE.fpuCw >> 2] = 0x40;
+    this.i32[STATE.fpuSw >> 2] = 0;
+    this.i32[STATE.fpuTag >> 2] = 0x5555;
+    this.i32[STATE.fpuTop >> 2] = 0;
+    this.u8.fill(0, STATE.fpr, STATE.fpr + 128);
+    this.u8.fill(0, STATE.xmm, STATE.xmm + 16 * XMM_STRIDE);
+    this.setFlags(2);
+    this.updateMode();
+  }
+
+  reg(n: number): bigint {
+    return this.u64[(STATE.gpr >> 3) + n];
+  }
+  /** The low 32 bits, unsigned. */
+  reg32(n: number): number {
+    return this.u32[(STATE.gpr >> 2) + 2 * n];
+  }
+  setReg(n: number, value: bigint): void {
+    this.u64[(STATE.gpr >> 3) + n] = value;
+  }
+  /** Writes a 32-bit result: the upper half becomes zero. */
+  setReg32(n: number, value: number): void {
+    const i = (STATE.gpr >> 2) + 2 * n;
+    this.i32[i] = value;
+    this.i32[i + 1] = 0;
+  }
+  get rip(): bigint {
+    return this.u64[STATE.rip >> 3];
+  }
+  set rip(value: bigint) {
+    this.u64[STATE.rip >> 3] = value;
+  }
+
+  segBase(s: number): bigint {
+    return this.u64[(STATE.seg + s * SEG_STRIDE + SEG_BASE) >> 3];
+  }
+  setSegBase(s: number, base: bigint): void {
+    this.u64[(STATE.seg + s * SEG_STRIDE + SEG_BASE) >> 3] = base;
+  }
+
+  /**
+   * Loads a segment register's visible and cached parts. `limit` is in bytes, inclusive. Checks nothing.
+   * Loading CS or SS wants updateMode() after it.
+   */
+  setSegment(s: number, selector: number, base: bigint, limit: number, attr: number): void {
+    this.loadSegmentCache(s, selector, 0, limit, attr);
+    this.u64[(STATE.seg + s * SEG_STRIDE + SEG_BASE) >> 3] = base;
+  }
+
+  /** The same for a 32-bit base (what descriptors hold), without BigInt: system calls and interrupts come through here. */
+  loadSegmentCache(s: number, selector: number, base: number, limit: number, attr: number): void {
+    this.selector[s] = selector;
+    this.limit[s] = limit;
+    this.attr[s] = attr;
+    const i32 = this.i32;
+    const at = (STATE.seg + s * SEG_STRIDE) >> 2;
+    i32[at + (SEG_BASE >> 2)] = base;
+    i32[at + (SEG_BASE >> 2) + 1] = 0;
+    const usable = (attr & ATTR.P) !== 0;
+    const type = attr & 15;
+    const code = (type & 8) !== 0;
+    const readable = usable && (!code || (type & 2) !== 0);
+    const writable = usable && !code && (type & 2) !== 0;
+    let low = 0;
+    let lowHi = 0;
+    let high = limit;
+    if (!code && (type & 4) !== 0) {
+      // Expand-down, SDM 3A §5.3: valid offsets lie above the limit.
+      low = (limit + 1) | 0;
+      lowHi = low === 0 ? 1 : 0;
+      high = attr & ATTR.DB ? -1 : 0xffff;
+    }
+    i32[at + (SEG_MIN >> 2)] = readable || writable ? low : 0;
+    i32[at + (SEG_MIN >> 2) + 1] = readable || writable ? lowHi : 256;
+    i32[at + (SEG_MAX_READ >> 2)] = readable ? high : 0;
+    i32[at + (SEG_MAX_READ >> 2) + 1] = 0;
+    i32[at + (SEG_MAX_WRITE >> 2)] = writable ? high : 0;
+    i32[at + (SEG_MAX_WRITE >> 2) + 1] = 0;
+  }
+
+  get longMode(): boolean {
+    return (this.efer & EFER.LMA) !== 0;
+  }
+  get mode64(): boolean {
+    return (this.efer & EFER.LMA) !== 0 && (this.attr[CS] & ATTR.L) !== 0;
+  }
+  get protectedMode(): boolean {
+    return (this.cr0 & CR0.PE) !== 0;
+  }
+  get v86(): boolean {
+    return (this.i32[STATE.eflags >> 2] & FLAG.VM) !== 0;
+  }
+  /** Code size of the present CS: 16, 32 or 64. */
+  get codeBits(): 16 | 32 | 64 {
+    return this.mode64 ? 64 : this.attr[CS] & ATTR.DB ? 32 : 16;
+  }
+
+  /** Recomputes what emitted code assumes. Call after CR0, CR4, EFER, CPL, EFLAGS.AC/VM, CS or SS have changed. */
+  updateMode(): void {
+    const bits = this.codeBits;
+    const key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
+    this.i32[STATE.cpl >> 2] = this.cpl;
+    const x87Trap = (this.cr0 & (CR0.EM | CR0.TS)) !== 0 ? 1 : 0;
+    const sseTrap = x87Trap !== 0 || (this.cr4 & CR4.OSFXSR) === 0 ? 2 : 0;
+    this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap;
+    this.i32[STATE.fetchKey >> 2] = this.cpl === 3 ? key | FETCH_KEY_USER : key;
+    this.i32[STATE.tlbBase >> 2] = tlbAddress(this.mmuIndex());
+    this.u64[STATE.spMask >> 3] = bits === 64 ? 0xffffffffffffffffn : this.attr[SS] & ATTR.DB ? 0xffffffffn : 0xffffn;
+  }
+
+  mmuIndex(): number {
+    if (this.cpl === 3) return MMU_USER;
+    return (this.cr4 & CR4.SMAP) !== 0 && (this.i32[STATE.eflags >> 2] & FLAG.AC) === 0 ? MMU_KERNEL_SMAP : MMU_KERNEL;
+  }
+
+  /** Changes the privilege level; callers then updateMode(). */
+  setCpl(cpl: number): void {
+    this.cpl = cpl;
+  }
+
+  /** RFLAGS with the lazy flags computed. */
+  flags(): number {
+    const i32 = this.i32;
+    const u32 = this.u32;
+    const m = i32[STATE.ccM >> 2];
+    const rLo = i32[STATE.ccR >> 2];
+    const rHi = i32[(STATE.ccR >> 2) + 1];
+    const aLo = u32[STATE.ccA >> 2];
+    const aHi = u32[(STATE.ccA >> 2) + 1];
+    const bLo = u32[STATE.ccB >> 2];
+    const bHi = u32[(STATE.ccB >> 2) + 1];
+    let f = i32[STATE.eflags >> 2];
+    const borrow = aLo < bLo ? 1 : 0;
+    const dHi = (aHi - bHi - borrow) | 0;
+    if (aHi < bHi || (aHi === bHi && borrow !== 0)) f |= FLAG.CF;
+    if (((aHi ^ bHi) & (aHi ^ dHi)) < 0) f |= FLAG.OF;
+    if ((rLo | rHi) === 0) f |= FLAG.ZF;
+    if (rHi < 0 || m < 0) f |= FLAG.SF;
+    f |= PARITY[(rLo ^ (m >> CCM_PARITY_SHIFT)) & 0xff];
+    if (m & CCM_AF_EXPLICIT) f |= m & CCM_AF ? FLAG.AF : 0;
+    else {
+      const bit = 4 + (m & 63);
+      const word = bit < 32 ? aLo ^ bLo ^ (aLo - bLo) : aHi ^ bHi ^ dHi;
+      f |= ((word >>> (bit & 31)) & 1) << 4;
+    }
+    return f;
+  }
+
+  /** Sets all of RFLAGS. */
+  setFlags(f: number): void {
+    this.i32[STATE.eflags >> 2] = (f & ~ARITH_FLAGS) | 2;
+    this.i64[STATE.ccR >> 3] = f & FLAG.ZF ? 0n : f & FLAG.SF ? -0x8000000000000000n : 0x100n;
+    // PARITY of a zero byte is even, so the XOR byte is odd exactly when PF is clear.
+    let m = (f & FLAG.PF ? 0 : 1) << CCM_PARITY_SHIFT;
+    m |= CCM_AF_EXPLICIT | (f & FLAG.AF ? CCM_AF : 0);
+    if (f & FLAG.SF) m |= CCM_SF;
+    this.i32[STATE.ccM >> 2] = m;
+    const cf = f & FLAG.CF ? 1n : 0n;
+    const of = (f & FLAG.OF) !== 0;
+    this.u64[STATE.ccA >> 3] = of ? 0x8000000000000000n - cf : 0n;
+    this.i64[STATE.ccB >> 3] = of ? (cf ? -0x8000000000000000n : 1n) : cf;
+  }
+
+  get interruptsEnabled(): boolean {
+    return (this.i32[STATE.eflags >> 2] & FLAG.IF) !== 0;
+  }
+
+  /** FS and GS bases as MSRs. */
+  get fsBase(): bigint {
+    return this.segBase(FS);
+  }
+  get gsBase(): bigint {
+    return this.segBase(GS);
+  }
+}
+
+

@@ -1,0 +1,70 @@
+/** PCI bus 0 behind configuration mechanism #1: CONFIG_ADDRESS and CONFIG_DATA (PCI 2.2 §3.2.2.3.2). */
+import { InternalError } from "../../base/errors.ts";
+import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
+import type { BusRegion, IoWidth } from "../bus/region.ts";
+
+/** A function on the bus. `offset` 0..255; accesses are naturally aligned. */
+export interface PciFunction {
+  readConfig(offset: number, width: IoWidth): number;
+  writeConfig(offset: number, width: IoWidth, value: number): void;
+}
+
+const ENABLE = 0x8000_0000;
+/** Bits 30..24 and 1..0 are reserved and read as 0. */
+const ADDRESS_MASK = 0x80ff_fffc;
+
+export class PciBus implements Persistent {
+  readonly sectionName = "pci";
+  readonly sectionVersion = 1;
+  /** Four ports that decode doublewords only: map them `widthDecoded`. */
+  readonly addressPorts: BusRegion;
+  /** Four ports; byte lanes select within the doubleword. */
+  readonly dataPorts: BusRegion;
+
+  private configAddress = 0;
+  /** By device * 8 + function. */
+  private readonly functions: (PciFunction | null)[] = Array.from({ length: 256 }, () => null);
+
+  constructor() {
+    this.addressPorts = {
+      length: 4,
+      widths: [4],
+      read: () => this.configAddress,
+      write: (_offset, _width, value) => {
+        this.configAddress = (value & ADDRESS_MASK) >>> 0;
+      },
+    };
+    this.dataPorts = {
+      length: 4,
+      widths: [1, 2, 4],
+      read: (offset, width) => this.selected()?.readConfig((this.configAddress & 0xfc) + offset, width) ?? 0xffff_ffff,
+      write: (offset, width, value) => this.selected()?.writeConfig((this.configAddress & 0xfc) + offset, width, value),
+    };
+  }
+
+  reset(): void {
+    this.configAddress = 0;
+  }
+
+  /** Puts a function on the bus. `device` 0..31, `fn` 0..7. */
+  attach(device: number, fn: number, pciFunction: PciFunction): void {
+    const slot = device * 8 + fn;
+    if (!(slot >= 0 && slot < 256) || fn > 7) throw new InternalError(`no PCI slot ${device}.${fn}`);
+    if (this.functions[slot] !== null) throw new InternalError(`PCI slot ${device}.${fn} is taken`);
+    this.functions[slot] = pciFunction;
+  }
+
+  /** The function that CONFIG_ADDRESS names: null for other buses (master abort) and with the enable bit clear. */
+  private selected(): PciFunction | null {
+    const address = this.configAddress;
+    if (address < ENABLE || ((address >>> 16) & 0xff) !== 0) return null;
+    return this.functions[(address >>> 8) & 0xff];
+  }
+
+  save(): StateFields {
+    return { configAddress: this.configAddress };
+  }
+  restore(r: StateReader): void {
+    this.configAddress = r.int("configAddress", 0, 0xffff_ffff);
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * The decode cache: instruction records by physical page and code size, found through a slot table of each page.
+ * Writes to decoded bytes turn the records concerned into detours to their slot (self- and cross-modifying code).
+ */
+import { DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
+import { VECTOR } from "../../cpu/fault.ts";
+import {
+  ARENA_BASE, ARENA_SIZE, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, REC, RECORD_SIZE, SLOT_TABLE_SIZE, STATE,
+} from "../../cpu/layout.ts";
+import type { Mmu } from "../../cpu/mmu/mmu.ts";
+import type { CodePages, PhysicalMemory } from "../../cpu/mmu/physical.ts";
+import type { CpuState } from "../../cpu/state.ts";
+import { PSEUDO } from "./module.ts";
+import type { RecordWriter } from "./records.ts";
+
+/** Instructions decoded in one go at most. */
+const RUN_LIMIT = 64;
+/** After so many writes near code without a new decode, the page counts as data again. */
+const WRITES_BEFORE_DROP = 64;
+const PAGE = 4096;
+
+interface CodePage {
+  readonly ppn: number;
+  readonly mode: CodeMode;
+  readonly slots: number;
+  writes: number;
+  /** Records of instructions of the page before that end in this one. */
+  crossers: { slot: number; record: number; ip: number }[];
+}
+
+const MODE_OF_KEY: Record<number, CodeMode> = { [FETCH_KEY_16]: 16, [FETCH_KEY_32]: 32, [FETCH_KEY_64]: 64 };
+
+export class DecodeCache implements CodePages {
+  /** Times TypeScript decoded a run. */
+  misses = 0;
+  instructionsDecoded = 0;
+  flushes = 0;
+  private pages = new Map<number, CodePage>();
+  private top = ARENA_BASE;
+  private readonly insn = new Insn();
+  /** Bytes of an instruction that crosses a page. */
+  private readonly window = new Uint8Array(32);
+  /** Contents of a page outside RAM, for execution from MMIO. */
+  private readonly foreign = new Uint8Array(PAGE);
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly phys: PhysicalMemory,
+    private readonly mmu: Mmu,
+    private readonly writer: RecordWriter,
+  ) {
+    phys.codePages = this;
+  }
+
+  private get i32(): Int32Array {
+    return this.state.i32;
+  }
+
+  /** Forgets everything. Only between runs: record addresses become invalid. */
+  flush(): void {
+    for (const p of this.pages.values()) if (p.ppn < this.phys.pages) this.phys.pageFlags[p.ppn] &= ~1;
+    this.pages.clear();
+    this.top = ARENA_BASE;
+    this.flushes++;
+    this.mmu.flushFetch();
+  }
+
+  private allocate(bytes: number): number {
+    const at = this.top;
+    this.top += bytes;
+    return at;
+  }
+
+  private mode(): CodeMode {
+    return MODE_OF_KEY[this.i32[STATE.fetchKey >> 2] & ~4] ?? 64;
+  }
+
+  private page(ppn: number, mode: CodeMode): CodePage {
+    // At most three code sizes share a page.
+    const key = ppn * 4 + (mode >> 5);
+    let page = this.pages.get(key);
+    if (page === undefined) {
+      const slots = this.allocate(SLOT_TABLE_SIZE);
+      this.state.i32.fill(0, slots >> 2, (slots + SLOT_TABLE_SIZE) >> 2);
+      page = { ppn, mode, slots, writes: 0, crossers: [] };
+      this.pages.set(key, page);
+    }
+    return page;
+  }
+
+  /** Makes room for one more run and its pages. */
+  private reserve(): void {
+    if (this.top + 4 * SLOT_TABLE_SIZE + (RUN_LIMIT + 4) * 2 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) this.flush();
+  }
+
+  /**
+   * Prepares execution at linear address hi:lo: fetch TLB entry and records. False when the fetch faults: mmu.fault is set.
+   */
+  prepare(lo: number, hi: number): boolean {
+    this.reserve();
+    const paddr = this.mmu.translateFetch(lo, hi);
+    if (paddr < 0) return false;
+    const ppn = Math.floor(paddr / PAGE);
+    const page = this.page(ppn, this.mode());
+    this.mmu.fillFetch(lo, hi, ppn, page.slots);
+    const at = page.slots + (lo & 4095) * 4;
+    if (this.i32[at >> 2] !== 0 && this.phys.ramAddress(paddr) >= 0) return this.crossReady(page, lo, hi);
+    return this.decodeRun(page, lo, hi);
+  }
+
+  /** A cached page-crossing instruction: its second page must be mapped and the one decoded, or it is decoded anew. */
+  private crossReady(page: CodePage, lo: number, hi: number): boolean {
+    const slot = page.slots + (lo & 4095) * 4;
+    const record = this.i32[slot >> 2];
+    if ((this.i32[record >> 2] & 0xffff) !== PSEUDO.cross) return true;
+    const second = this.secondPage(lo, hi);
+    if (second < 0) return false;
+    if (this.i32[(record + REC.imm) >> 2] === second) return true;
+    return this.decodeRun(page, lo, hi);
+  }
+
+  /** Enters the page after hi:lo's into the fetch TLB; its physical page number, or -1 with mmu.fault set. */
+  private secondPage(lo: number, hi: number): number {
+    const lo2 = ((lo & ~4095) + PAGE) | 0;
+    const hi2 = lo2 === 0 ? (hi + 1) | 0 : hi;
+    const paddr = this.mmu.translateFetch(lo2, hi2);
+    if (paddr < 0) return -1;
+    const ppn = Math.floor(paddr / PAGE);
+    this.mmu.fillFetch(lo2, hi2, ppn, this.page(ppn, this.mode()).slots);
+    return ppn;
+  }
+
+  private bytesOf(ppn: number): { bytes: Uint8Array; base: number } {
+    const at = this.phys.ramAddress(ppn * PAGE);
+    if (at >= 0) return { bytes: this.state.u8, base: at };
+    for (let i = 0; i < PAGE; i += 4) {
+      const v = this.phys.env.mmioRead(ppn * PAGE + i, 4);
+      for (let k = 0; k < 4; k++) this.foreign[i + k] = v >>> (8 * k);
+    }
+    return { bytes: this.foreign, base: 0 };
+  }
+
+  private protect(ppn: number): void {
+    if (ppn < this.phys.pages && !(this.phys.pageFlags[ppn] & 1)) this.mmu.protectCodePage(ppn);
+  }
+
+  /** Decodes from hi:lo until control leaves, the page ends or known records begin. */
+  private decodeRun(page: CodePage, lo: number, hi: number): boolean {
+    this.misses++;
+    page.writes = 0;
+    this.protect(page.ppn);
+    const { bytes, base } = this.bytesOf(page.ppn);
+    const { insn, writer, i32 } = this;
+    let ip = lo & 4095;
+    // An instruction's record is written before its slot, so that a fault on the way leaves nothing.
+    let at = this.top;
+    for (let n = 0; ; n++) {
+      if (ip >= PAGE) {
+        writer.writeLookup(at, ip);
+        at += RECORD_SIZE;
+        break;
+      }
+      const slot = page.slots + ip * 4;
+      if (n > 0 && (i32[slot >> 2] !== 0 || n >= RUN_LIMIT)) {
+        writer.writeGoto(at, ip, slot);
+        at += RECORD_SIZE;
+        break;
+      }
+      const status = decode(bytes, base + ip, base + PAGE, page.mode, insn);
+      if (status === DECODE_TRUNCATED) {
+        if (n > 0) {
+          // Only on demand: fetching the next page may fault.
+          writer.writeGoto(at, ip, slot);
+          at += RECORD_SIZE;
+          break;
+        }
+        return this.decodeCrossing(page, lo, hi, at);
+      }
+      this.instructionsDecoded++;
+      if (status === DECODE_OK) writer.write(at, insn, ip, page.slots);
+      else writer.writeRaise(at, ip, Math.max(1, insn.length), status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
+      i32[slot >> 2] = at;
+      at += RECORD_SIZE;
+      if (status !== DECODE_OK || writer.ends(insn)) break;
+      ip += insn.length;
+    }
+    this.top = at;
+    return true;
+  }
+
+  /** One instruction whose bytes stand in two pages. */
+  private decodeCrossing(page: CodePage, lo: number, hi: number, at: number): boolean {
+    const ip = lo & 4095;
+    const head = PAGE - ip;
+    const first = this.bytesOf(page.ppn);
+    this.window.set(first.bytes.subarray(first.base + ip, first.base + PAGE));
+    const second = this.secondPage(lo, hi);
+    if (second < 0) return false;
+    at = this.top;
+    const tail = this.bytesOf(second);
+    this.window.set(tail.bytes.subarray(tail.base, tail.base + 15), head);
+    const status = decode(this.window, 0, head + 15, page.mode, this.insn);
+    this.instructionsDecoded++;
+    this.protect(second);
+    const { writer } = this;
+    writer.writeCross(at, ip, second);
+    const record = at + RECORD_SIZE;
+    const length = Math.max(head + 1, this.insn.length);
+    if (status === DECODE_OK) writer.write(record, this.insn, ip, page.slots);
+    else writer.writeRaise(record, ip, length, status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
+    writer.writeLookup(record + RECORD_SIZE, ip + this.insn.length);
+    const slot = page.slots + ip * 4;
+    this.i32[slot >> 2] = at;
+    this.page(second, page.mode).crossers.push({ slot, record: at, ip });
+    this.top = Math.max(this.top, at + 3 * RECORD_SIZE);
+    return true;
+  }
+
+  // --- Writes to code --------------------------------------------------------------------------------------------------
+
+  onCodeWrite(ppn: number, offset: number, size: number): boolean {
+    let holdsCode = false;
+    for (const mode of [0, 1, 2]) {
+      const page = this.pages.get(ppn * 4 + mode);
+      if (page === undefined) continue;
+      if (++page.writes > WRITES_BEFORE_DROP) this.detour(page, 0, PAGE);
+      else {
+        this.detour(page, offset, size);
+        holdsCode = true;
+      }
+    }
+    if (!holdsCode) this.phys.pageFlags[ppn] &= ~1;
+    return holdsCode;
+  }
+
+  /** Records whose bytes overlap the range go back to "not decoded". */
+  private detour(page: CodePage, offset: number, size: number): void {
+    const { i32 } = this;
+    const u16 = new Uint16Array(this.state.memory.buffer);
+    const end = Math.min(PAGE, offset + size);
+    for (let ip = Math.max(0, offset - 14); ip < end; ip++) {
+      const slot = page.slots + ip * 4;
+      const record = i32[slot >> 2];
+      if (record === 0) continue;
+      const real = u16[record >> 1] === PSEUDO.cross ? record + RECORD_SIZE : record;
+      if (u16[(real + REC.next) >> 1] <= offset) continue;
+      i32[slot >> 2] = 0;
+      this.writer.writeGoto(record, ip, slot);
+      if (real !== record) this.writer.writeGoto(real, ip, slot);
+    }
+    const kept: CodePage["crossers"] = [];
+    for (const c of page.crossers) {
+      if (i32[c.slot >> 2] !== c.record) continue;
+      const next = u16[(c.record + RECORD_SIZE + REC.next) >> 1];
+      if (offset < next - PAGE) {
+        i32[c.slot >> 2] = 0;
+        this.writer.writeGoto(c.record, c.ip, c.slot);
+        this.writer.writeGoto(c.record + RECORD_SIZE, c.ip, c.slot);
+      } else kept.push(c);
+    }
+    page.crossers = kept;
+  }
+
+  /** Offsets of decoded instructions of the page of hi:lo, for showing code: slot table lookup without side effects. */
+  decodedOffsets(ppn: number, mode: CodeMode): number[] {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    if (page === undefined) return [];
+    const found: number[] = [];
+    for (let ip = 0; ip < PAGE; ip++) if (this.i32[(page.slots + ip * 4) >> 2] !== 0) found.push(ip);
+    return found;
+  }
+
+  /** Bytes of the arena in use. */
+  get bytesUsed(): number {
+    return this.top - ARENA_BASE;
+  }
+}
+

@@ -1,0 +1,275 @@
+/**
+ * Generates the tier-0 interpreter: one WebAssembly function with a br_table over the hot forms, and one function for each
+ * further form behind a table. Both come from the same lifters (DESIGN.md §3).
+ */
+import {
+  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REC, RECORD_SIZE, STATE, STATUS,
+} from "../../cpu/layout.ts";
+import { RecordContext } from "../../cpu/lift/context.ts";
+import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
+import { lift } from "../../cpu/lift/index.ts";
+import { LocalPool, type Frame, type Support } from "../lower/frame.ts";
+import { Lowerer } from "../lower/lower.ts";
+import { FunctionBuilder, type Label } from "../wasm/function.ts";
+import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
+import { addSupport } from "./support.ts";
+
+/** Handler numbers of pseudo records, which are no instructions and are not counted. */
+export const PSEUDO = {
+  /** Not decoded yet: leaves for TypeScript. */
+  miss: 0,
+  /** Continues at the record in the slot at REC.link. */
+  goto: 1,
+  /** Continues at page + REC.ip (the page's end). */
+  lookup: 2,
+  /** The next record's instruction crosses into the page whose physical number is in REC.imm: checks the mapping. */
+  cross: 3,
+  /** Raises the vector in REC.imm: bytes that decode to no instruction. Counted and uncounted as the fault it is. */
+  raise: 4,
+} as const;
+const PSEUDO_COUNT = 5;
+
+export interface InterpreterModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Handler number by formKey, then by EA kind. */
+  readonly handlers: ReadonlyMap<string, Readonly<Partial<Record<EaKind, number>>>>;
+  readonly inlineCount: number;
+  readonly outlinedCount: number;
+}
+
+/** A form to be generated; `inline` puts it into the br_table. */
+export interface HandlerRequest {
+  readonly form: Form;
+  readonly inline: boolean;
+}
+
+export function generateInterpreter(requests: readonly HandlerRequest[], memory: MemoryImport): InterpreterModule {
+  const m = new ModuleBuilder();
+  m.importMemory(memory);
+  const support = addSupport(m);
+  const handlers = new Map<string, Partial<Record<EaKind, number>>>();
+  const register = (form: Form, index: number): void => {
+    const key = formKey(form);
+    const entry = handlers.get(key) ?? {};
+    entry[form.ea] = index;
+    handlers.set(key, entry);
+  };
+  const inline = requests.filter((r) => r.inline).map((r) => r.form);
+  const outlined = requests.filter((r) => !r.inline).map((r) => r.form);
+  inline.forEach((form, i) => register(form, PSEUDO_COUNT + i));
+  const first = PSEUDO_COUNT + inline.length;
+  const table: number[] = [];
+  const handlerType = m.type(["i32", "i64"], ["i32"]);
+  outlined.forEach((form, i) => {
+    table.push(m.addFunction(outlinedHandler(form, support)));
+    register(form, first + i);
+  });
+  m.setTable(table);
+  const run = m.addFunction(new RunFunction(support, inline, first, handlerType).build());
+  m.export("run", run);
+  return { bytes: m.encode(), handlers, inlineCount: inline.length, outlinedCount: outlined.length };
+}
+
+/** (record, page) -> STATUS. */
+export function outlinedHandler(form: Form, support: Support): FunctionBuilder {
+  const fb = new FunctionBuilder(["i32", "i64"], ["i32"], formKey(form));
+  const end = (status: number) => (): void => {
+    fb.i32(status).op("return");
+  };
+  const target = fb.local("i64");
+  const frame: Frame = {
+    fb, support, rec: 0, vpage: 1, locals: new LocalPool(fb),
+    tlbBase: () => fb.i32(0).mem("i32.load", STATE.tlbBase),
+    next: end(STATUS.next),
+    again: end(STATUS.again),
+    direct: end(STATUS.direct),
+    jump: () => {
+      fb.set(target).i32(0).get(target).mem("i64.store", STATE.rip).i32(STATUS.jump).op("return");
+    },
+    fault: end(STATUS.fault),
+    status: (local) => {
+      fb.get(local).op("return");
+    },
+  };
+  new Lowerer(frame).lower(lift(new RecordContext(form)));
+  fb.op("unreachable");
+  return fb;
+}
+
+/** run() -> EXIT. Executes from STATE.rip until something stops it. */
+class RunFunction {
+  private readonly fb = new FunctionBuilder([], ["i32"], "run");
+  private readonly rec = this.fb.local("i32");
+  private readonly vpage = this.fb.local("i64");
+  private readonly icount = this.fb.local("i32");
+  private readonly rip = this.fb.local("i64");
+  private readonly tlb = this.fb.local("i32");
+  private readonly key = this.fb.local("i64");
+  private readonly statusLocal = this.fb.local("i32");
+  private readonly entry = this.fb.local("i32");
+  private readonly locals = new LocalPool(this.fb);
+
+  constructor(
+    private readonly support: Support,
+    private readonly inline: readonly Form[],
+    private readonly firstOutlined: number,
+    private readonly handlerType: number,
+  ) {}
+
+  private loadMode(): void {
+    const { fb } = this;
+    fb.i32(0).mem("i32.load", STATE.tlbBase).set(this.tlb);
+    fb.i32(0).mem("i64.load32_u", STATE.fetchKey).set(this.key);
+  }
+
+  /** Leaves with STATE.rip = page + u16 at `ripField` of the record (or the rip local when null). */
+  private leave(code: number, ripField: number | null, uncount: boolean): void {
+    const { fb } = this;
+    fb.i32(0);
+    if (ripField === null) fb.get(this.rip);
+    else fb.get(this.vpage).get(this.rec).mem("i64.load16_u", ripField).op("i64.add");
+    fb.mem("i64.store", STATE.rip);
+    fb.i32(0).get(this.icount);
+    if (uncount) fb.i32(1).op("i32.sub");
+    fb.mem("i32.store", STATE.icount);
+    fb.i32(code).op("return");
+  }
+
+  private uncount(): void {
+    this.fb.get(this.icount).i32(1).op("i32.sub").set(this.icount);
+  }
+
+  build(): FunctionBuilder {
+    const { fb } = this;
+    fb.i32(0).mem("i64.load", STATE.rip).set(this.rip);
+    this.loadMode();
+    const lookup = fb.begin("loop", "lookup");
+    this.emitLookup();
+    const dispatch = fb.begin("loop", "dispatch");
+    const next = fb.begin("block", "next");
+    const direct = fb.begin("block", "direct");
+    const status = fb.begin("block", "status");
+    const outlined = fb.begin("block", "outlined");
+    const labels: Label[] = [];
+    // br_table's first label is the innermost block.
+    for (let i = PSEUDO_COUNT + this.inline.length - 1; i >= 0; i--) labels[i] = fb.begin("block", `h${i}`);
+    this.emitDispatch(labels, outlined);
+
+    fb.end(labels[PSEUDO.miss]);
+    this.leave(EXIT.decodeMiss, REC.ip, true);
+    fb.end(labels[PSEUDO.goto]);
+    this.uncount();
+    fb.get(this.rec).mem("i32.load", REC.link).mem("i32.load").tee(this.entry);
+    const known = fb.begin("if", "known");
+    fb.get(this.entry).set(this.rec).br(dispatch).end(known);
+    fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
+    fb.end(labels[PSEUDO.lookup]);
+    this.uncount();
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").set(this.rip).br(lookup);
+    fb.end(labels[PSEUDO.cross]);
+    this.emitCross();
+    fb.br(next);
+    fb.end(labels[PSEUDO.raise]);
+    fb.get(this.rec).mem("i32.load", REC.imm).call(this.support.helper("raise")).set(this.statusLocal).br(status);
+
+    const frame: Frame = {
+      fb, support: this.support, rec: this.rec, vpage: this.vpage, locals: this.locals,
+      tlbBase: () => fb.get(this.tlb),
+      next: () => fb.br(next),
+      again: () => fb.br(dispatch),
+      direct: () => fb.br(direct),
+      jump: () => fb.set(this.rip).br(lookup),
+      fault: () => fb.i32(STATUS.fault).set(this.statusLocal).br(status),
+      status: (local) => fb.get(local).set(this.statusLocal).br(status),
+    };
+    this.inline.forEach((form, i) => {
+      fb.end(labels[PSEUDO_COUNT + i]);
+      new Lowerer(frame).lower(lift(new RecordContext(form)));
+    });
+
+    fb.end(outlined);
+    fb.get(this.rec).get(this.vpage).get(this.rec).mem("i32.load16_u", REC.handler).i32(this.firstOutlined).op("i32.sub");
+    fb.callIndirect(this.handlerType).set(this.statusLocal);
+    fb.i32(0).mem("i32.load", STATE.tlbBase).set(this.tlb);
+    fb.end(status);
+    this.emitStatus(next, direct, dispatch, lookup);
+    fb.end(direct);
+    this.emitDirect(dispatch, lookup);
+    fb.end(next);
+    fb.get(this.rec).i32(RECORD_SIZE).op("i32.add").set(this.rec).br(dispatch);
+    fb.end(dispatch).op("unreachable").end(lookup).op("unreachable");
+    return fb;
+  }
+
+  /** From the rip local to record and page, through the fetch TLB and the page's slot table. */
+  private emitLookup(): void {
+    const { fb } = this;
+    fb.get(this.rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(this.entry);
+    fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG);
+    fb.get(this.rip).i64(-4096n).op("i64.and").tee(this.vpage).get(this.key).op("i64.or").op("i64.ne");
+    const miss = fb.begin("if", "fetchMiss");
+    this.leave(EXIT.fetchMiss, null, false);
+    fb.end(miss);
+    fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
+    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(this.rec).op("i32.eqz");
+    const none = fb.begin("if", "decodeMiss");
+    this.leave(EXIT.decodeMiss, null, false);
+    fb.end(none);
+  }
+
+  private emitDispatch(labels: readonly Label[], outlined: Label): void {
+    const { fb } = this;
+    fb.get(this.icount).i32(0).mem("i32.load", STATE.limit).op("i32.ge_s");
+    const stop = fb.begin("if", "limit");
+    this.leave(EXIT.limit, REC.ip, false);
+    fb.end(stop);
+    fb.get(this.icount).i32(1).op("i32.add").set(this.icount);
+    fb.get(this.rec).mem("i32.load16_u", REC.handler).brTable(labels, outlined);
+  }
+
+  /** The second page must still be mapped to the physical page that was decoded. */
+  private emitCross(): void {
+    const { fb } = this;
+    this.uncount();
+    fb.get(this.vpage).i64(4096n).op("i64.add").set(this.rip);
+    fb.get(this.rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(this.entry);
+    fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(this.rip).get(this.key).op("i64.or").op("i64.ne");
+    fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_PPN).get(this.rec).mem("i32.load", REC.imm).op("i32.ne").op("i32.or");
+    const stale = fb.begin("if", "stale");
+    this.leave(EXIT.crossMiss, REC.ip, false);
+    fb.end(stale);
+  }
+
+  private emitStatus(next: Label, direct: Label, dispatch: Label, lookup: Label): void {
+    const { fb } = this;
+    const is = (status: number): void => {
+      fb.get(this.statusLocal).i32(status).op("i32.eq");
+    };
+    fb.get(this.statusLocal).op("i32.eqz").brIf(next);
+    is(STATUS.direct);
+    fb.brIf(direct);
+    is(STATUS.again);
+    fb.brIf(dispatch);
+    is(STATUS.jump);
+    const jump = fb.begin("if", "jump");
+    fb.i32(0).mem("i64.load", STATE.rip).set(this.rip);
+    this.loadMode();
+    fb.br(lookup).end(jump);
+    is(STATUS.leave);
+    const leave = fb.begin("if", "leave");
+    this.leave(EXIT.leave, REC.next, false);
+    fb.end(leave);
+    this.leave(EXIT.fault, REC.ip, true);
+  }
+
+  /** Inside the page through the slot; elsewhere through the fetch TLB. */
+  private emitDirect(dispatch: Label, lookup: Label): void {
+    const { fb } = this;
+    fb.get(this.rec).mem("i32.load", REC.link).tee(this.entry);
+    const linked = fb.begin("if", "linked");
+    fb.get(this.entry).mem("i32.load").tee(this.entry);
+    const known = fb.begin("if", "known");
+    fb.get(this.entry).set(this.rec).br(dispatch).end(known).end(linked);
+    fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
+  }
+}

@@ -1,0 +1,163 @@
+/** One virtual CPU: state, MMU, helpers, the generated interpreter and its decode cache, and the loop that runs them. */
+import type { CpuEnvironment } from "../cpu/env.ts";
+import { createCpuHelpers, type CpuHelpers, type CpuModel } from "../cpu/helpers/index.ts";
+import { ISA } from "../cpu/isa/isa.ts";
+import { EXIT, FLAG, STATE } from "../cpu/layout.ts";
+import { liftName } from "../cpu/lift/form.ts";
+import { Mmu } from "../cpu/mmu/mmu.ts";
+import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
+import { CpuState } from "../cpu/state.ts";
+import { VECTOR } from "../cpu/fault.ts";
+import { DecodeCache } from "./interpreter/cache.ts";
+import { compiledInterpreter } from "./interpreter/compiled.ts";
+import { RecordWriter } from "./interpreter/records.ts";
+
+export interface VcpuOptions {
+  /** At least RAM_BASE + ramSize bytes. */
+  readonly memory: WebAssembly.Memory;
+  /** 64 KiB pages, as the memory was made with. */
+  readonly maximumPages: number;
+  /** Bytes. */
+  readonly ramSize: number;
+  readonly holes: readonly Hole[];
+  readonly env: CpuEnvironment;
+  readonly model: CpuModel;
+}
+
+/** Why Vcpu.run returned before its budget was used up. */
+export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
+
+export interface VcpuCounters {
+  readonly exits: Record<string, number>;
+  readonly unimplemented: Record<string, number>;
+  interruptsDelivered: number;
+  faultsDelivered: number;
+}
+
+const EXIT_NAMES = Object.entries(EXIT).sort((a, b) => a[1] - b[1]).map(([name]) => name);
+/** More than any slice: STATE.limit is an i32. */
+const MAX_SLICE = 0x3fffffff;
+
+export class Vcpu {
+  readonly state: CpuState;
+  readonly phys: PhysicalMemory;
+  readonly mmu: Mmu;
+  readonly cpu: CpuHelpers;
+  readonly cache: DecodeCache;
+  readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
+  /** Instructions retired since construction. */
+  retired = 0;
+  private readonly enter: () => number;
+  private stopRequested = false;
+  /** Instructions retired before the present entry into emitted code; the present ones are in STATE.icount only at exit. */
+  private readonly exitCounts = new Float64Array(EXIT_NAMES.length);
+
+  constructor(private readonly options: VcpuOptions) {
+    this.state = new CpuState(options.memory);
+    this.phys = new PhysicalMemory(this.state, options.ramSize, options.holes, options.env);
+    this.mmu = new Mmu(this.state, this.phys);
+    this.cpu = createCpuHelpers({
+      state: this.state, mmu: this.mmu, env: options.env, model: options.model,
+      countUnimplemented: (id) => {
+        const name = id >= 0 && id < ISA.length ? liftName(ISA[id]) : "task-switch";
+        this.counters.unimplemented[name] = (this.counters.unimplemented[name] ?? 0) + 1;
+      },
+    });
+    const interpreter = compiledInterpreter(options.memory, options.maximumPages);
+    const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
+    this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
+    const { mmu } = this;
+    const instance = new WebAssembly.Instance(interpreter.module, {
+      env: { memory: options.memory },
+      mmu: {
+        readSlow: (lo: number, hi: number, size: number) => mmu.readSlow(lo, hi, size),
+        writeSlow: (lo: number, hi: number, size: number) => mmu.writeSlow(lo, hi, size),
+        writeCommit: () => mmu.writeCommit(),
+      },
+      helper: { ...this.cpu.helpers },
+    });
+    this.enter = instance.exports["run"] as () => number;
+  }
+
+  /** Power-on or RESET. */
+  reset(): void {
+    this.state.reset();
+    this.mmu.flushAll();
+    this.cache.flush();
+    this.stopRequested = false;
+  }
+
+  /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
+  requestStop(): void {
+    this.stopRequested = true;
+    this.state.i32[STATE.limit >> 2] = 0;
+  }
+  /** Leaves emitted code before the next instruction, so that interrupts are looked at. */
+  kick(): void {
+    this.state.i32[STATE.limit >> 2] = 0;
+  }
+
+  /** Counters for --stats, exits by name. */
+  exitsByReason(): Record<string, number> {
+    const out: Record<string, number> = { ...this.counters.exits };
+    EXIT_NAMES.forEach((name, i) => (out[name] = this.exitCounts[i]));
+    return out;
+  }
+
+  /** Executes up to `budget` instructions (at least one progress step). */
+  run(budget: number): RunStop {
+    const { state } = this;
+    const { i32 } = state;
+    const end = this.retired + budget;
+    this.stopRequested = false;
+    while (this.retired < end) {
+      if (this.stopRequested) return "stopped";
+      let slice = Math.min(end - this.retired, MAX_SLICE);
+      if (this.options.env.interruptPending() && state.interruptsEnabled) {
+        if (state.interruptShadow) slice = 1;
+        else if (!this.interrupt()) return "triple-fault";
+      }
+      if (state.halted) return "halted";
+      const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
+      if (trap) slice = 1;
+      i32[STATE.limit >> 2] = slice;
+      const code = this.enter();
+      const done = i32[STATE.icount >> 2];
+      this.retired += done;
+      this.exitCounts[code]++;
+      if (done > 0) state.interruptShadow = state.interruptShadow && code === EXIT.leave && slice !== 1;
+      switch (code) {
+        case EXIT.fault:
+          if (!this.fault()) return "triple-fault";
+          continue;
+        case EXIT.decodeMiss:
+        case EXIT.fetchMiss:
+        case EXIT.crossMiss:
+          if (!this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]) && !this.fault()) return "triple-fault";
+          break;
+      }
+      if (trap && done > 0 && !this.singleStep()) return "triple-fault";
+    }
+    return this.stopRequested ? "stopped" : "budget";
+  }
+
+  private interrupt(): boolean {
+    this.state.halted = false;
+    this.counters.interruptsDelivered++;
+    const vector = this.options.env.acknowledgeInterrupt();
+    return this.cpu.interrupts.deliverHere(vector, 0, "external") === "ok";
+  }
+
+  private fault(): boolean {
+    this.counters.faultsDelivered++;
+    const { vector, errorCode } = this.mmu.fault;
+    return this.cpu.interrupts.deliverHere(vector, errorCode, "fault") === "ok";
+  }
+
+  /** #DB after an instruction that began with TF set (SDM 3B §18.3.1.4). */
+  private singleStep(): boolean {
+    this.state.dr[6] |= 0x4000n;
+    return this.cpu.interrupts.deliverHere(VECTOR.DB, 0, "trap") === "ok";
+  }
+}
+

@@ -1,0 +1,17 @@
+/** The part of the WebAssembly JavaScript API that jit/ uses: its compiler settings have no DOM library. */
+declare namespace WebAssembly {
+  class Module {
+    constructor(bytes: BufferSource);
+  }
+  class Memory {
+    constructor(descriptor: { initial: number; maximum?: number; shared?: boolean });
+    readonly buffer: ArrayBuffer | SharedArrayBuffer;
+    grow(delta: number): number;
+  }
+  class Instance {
+    constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
+    readonly exports: Record<string, unknown>;
+  }
+  function compile(bytes: BufferSource): Promise<Module>;
+}
+type BufferSource = ArrayBufferView<ArrayBuffer> | ArrayBuffer;

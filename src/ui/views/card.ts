@@ -1,0 +1,104 @@
+/** The card over the terminal while there is no machine: off, loading, guest missing, start failed. */
+import { button, h } from "../dom.ts";
+import type { LoadProgress } from "../fetch-progress.ts";
+import { formatBytes } from "../format.ts";
+
+export interface CardActions {
+  powerOn(): void;
+  powerOff(): void;
+  openSettings(): void;
+}
+
+type CardKind = "off" | "loading" | "starting" | "missing" | "failed";
+
+export class Card {
+  private bar: HTMLProgressElement | null = null;
+  private amount: HTMLElement | null = null;
+  private rate: HTMLElement | null = null;
+
+  constructor(
+    private readonly layer: HTMLElement,
+    private readonly actions: CardActions,
+  ) {}
+
+  hide(): void {
+    this.layer.hidden = true;
+    this.layer.replaceChildren();
+    this.bar = null;
+  }
+
+  off(): void {
+    this.show(
+      "off",
+      h("h2", {}, "The machine is off"),
+      h("p", {}, "An x86-64 PC, emulated in this tab. Power it on, or drop a kernel of your own anywhere on the page."),
+      this.row(button("Power on", () => this.actions.powerOn(), { primary: true }), this.ownImages()),
+    );
+  }
+
+  loading(): void {
+    this.bar = h("progress", { "aria-label": "Loading", max: 1 });
+    this.amount = h("span", { id: "load-amount" }, "Connecting");
+    this.rate = h("span", { id: "load-rate" });
+    this.show(
+      "loading",
+      h("h2", {}, "Loading the guest"),
+      this.bar,
+      h("div", { class: "figures" }, this.amount, this.rate),
+      this.row(button("Cancel", () => this.actions.powerOff())),
+    );
+  }
+
+  progress(progress: LoadProgress): void {
+    if (this.bar === null || this.amount === null || this.rate === null) return;
+    const { received, total, bytesPerSecond } = progress;
+    if (total !== null && total > 0) {
+      this.bar.value = Math.min(1, received / total);
+      this.amount.textContent = received >= total ? `${formatBytes(total)}, unpacking` : `${formatBytes(received)} of ${formatBytes(total)}`;
+    } else {
+      this.bar.removeAttribute("value");
+      this.amount.textContent = formatBytes(received);
+    }
+    this.rate.textContent = bytesPerSecond > 0 ? `${formatBytes(bytesPerSecond)}/s` : "";
+  }
+
+  starting(): void {
+    const { amount } = this;
+    if (this.bar === null || amount === null) return this.loading();
+    this.bar.removeAttribute("value");
+    amount.textContent = "Starting the machine";
+  }
+
+  missing(): void {
+    this.show(
+      "missing",
+      h("h2", {}, "There is no default guest here"),
+      h("p", { class: "message" }, "This server has no guest image. Where the project is checked out, ", h("code", {}, "npm run image"), " prepares one."),
+      h("p", {}, "Any Linux, ELF or Multiboot kernel of your own runs as well: drop it on the page, or choose it."),
+      this.row(this.ownImages(true), button("Try again", () => this.actions.powerOn())),
+    );
+  }
+
+  failed(message: string): void {
+    this.show(
+      "failed",
+      h("h2", {}, "The machine could not start"),
+      h("p", { class: "message", id: "failure" }, message),
+      this.row(button("Start again", () => this.actions.powerOn(), { primary: true }), this.ownImages()),
+    );
+  }
+
+  private ownImages(primary = false): HTMLButtonElement {
+    return button("Images & settings…", () => this.actions.openSettings(), { primary });
+  }
+
+  private row(...buttons: HTMLButtonElement[]): HTMLElement {
+    return h("div", { class: "actions" }, ...buttons);
+  }
+
+  private show(kind: CardKind, ...content: Node[]): void {
+    this.layer.dataset["kind"] = kind;
+    this.layer.replaceChildren(h("div", { class: "card", role: "group" }, ...content));
+    this.layer.hidden = false;
+  }
+}

@@ -1,0 +1,87 @@
+/** The machine's controls: which are on in which phase, their titles and shortcuts. */
+import { byId, setIcon } from "../dom.ts";
+import type { Phase } from "../session.ts";
+import { shortcutAria, shortcutTitle, type Shortcut } from "../shortcuts.ts";
+import type { Theme, ThemeChoice } from "../theme.ts";
+
+export interface ToolbarActions {
+  powerOn(): void;
+  pauseOrResume(): void;
+  reset(): void;
+  powerOff(): void;
+  syncSize(): void;
+  openSettings(): void;
+  nextTheme(): void;
+  openHelp(): void;
+  toggleFocus(): void;
+}
+
+const THEME_NAMES: Readonly<Record<ThemeChoice, string>> = { system: "as the system", light: "light", dark: "dark" };
+const THEME_ICONS: Readonly<Record<ThemeChoice, string>> = { system: "auto", light: "sun", dark: "moon" };
+
+export class Toolbar {
+  readonly shortcuts: readonly Shortcut[];
+  private readonly powerOn = byId("power-on", HTMLButtonElement);
+  private readonly pause = byId("pause", HTMLButtonElement);
+  private readonly reset = byId("reset", HTMLButtonElement);
+  private readonly powerOff = byId("power-off", HTMLButtonElement);
+  private readonly syncSize = byId("sync-size", HTMLButtonElement);
+  private readonly theme = byId("theme", HTMLButtonElement);
+
+  constructor(actions: ToolbarActions) {
+    const list: Shortcut[] = [];
+    const bind = (button: HTMLButtonElement, code: string, key: string, description: string, run: () => void): void => {
+      const shortcut: Shortcut = { code, key, description, run: () => { if (!button.disabled) run(); } };
+      list.push(shortcut);
+      button.setAttribute("aria-keyshortcuts", shortcutAria(shortcut));
+      button.setAttribute("aria-label", description);
+      button.title = `${description} (${shortcutTitle(shortcut)})`;
+      button.addEventListener("click", run);
+    };
+    bind(this.powerOn, "KeyN", "N", "Power on", () => actions.powerOn());
+    bind(this.pause, "KeyP", "P", "Pause", () => actions.pauseOrResume());
+    bind(this.reset, "KeyR", "R", "Reset", () => actions.reset());
+    bind(this.powerOff, "KeyF", "F", "Power off", () => actions.powerOff());
+    bind(this.syncSize, "KeyZ", "Z", "Sync size: type the stty command", () => actions.syncSize());
+    bind(byId("open-settings", HTMLButtonElement), "KeyI", "I", "Images & settings", () => actions.openSettings());
+    bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
+    bind(byId("open-help", HTMLButtonElement), "KeyK", "K", "Keyboard help", () => actions.openHelp());
+    list.push({ code: "KeyT", key: "T", description: "Go from the terminal to the controls and back", run: () => actions.toggleFocus() });
+    this.shortcuts = list;
+  }
+
+  phase(phase: Phase): void {
+    const focused = document.activeElement;
+    const alive = phase === "running" || phase === "paused";
+    this.powerOn.disabled = phase !== "off" && phase !== "stopped";
+    this.pause.disabled = !alive;
+    this.reset.disabled = !alive;
+    this.powerOff.disabled = phase === "off" || phase === "stopped";
+    this.syncSize.disabled = phase !== "running";
+    const paused = phase === "paused";
+    const label = paused ? "Resume" : "Pause";
+    setIcon(this.pause, paused ? "play" : "pause");
+    const text = this.pause.querySelector("span");
+    if (text !== null) text.textContent = label;
+    this.pause.setAttribute("aria-label", label);
+    this.pause.title = `${label} (${shortcutTitle({ key: "P" })})`;
+    // A button that is switched off under the user's focus hands it to one that works.
+    if (focused instanceof HTMLButtonElement && focused.disabled) this.focusFirst();
+  }
+
+  themeChanged(theme: Theme): void {
+    setIcon(this.theme, THEME_ICONS[theme.choice]);
+    const label = `Theme: ${THEME_NAMES[theme.choice]}`;
+    this.theme.setAttribute("aria-label", label);
+    this.theme.title = `${label} (${shortcutTitle({ key: "L" })})`;
+  }
+
+  focusFirst(): void {
+    for (const button of [this.powerOn, this.pause, this.powerOff]) {
+      if (!button.disabled) {
+        button.focus();
+        return;
+      }
+    }
+  }
+}

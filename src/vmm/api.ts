@@ -1,0 +1,23 @@
+/** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
+import type { MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+export type { MachineConfig, MachineStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
+
+/** Events from worker to page. Serial output arrives in batches, byte for byte. */
+export interface MachineEvents {
+  serial(bytes: Uint8Array): void;
+  status(status: MachineStatus): void;
+  stopped(report: StopReport): void;
+}
+
+/** One machine in one worker. A call that fails rejects with an Error whose message is the one clear line. */
+export interface MachineApi {
+  /** Builds and starts a machine; the previous one of this worker, if any, is discarded. */
+  powerOn(config: MachineConfig, events: MachineEvents): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  reset(): Promise<void>;
+  powerOff(): Promise<void>;
+  /** Bytes typed by the user. All are queued; none is lost however many. */
+  serialInput(bytes: Uint8Array): Promise<void>;
+  stats(): Promise<MachineStats>;
+}

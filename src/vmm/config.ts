@@ -1,0 +1,68 @@
+/** What a machine is made of, and what it reports. Shared by the CLI, the worker and the page. */
+
+export interface KernelImages {
+  /** bzImage, ELF vmlinux (PVH note or 64-bit boot protocol) or Multiboot 1 ELF: told apart by content. */
+  readonly kernel: Uint8Array;
+  /** Concatenated initramfs archives; for Multiboot, each is a module. */
+  readonly initrds: readonly Uint8Array[];
+  readonly cmdline: string;
+}
+
+export interface MachineConfig {
+  /** Guest RAM in MiB. */
+  readonly memoryMib: number;
+  /** QEMU's notation: `NAME[,+flag][,-flag]`, e.g. `x86-64-v2,-sse4.2`. */
+  readonly cpu: string;
+  readonly boot: KernelImages;
+  /** Guest time as a function of retired instructions instead of the wall clock. */
+  readonly deterministic: boolean;
+  /** isa-debug-exit port, or null. */
+  readonly debugExit: { readonly iobase: number; readonly iosize: number } | null;
+  /** Seconds since 1970 that the RTC starts from. Recorded input. */
+  readonly epochSeconds: number;
+  /** A guest reset (triple fault, port 0xCF9, keyboard controller) ends the machine instead of restarting it. */
+  readonly noReboot: boolean;
+}
+
+export type MachineState = "off" | "running" | "paused" | "stopped";
+
+export type StopKind = "power-off" | "reset" | "triple-fault" | "debug-exit" | "halted-forever" | "kernel-panic" | "error";
+
+/** Why a machine ended, in a form fit for a person. */
+export interface StopReport {
+  readonly kind: StopKind;
+  /** One clear line. */
+  readonly message: string;
+  /** isa-debug-exit: (value << 1) | 1. Otherwise 0 for a clean end, 1 for a bad one. */
+  readonly exitCode: number;
+  /** Registers as text lines, QEMU's `info registers` layout. Empty when there is nothing to see. */
+  readonly registers: readonly string[];
+  /** The last instructions, oldest first, `address: bytes  disassembly`. */
+  readonly disassembly: readonly string[];
+}
+
+export interface MachineStatus {
+  readonly state: MachineState;
+  /** Integer ns. */
+  readonly guestTimeNs: number;
+  readonly instructions: number;
+  /** Over the last status interval. */
+  readonly instructionsPerSecond: number;
+  readonly memoryMib: number;
+  /** True while the guest sleeps in HLT. */
+  readonly idle: boolean;
+}
+
+/** `--stats`. */
+export interface MachineStats {
+  readonly instructions: number;
+  readonly instructionsByTier: { readonly tier0: number; readonly tier1: number };
+  readonly seconds: number;
+  readonly mips: number;
+  readonly decodeMisses: number;
+  readonly tlbMisses: number;
+  readonly exitsByReason: Readonly<Record<string, number>>;
+  readonly unimplemented: Readonly<Record<string, number>>;
+  /** Bytes. */
+  readonly peakMemory: number;
+}

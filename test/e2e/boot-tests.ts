@@ -1,0 +1,138 @@
+/** The machine in the page: boot to the prompt, commands, life cycle, paste, bad images. Chromium whole, Firefox a smoke test. */
+import { createHash } from "node:crypto";
+import puppeteer from "puppeteer-core";
+import type { Browser } from "playwright";
+import { check, equal, MachinePage, PROMPT, sampleText, type Runner, type Site } from "./harness.ts";
+import { multibootKernel } from "./tiny-kernels.ts";
+
+/** A boot to the prompt on a slow, shared machine. */
+const BOOT_MS = 180_000;
+
+export async function bootTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
+  let machine: MachinePage | null = null;
+  let failed = false;
+  /** The one page of these tests with a prompt; a fresh one after a failure. */
+  const booted = async (): Promise<MachinePage> => {
+    if (failed) {
+      await machine?.page.close();
+      machine = null;
+    }
+    machine ??= await MachinePage.open(context, site.url);
+    const phase = await machine.phase();
+    if (phase === "off" || phase === "stopped") await machine.chooseDefault();
+    await machine.waitForPrompt(BOOT_MS);
+    return machine;
+  };
+  const test = (name: string, body: (m: MachinePage) => Promise<void>): Promise<void> =>
+    runner.test(
+      name,
+      async () => {
+        const m = await booted();
+        failed = true;
+        await body(m);
+        equal(m.errors, [], "uncaught errors on the page");
+        failed = false;
+      },
+      () => machine?.page ?? null,
+      BOOT_MS + 60_000,
+    );
+
+  await test("boots the default guest, which answers a command", async (m) => {
+    check((await m.text()).includes("Linux version"), "the kernel's log is there");
+    equal(await m.command("echo $((6*7))"), "42", "answer");
+  });
+
+  await test("Ctrl-C interrupts", async (m) => {
+    await m.type("cat > /dev/null\n");
+    await m.page.keyboard.press("Control+C");
+    equal(await m.command("echo alive"), "alive", "answer");
+  });
+
+  await test("a paste of 4 KB arrives whole", async (m) => {
+    const text = sampleText(4096);
+    await m.type("cat > /tmp/x\n");
+    await m.waitForText(/cat > \/tmp\/x$/);
+    await m.page.waitForTimeout(200);
+    await m.paste(text);
+    await m.waitForText(new RegExp(text.trimEnd().slice(-20)), 60_000);
+    await m.page.keyboard.press("Control+D");
+    const digest = createHash("sha256").update(text).digest("hex");
+    const answer = await m.command("sha256sum /tmp/x", 60_000);
+    check(answer.includes(digest), `the checksum is the same, got ${answer}`);
+  });
+
+  await test("pauses and resumes", async (m) => {
+    await m.button("Pause").click();
+    await m.waitForPhase("paused");
+    await m.type("echo later-$((1+1))\n");
+    await m.page.waitForTimeout(300);
+    check(!(await m.text()).includes("later-2"), "a paused machine does not answer");
+    await m.button("Resume").click();
+    await m.waitForText(/later-2/);
+  });
+
+  await test("a kernel that triple-faults is shown with registers, and the page goes on", async (m) => {
+    // lidt [nothing]; int3: no handler, no double fault handler
+    await m.chooseOwn({ name: "triple.elf", bytes: multibootKernel([0x0f, 0x01, 0x1d, 0, 0, 0, 0, 0xcc, 0xf4]) });
+    await m.waitForPhase("stopped", 60_000);
+    equal(await m.page.locator("#stopped-title").textContent(), "Triple fault", "title");
+    check(((await m.page.locator("#stopped-registers").textContent()) ?? "").length > 50, "registers are shown");
+    check(((await m.page.locator("#stopped-code").textContent()) ?? "").length > 5, "instructions are shown");
+  });
+
+  await test("a file that is no kernel gives one clear line", async (m) => {
+    await m.chooseOwn({ name: "holiday.jpg", bytes: Buffer.from("not a kernel at all") });
+    await m.page.locator("#failure").waitFor();
+    const message = (await m.page.locator("#failure").textContent()) ?? "";
+    check(message.length > 5 && !message.includes("\n") && !/undefined|TypeError| at /.test(message), `one clear line, got ${message}`);
+  });
+
+  await test("resets to a fresh boot", async (m) => {
+    await m.command("echo x > /tmp/gone");
+    await m.page.locator("#reset").click();
+    await m.poll(async () => (await m.text()).split("Linux version").length >= 3, "a second boot", BOOT_MS);
+    await m.waitForPrompt(BOOT_MS);
+    check(/No such file/.test(await m.command("cat /tmp/gone")), "the old machine's files are gone");
+  });
+
+  await test("powers off and on", async (m) => {
+    await m.page.locator("#power-off").click();
+    await m.waitForPhase("off");
+    await m.page.locator("#power-on").click();
+    await m.waitForPrompt(BOOT_MS);
+    equal(await m.command("echo $((6*7))"), "42", "answer");
+  });
+
+  await context.close();
+}
+
+/** The smoke test in Firefox, over WebDriver BiDi. */
+export async function firefoxTests(runner: Runner, executablePath: string, site: Site): Promise<void> {
+  await runner.test(
+    "boots the default guest, which answers a command",
+    async () => {
+      const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true, protocol: "webDriverBiDi" });
+      try {
+        const page = await browser.newPage();
+        await page.goto(site.url);
+        const text = (): Promise<string> => page.evaluate(() => window.__tabvisorTerminalText?.() ?? "");
+        const wait = async (pattern: RegExp, ms: number): Promise<void> => {
+          const end = Date.now() + ms;
+          while (!pattern.test(await text())) {
+            check(Date.now() < end, `waited ${ms / 1000} s for ${pattern.source}; the terminal ends with: ${(await text()).slice(-300)}`);
+            await new Promise((resolve) => setTimeout(resolve, 100));
+          }
+        };
+        await wait(PROMPT, BOOT_MS);
+        await page.focus(".xterm-helper-textarea");
+        await page.keyboard.type("echo $((6*7))\n");
+        await wait(/\n42\n/, 20_000);
+      } finally {
+        await browser.close();
+      }
+    },
+    undefined,
+    BOOT_MS + 60_000,
+  );
+}

@@ -1,0 +1,64 @@
+/** Runs the browser tests: `tsx test/e2e/run.ts [PATTERN]`. Exports the run for tools/test.ts. */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright";
+import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
+import { bootTests, firefoxTests } from "./boot-tests.ts";
+import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { pageTests } from "./page-tests.ts";
+
+export interface E2eResult {
+  readonly passed: number;
+  readonly failed: number;
+}
+
+/** A part that cannot even begin counts as one failed test. */
+async function part(runner: Runner, body: () => Promise<void>): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    await runner.test("can be run", () => Promise.reject(error instanceof Error ? error : new Error(String(error))));
+  }
+}
+
+export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
+  const log = (line: string): void => console.log(`  ${line}`);
+  // Until the machine is there, its tests run against the stand-in.
+  const real = existsSync(join(ROOT, "src/vmm/worker.ts")) && process.env["TABVISOR_E2E_FAKE"] === undefined;
+  if (!real) log("the machine's worker is replaced by test/e2e/fake-worker.ts");
+  const pageRunner = new Runner("page", only);
+  const bootRunner = new Runner("chromium", only);
+  const firefoxRunner = new Runner("firefox", only);
+
+  await part(pageRunner, async () => {
+    const executablePath = await findChromium(log);
+    const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
+    try {
+      const fake = await serveSite({ fake: true });
+      await part(pageRunner, () => pageTests(pageRunner, browser, fake));
+      await fake.close();
+      const site = await serveSite({ fake: !real });
+      try {
+        await bootRunner.test("the application is within 400 KB gzipped", async () => {
+          log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
+          check(site.bytes <= 400_000, `${site.bytes} bytes`);
+        });
+        await part(bootRunner, () => bootTests(bootRunner, browser, site));
+        await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
+      } finally {
+        await site.close();
+      }
+    } finally {
+      await browser.close();
+    }
+  });
+  const all = [pageRunner, bootRunner, firefoxRunner];
+  return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const result = await runE2e(process.argv[2] === undefined ? null : new RegExp(process.argv[2]));
+  console.log(`${result.passed} passed, ${result.failed} failed`);
+  process.exit(result.failed === 0 ? 0 : 1);
+}

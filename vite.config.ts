@@ -1,0 +1,13 @@
+/** The build of the page, and the unit tests. */
+import { defineConfig } from "vitest/config";
+import { guestPlugin, sizePlugin } from "./tools/vite-guest.ts";
+
+export default defineConfig({
+  base: "./",
+  plugins: [guestPlugin(), sizePlugin()],
+  worker: { format: "es" },
+  build: { target: "es2022" },
+  server: { host: "127.0.0.1" },
+  preview: { host: "127.0.0.1" },
+  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts"], exclude: ["test/e2e/**", "node_modules/**"], testTimeout: 120_000 },
+});
