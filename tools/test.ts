@@ -83,6 +83,12 @@ const STEPS: readonly (readonly [string, () => Promise<Count>])[] = [
 
 async function main(): Promise<void> {
   const total = { passed: 0, failed: 0 };
+  // A browser that dies between two calls must not take the total with it.
+  const stray = (error: unknown): void => {
+    total.failed++;
+    console.log(`uncaught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  };
+  process.on("uncaughtException", stray).on("unhandledRejection", stray);
   for (const [name, step] of STEPS) {
     console.log(`\n── ${name}`);
     const began = Date.now();

@@ -69,7 +69,7 @@ export function guestPlugin({ folder = GUEST_FOLDER, copy = true }: GuestOptions
     configurePreviewServer(server) {
       server.middlewares.use(serve(folder));
     },
-    async closeBundle() {
+    async writeBundle() {
       if (!building || !copy || !existsSync(join(folder, "guest.json"))) return;
       for (const name of PUBLISHED) await cp(join(folder, name), join(outDir, "guest", name));
     },
@@ -96,8 +96,8 @@ export function sizePlugin(): Plugin {
       outDir = resolve(config.root, config.build.outDir);
       building = config.command === "build";
     },
-    closeBundle() {
-      if (!building || !existsSync(outDir)) return;
+    writeBundle() {
+      if (!building) return;
       const bytes = applicationBytes(outDir);
       const line = `application without the guest: ${(bytes / 1000).toFixed(1)} KB gzipped, of ${BUDGET_BYTES / 1000} KB`;
       if (bytes > BUDGET_BYTES) throw new Error(`${line}: over the budget`);

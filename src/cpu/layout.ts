@@ -68,7 +68,7 @@ function layoutState(base: number) {
     seg: a.take("i64", 6, SEG_STRIDE, 32),
     /** 0xFFFF, 0xFFFFFFFF or all ones: the stack pointer's width (SS.B, or 64-bit mode). */
     spMask: a.take("i64"),
-    /** Instructions retired since `run` was entered; written at its exit. */
+    /** Instructions retired since `run` was entered, the present one included; written before TypeScript is called and at exit. */
     icount: a.take("i32"),
     /** `run` leaves before the instruction that would make icount exceed this. TypeScript lowers it to stop at once. */
     limit: a.take("i32"),
@@ -143,11 +143,14 @@ export const FETCH_KEY_USER = 4;
 
 export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
 
+/** Profile builds of the interpreter count dispatches here: one i64 for each handler number. */
+export const PROFILE_BASE = 0x80000;
+
 /** Decode cache arena. */
 export const ARENA_BASE = 0x100000;
 export const RAM_BASE = 0x5000000;
 export const ARENA_SIZE = RAM_BASE - ARENA_BASE;
-if (TLB_END > ARENA_BASE) throw new RangeError("TLBs overlap the decode cache");
+if (TLB_END > PROFILE_BASE) throw new RangeError("TLBs overlap the decode cache");
 
 /**
  * Instruction record: 32 bytes. Register fields are absolute addresses in the state block, so that AH and AL,

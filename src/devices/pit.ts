@@ -13,13 +13,15 @@ import type { BusRegion } from "./bus/region.ts";
 /** 14.31818 MHz / 12, to the nearest integer. */
 export const PIT_HZ = 1_193_182;
 
+/** Mode and OUT are undefined before programming: LSB then MSB, mode 3, OUT high, so that programming gives no edge. */
+const POWER_ON_CONTROL = 0x36;
 const RW_LSB = 1;
 const RW_MSB = 2;
 
 /** One counter. Times are CLK ticks since guest time 0; counts are plain integers, 1..65536 (1..10000 in BCD). */
 class Counter8254 {
   /** D5..D0 of the last control word: RW1 RW0 M2 M1 M0 BCD. */
-  private control = 0;
+  private control = POWER_ON_CONTROL;
   /** The first byte of a two-byte count, or -1. */
   private firstByte = -1;
   /** A count has been written since the control word. */
@@ -52,7 +54,7 @@ class Counter8254 {
   }
 
   reset(): void {
-    this.control = 0;
+    this.control = POWER_ON_CONTROL;
     this.firstByte = this.stopped = this.reloadAt = this.latchedCount = this.latchedStatus = -1;
     this.countWritten = this.fresh = this.running = this.readMsb = false;
     this.reload = this.loaded = this.start = this.held = 0;
@@ -345,7 +347,7 @@ class Counter8254 {
     this.held = r.int("held");
     this.reloadAt = r.int("reloadAt", -1);
     this.gate = r.bool("gate");
-    this.readMsb = r.bool("readMsb");
+    r.bool("readMsb");
     this.latchedCount = r.int("latchedCount", -1, 0xffff);
     this.latchedStatus = r.int("latchedStatus", -1, 0xff);
     this.outBeforeTrigger = r.bool("outBeforeTrigger");

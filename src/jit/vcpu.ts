@@ -9,7 +9,7 @@ import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
 import { CpuState } from "../cpu/state.ts";
 import { VECTOR } from "../cpu/fault.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
-import { compiledInterpreter } from "./interpreter/compiled.ts";
+import { compiledInterpreter, type CompiledInterpreter } from "./interpreter/compiled.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 
 export interface VcpuOptions {
@@ -22,6 +22,8 @@ export interface VcpuOptions {
   readonly holes: readonly Hole[];
   readonly env: CpuEnvironment;
   readonly model: CpuModel;
+  /** Counts executions by form, slowly. */
+  readonly profile?: boolean;
 }
 
 /** Why Vcpu.run returned before its budget was used up. */
@@ -44,6 +46,7 @@ export class Vcpu {
   readonly mmu: Mmu;
   readonly cpu: CpuHelpers;
   readonly cache: DecodeCache;
+  readonly interpreter: CompiledInterpreter;
   readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
   /** Instructions retired since construction. */
   retired = 0;
@@ -63,7 +66,7 @@ export class Vcpu {
         this.counters.unimplemented[name] = (this.counters.unimplemented[name] ?? 0) + 1;
       },
     });
-    const interpreter = compiledInterpreter(options.memory, options.maximumPages);
+    const interpreter = this.interpreter = compiledInterpreter(options.memory, options.maximumPages, options.profile === true);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
     this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
     const { mmu } = this;
@@ -85,6 +88,11 @@ export class Vcpu {
     this.mmu.flushAll();
     this.cache.flush();
     this.stopRequested = false;
+  }
+
+  /** Instructions retired up to and including the present one, also from inside a helper or device. */
+  get retiredNow(): number {
+    return this.retired + this.state.i32[STATE.icount >> 2];
   }
 
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
@@ -124,6 +132,7 @@ export class Vcpu {
       const code = this.enter();
       const done = i32[STATE.icount >> 2];
       this.retired += done;
+      i32[STATE.icount >> 2] = 0;
       this.exitCounts[code]++;
       if (done > 0) state.interruptShadow = state.interruptShadow && code === EXIT.leave && slice !== 1;
       switch (code) {

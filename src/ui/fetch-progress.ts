@@ -78,15 +78,15 @@ export async function fetchJson(url: URL, signal: AbortSignal): Promise<unknown>
   }
 }
 
-/** Fetches a file as it is on the server, reporting each piece. */
-export async function fetchBlob(url: URL, meter: ProgressMeter, signal: AbortSignal): Promise<Blob> {
+/** Fetches a file as it is on the server, reporting each piece as it is read. */
+export async function fetchStream(url: URL, meter: ProgressMeter, signal: AbortSignal): Promise<ByteStream> {
   const response = await request(url, signal, "default");
   if ((response.headers.get("content-type") ?? "").startsWith("text/html")) throw new NotFoundError(`${url.pathname} is not on the server`);
   // With a content encoding the length is of something else than what we read.
-  const length = response.headers.has("content-encoding") ? null : Number(response.headers.get("content-length") ?? Number.NaN);
-  meter.expect(url.pathname, length !== null && Number.isFinite(length) ? length : null);
+  const length = response.headers.has("content-encoding") ? Number.NaN : Number(response.headers.get("content-length") ?? Number.NaN);
+  meter.expect(url.pathname, Number.isFinite(length) ? length : null);
   if (response.body === null) throw new Error(`cannot fetch ${url.pathname}: the answer is empty`);
-  const counted = response.body.pipeThrough(
+  return response.body.pipeThrough(
     new TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>({
       transform(piece, controller) {
         meter.add(url.pathname, piece.length);
@@ -94,54 +94,83 @@ export async function fetchBlob(url: URL, meter: ProgressMeter, signal: AbortSig
       },
     }),
   );
-  try {
-    return await new Response(counted).blob();
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new Error(`cannot fetch ${url.pathname}: the connection was lost`, { cause: error });
-  }
 }
 
-export function isGzip(head: Uint8Array): boolean {
+export type ByteStream = ReadableStream<Uint8Array<ArrayBuffer>>;
+
+function isGzip(head: Uint8Array): boolean {
   return head.length >= 3 && head[0] === 0x1f && head[1] === 0x8b && head[2] === 8;
 }
 
-/** The bytes of a file, decompressed if it is gzip. `expected`: the size that it must then have. */
-export async function readUnzipped(blob: Blob, name: string, expected: number | null = null): Promise<Uint8Array> {
+/**
+ * The bytes of a stream, decompressed if it is gzip (a server may have done it already). `expected`: the size that they
+ * must then have. Errors of the stream itself come out as they are.
+ */
+export async function unzip(stream: ByteStream, name: string, expected: number | null = null): Promise<Uint8Array> {
+  const reader = stream.getReader();
+  const first = await reader.read();
+  let broken = false;
+  let next: Uint8Array<ArrayBuffer> | undefined = first.value;
+  const source: ByteStream = new ReadableStream({
+    async pull(controller) {
+      try {
+        const piece = next ?? (await reader.read()).value;
+        next = undefined;
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
+      } catch (error) {
+        broken = true;
+        controller.error(error);
+      }
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  const zipped = first.value !== undefined && isGzip(first.value);
   let bytes: Uint8Array;
-  const head = await readBlob(blob.slice(0, 3), name);
-  if (isGzip(head)) {
-    try {
-      const plain = blob.stream().pipeThrough(new DecompressionStream("gzip"));
-      bytes = expected === null ? new Uint8Array(await new Response(plain).arrayBuffer()) : await collect(plain, expected);
-    } catch (error) {
-      throw new Error(`${name}: the gzip data is damaged or cut short`, { cause: error });
-    }
-  } else {
-    bytes = await readBlob(blob, name);
+  try {
+    bytes = await collect(zipped ? source.pipeThrough(new DecompressionStream("gzip")) : source, expected);
+  } catch (error) {
+    if (broken) throw error;
+    if (error instanceof TooLongError) throw new Error(`${name} has more than the expected ${String(expected)} bytes`, { cause: error });
+    throw new Error(`${name}: the gzip data is damaged or cut short`, { cause: error });
   }
   if (expected !== null && bytes.length !== expected) throw new Error(`${name} has ${bytes.length} bytes, expected ${expected}`);
   return bytes;
 }
 
-/** Into one array of the known size: half the memory of collecting first. */
-async function collect(stream: ReadableStream<Uint8Array>, size: number): Promise<Uint8Array> {
-  const all = new Uint8Array(size);
-  let at = 0;
+class TooLongError extends Error {}
+
+/** Into one array of the expected size, if there is one: half the memory of collecting first. */
+async function collect(stream: ByteStream, expected: number | null): Promise<Uint8Array> {
+  if (expected === null) return new Uint8Array(await new Response(stream).arrayBuffer());
+  const all = new Uint8Array(expected);
+  let length = 0;
   const reader = stream.getReader();
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return all.subarray(0, at);
-    if (at + value.length > size) throw new Error("too long");
-    all.set(value, at);
-    at += value.length;
+    if (done) return all.subarray(0, length);
+    if (length + value.length > expected) throw new TooLongError();
+    all.set(value, length);
+    length += value.length;
   }
+}
+
+/** The bytes of a file of the user's, decompressed if it is gzip. */
+export async function readUnzipped(blob: Blob, name: string, expected: number | null = null): Promise<Uint8Array> {
+  return unzip(blob.stream(), name, expected).catch((error: unknown) => {
+    if (error instanceof DOMException) throw unreadable(name, error);
+    throw error;
+  });
 }
 
 export async function readBlob(blob: Blob, name: string): Promise<Uint8Array> {
   try {
     return new Uint8Array(await blob.arrayBuffer());
   } catch (error) {
-    throw new Error(`${name} cannot be read: it was moved, changed, or is too large for this browser`, { cause: error });
+    throw unreadable(name, error);
   }
+}
+
+function unreadable(name: string, cause: unknown): Error {
+  return new Error(`${name} cannot be read: it was moved, changed, or is too large for this browser`, { cause });
 }

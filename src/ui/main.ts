@@ -30,6 +30,7 @@ async function main(): Promise<void> {
   const guest = new DefaultGuest(new URL("guest/", document.baseURI));
   const manifest = guest.manifest();
   manifest.catch(() => undefined); // handled where it is used
+  if (autostart) guest.prefetch();
   const stored = loadSettings();
 
   const status = new StatusView();
@@ -39,13 +40,6 @@ async function main(): Promise<void> {
     byId("banner-text").textContent = message ?? "";
   };
   byId("banner-close").addEventListener("click", () => showBanner(null));
-
-  const terminal: TerminalView = new TerminalView(byId("terminal"), {
-    onInput: (bytes) => session.type(bytes),
-    onResize: (columns, rows) => status.terminalSize(columns, rows),
-  });
-  terminal.mountKeybar(byId("keybar"));
-  installTestHook(() => terminal.text());
 
   const session: Session = new Session(connectMachine, {
     phase: (phase, report) => {
@@ -85,6 +79,14 @@ async function main(): Promise<void> {
     serial: (bytes) => terminal.write(bytes),
     restarted: (byGuest) => terminal.restart(byGuest),
   });
+  session.prewarm();
+
+  const terminal: TerminalView = new TerminalView(byId("terminal"), {
+    onInput: (bytes) => session.type(bytes),
+    onResize: (columns, rows) => status.terminalSize(columns, rows),
+  });
+  terminal.mountKeybar(byId("keybar"));
+  installTestHook(() => terminal.text());
 
   const powerOn = (): void => {
     const source = settings.choice === "own" ? ownSource(settings.images, settings.settings) : defaultSource(guest, settings.settings);
@@ -148,7 +150,6 @@ async function main(): Promise<void> {
   if (lacking !== null) card.failed(`This browser lacks ${lacking}.`);
   else if (autostart) powerOn();
   else {
-    session.prewarm();
     card.off();
   }
   document.documentElement.dataset["ready"] = "true";

@@ -1,6 +1,6 @@
 /** What a machine is started from: the default guest or the user's own files, with the settings of the form. */
 import type { MachineConfig } from "../vmm/api.ts";
-import { readUnzipped } from "./fetch-progress.ts";
+import { readBlob, readUnzipped } from "./fetch-progress.ts";
 import type { DefaultGuest } from "./guest.ts";
 import { formatBytes } from "./format.ts";
 import type { MachineSource } from "./session.ts";
@@ -33,8 +33,7 @@ function configure(settings: Settings, boot: MachineConfig["boot"], own: boolean
 export function defaultSource(guest: DefaultGuest, settings: Settings): MachineSource {
   return {
     async load(onProgress, signal) {
-      const { cmdline } = await guest.manifest();
-      const { kernel, initramfs } = await guest.images(onProgress, signal);
+      const [{ cmdline }, { kernel, initramfs }] = await Promise.all([guest.manifest(), guest.images(onProgress, signal)]);
       return configure(settings, { kernel, initrds: [initramfs], cmdline: settings.defaultCmdline ?? cmdline }, false);
     },
   };
@@ -50,7 +49,7 @@ export function ownSource(images: OwnImages, settings: Settings): MachineSource 
       // An initrd stays as it is: the guest unpacks it itself.
       const [kernel, ...initrds] = await Promise.all([
         readUnzipped(images.kernel, images.kernel.name),
-        ...images.initrds.map(async (file) => new Uint8Array(await file.arrayBuffer())),
+        ...images.initrds.map((file) => readBlob(file, file.name)),
       ]);
       signal.throwIfAborted();
       return configure(settings, { kernel, initrds, cmdline: settings.ownCmdline }, true);

@@ -1,6 +1,6 @@
 /** The instruction decoder: bytes to a reused record, no allocation. SDM Vol. 2 Chapter 2 (instruction format). */
 import {
-  type CodeMode, DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, DECODE_UNDEFINED, type DecodeStatus, Insn, SEG_DS, SEG_SS,
+  type CodeMode, DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, DECODE_UNDEFINED, type DecodeStatus, type Insn, SEG_DS, SEG_SS,
 } from "./insn.ts";
 import {
   CLASS_66, CLASS_F2, CLASS_F3, CLASS_NP, ENTRY_FLAGS, FLAG_CR, FLAG_D64, FLAG_DR, FLAG_EATS_66, FLAG_EATS_REP, FLAG_F64, FLAG_LOCK,

@@ -61,7 +61,7 @@ export class CpuModel {
 
   /** Whether a feature of the table in features.ts is advertised. */
   has(feature: string): boolean {
-    return this.enabled.has(feature);
+    return this.enabled.has(canonicalFeature(feature));
   }
   get amd(): boolean {
     return this.definition.vendor === "AuthenticAMD";

@@ -182,13 +182,21 @@ export class FpState {
     }
   }
 
+  /** The guest's MXCSR: bits above 15 are ours (sse-ops.ts). */
+  private mxcsr(): number {
+    return this.core.state.i32[STATE.mxcsr >> 2] & MXCSR_MASK;
+  }
+  private setMxcsr(value: number): void {
+    const { i32 } = this.core.state;
+    i32[STATE.mxcsr >> 2] = (i32[STATE.mxcsr >> 2] & ~MXCSR_MASK) | value;
+  }
   private requireMxcsr(value: number): void {
     if (value & ~MXCSR_MASK) throw generalProtection();
   }
 
   ldmxcsr(value: number): number {
     this.requireMxcsr(value);
-    this.core.state.i32[STATE.mxcsr >> 2] = value;
+    this.setMxcsr(value);
     return STATUS.next;
   }
 
@@ -212,7 +220,7 @@ export class FpState {
     const end = XMM + this.registers() * 16;
     core.memory.probeWrite(lo, hi, end, core.memory.index());
     this.x87ToImage();
-    this.words[MXCSR >> 2] = core.state.i32[STATE.mxcsr >> 2];
+    this.words[MXCSR >> 2] = this.mxcsr();
     this.words[(MXCSR >> 2) + 1] = MXCSR_MASK;
     this.vectorToImage(XMM, 0);
     this.store(lo, hi, 0, end);
@@ -227,7 +235,7 @@ export class FpState {
     this.requireMxcsr(mxcsr);
     this.imageToX87();
     this.imageToVector(XMM, 0);
-    core.state.i32[STATE.mxcsr >> 2] = mxcsr;
+    this.setMxcsr(mxcsr);
     return STATUS.next;
   }
 
@@ -254,7 +262,7 @@ export class FpState {
     const size = xsaveSize(mask);
     memory.probeWrite(lo, hi, size, memory.index());
     let inUse = this.inUse();
-    const mxcsr = state.i32[STATE.mxcsr >> 2];
+    const mxcsr = this.mxcsr();
     // XSAVEC counts MXCSR among the SSE state.
     if (form === 2 && mxcsr !== MXCSR_INIT) inUse |= SSE;
     // XSAVE stores initial configurations too, the others leave them out.
@@ -305,7 +313,7 @@ export class FpState {
     for (let i = 4; i < (compacted ? 16 : 6); i++) if (words[header + i] !== 0) throw generalProtection();
     const restore = mask & present;
     if (restore & AVX) this.load(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
-    let mxcsr = state.i32[STATE.mxcsr >> 2];
+    let mxcsr = this.mxcsr();
     if (compacted) {
       if (mask & SSE) mxcsr = present & SSE ? words[MXCSR >> 2] : MXCSR_INIT;
     } else if (mask & (SSE | AVX)) mxcsr = words[MXCSR >> 2];
@@ -322,7 +330,7 @@ export class FpState {
       if (restore & AVX) this.imageToVector(XSAVE_HEADER_END, 4);
       else this.initVector(4);
     }
-    state.i32[STATE.mxcsr >> 2] = mxcsr;
+    this.setMxcsr(mxcsr);
     return STATUS.next;
   }
 }

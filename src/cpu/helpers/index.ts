@@ -14,6 +14,7 @@ import { Msrs } from "./msr.ts";
 import { CpuPersistence } from "./persistence.ts";
 import { Segments } from "./segments.ts";
 import { HELPERS, HELPER_NAMES, type HelperImplementations, type HelperName } from "./signatures.ts";
+import { sseHelpers } from "./sse.ts";
 import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
 
@@ -113,6 +114,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     xsave: (linear, wide, form) => fp.xsave(linear, wide, form),
     xrstor: (linear, wide, form) => fp.xrstor(linear, wide, form),
     ldmxcsr: (value) => fp.ldmxcsr(value),
+    ...sseHelpers(core),
     divide128: (divisor, signed) => arith.divide128(divisor, signed),
     daa: () => arith.daa(),
     das: () => arith.das(),
@@ -122,6 +124,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     aad: (base) => arith.aad(base),
     enter: (frame, level, bits) => arith.enter(frame, level, bits),
     bound: (index, lower, upper) => arith.bound(index, lower, upper),
+    ...sseHelpers(core),
   };
   return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu) };
 }

@@ -172,7 +172,7 @@ describe("double and triple faults (SDM 3A table 6-5)", () => {
     r.state.setReg(4, 0x40000000n);
     expect(r.cpu.interrupts.deliver(13, 0, "fault", r.state.rip)).toBe("ok");
     expect(r.state.rip).toBe(0x7000n);
-    expect(r.state.cr2).toBe(0x3fffffd0n);
+    expect(r.state.cr2).toBe(0x3ffffff8n);
     expect(r.r64(AT.ist - 48, 1)).toEqual([2n]);
   });
   it("a page fault during a page fault is a double fault; a third is a triple fault", () => {

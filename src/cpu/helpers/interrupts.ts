@@ -265,7 +265,11 @@ export class Interrupts {
 
     const flags = this.savedFlags(vector, kind);
     core.setTypeBits(cs, 1);
-    const frame = memory.writable(spLo, spHi, size, memory.indexAt(cpl));
+    const index = memory.indexAt(cpl);
+    // CR2 of a failing push is that of the first word, from the top.
+    if ((spLo & 0xfff) + size > 4096) for (let at = size - 8; at > 0; at -= 8) memory.writable((spLo + at) | 0, spHi, 8, index);
+    else memory.writable(spLo + size - 8, spHi, 8, index);
+    const frame = memory.writable(spLo, spHi, size, index);
     let p = frame;
     if (errorCode >= 0) {
       memory.put64(p, errorCode, 0);

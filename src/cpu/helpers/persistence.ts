@@ -4,7 +4,7 @@ import type { Persistent, StateFields, StateReader } from "../../base/persist.ts
 import { STATE, XMM_STRIDE } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { type CpuState, type SystemSegment } from "../state.ts";
-import { abridgedTags, fullTags } from "./fpstate.ts";
+import { MXCSR_MASK, abridgedTags, fullTags } from "./fpstate.ts";
 
 const SEGMENTS = 6;
 const TABLES = ["gdtr", "idtr", "ldtr", "tr"] as const;
@@ -48,7 +48,8 @@ export function saveSystem(state: CpuState): StateFields {
     fastMsrs: bytesOf64([...state.fastMsr]),
     msrNumbers: msrs.map(([n]) => n),
     msrValues: bytesOf64(msrs.map(([, v]) => v)),
-    mxcsr: state.u32[STATE.mxcsr >> 2],
+    // The bits above are ours, no state of the guest (sse-ops.ts).
+    mxcsr: state.i32[STATE.mxcsr >> 2] & MXCSR_MASK,
     fpuControl: state.i32[STATE.fpuCw >> 2],
     fpuStatus: state.i32[STATE.fpuSw >> 2],
     fpuTop: state.i32[STATE.fpuTop >> 2] & 7,
@@ -124,7 +125,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.fastMsr.set(fastMsrs);
   state.msr.clear();
   msrNumbers.forEach((n, i) => state.msr.set(n, msrValues[i]));
-  state.i32[STATE.mxcsr >> 2] = mxcsr;
+  state.i32[STATE.mxcsr >> 2] = (state.i32[STATE.mxcsr >> 2] & ~MXCSR_MASK) | mxcsr;
   state.i32[STATE.fpuCw >> 2] = fpuControl;
   state.i32[STATE.fpuSw >> 2] = fpuStatus;
   state.i32[STATE.fpuTop >> 2] = fpuTop;

@@ -103,6 +103,19 @@ export const HELPERS = {
   /** #GP for reserved bits. */
   ldmxcsr: ["i32"],
 
+  /**
+   * Exact SSE arithmetic under any MXCSR: (SSE_OP, kindOf(double, lanes), immediate). Operands at STATE.scratch + 0 and + 16,
+   * result at + 32, or in ret0 (integers, comparison flags). Sets the sticky flags; raises #XM (#UD without CR4.OSXMMEXCPT).
+   */
+  sseArith: ["i32", "i32", "i32"],
+  /**
+   * PCMPxSTRx: (immediate, lengths of both operands 0..16, or -1: implicit). Operands as sseArith. ret0 index, ret1 CF ZF SF in
+   * RFLAGS' low byte, ret2 OF; mask result at STATE.scratch + 32.
+   */
+  pcmpString: ["i32", "i32", "i32"],
+  /** AES, PCLMULQDQ, SHA: (CRYPTO_OP, immediate). Operands as sseArith, XMM0 at + 32; result at + 32. */
+  sseCrypto: ["i32", "i32"],
+
   /** DIV and IDIV of RDX:RAX by a 64-bit divisor that no i64 division covers: #DE or RAX, RDX written. (divisor, signed) */
   divide128: ["i64", "i32"],
 

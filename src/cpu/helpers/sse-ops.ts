@@ -32,3 +32,9 @@ export const SSE_OP = {
 
 /** The helper's `kind`: bit 0 double (of the source; of the result for fromInt), then the number of lanes. */
 export const kindOf = (double: boolean, lanes: number): number => (double ? 1 : 0) | (lanes << 1);
+
+/** Operations of the `sseCrypto` helper, by mnemonic. */
+export const CRYPTO_OP = {
+  aesimc: 0, aesenc: 1, aesenclast: 2, aesdec: 3, aesdeclast: 4, aeskeygenassist: 5, pclmulqdq: 6,
+  sha1nexte: 7, sha1msg1: 8, sha1msg2: 9, sha1rnds4: 10, sha256rnds2: 11, sha256msg1: 12, sha256msg2: 13,
+} as const;

@@ -389,10 +389,7 @@ export function encodings(request: AsmInstruction, mode: number, address: bigint
         (entry.d64 || entry.f64 || entry.operands[0]?.size === "p")) continue;
       if (request.opSize !== 0 && request.opSize !== opSize) continue;
       if (sizeMatters && nameOp === 0 && request.opSize === 0 && opSize !== defaultOpSize(entry, mode) &&
-        !request.operands.some((o) => (o.kind === "imm" || o.kind === "far") && o.width === opSize)) {
-        // A bare suffixed name has the mode's default size, unless memory or a keyword says otherwise.
-        if (!(entry.operands.length > 0 && entry.operands[0].code === "M" && request.operands[0]?.kind === "mem" && request.operands[0].width !== 0 && entry.operands[0].size !== "" && entry.operands[0].size !== "s")) continue;
-      }
+        !request.operands.some((o) => o.kind === "imm" && o.width === opSize)) continue; // RETF is the mode's default size; RETFD, PUSH DWORD 5
       for (const addrSize of SIZES) {
         if (nameAddr !== 0 && nameAddr !== addrSize) continue;
         if (request.addrSize !== 0 && request.addrSize !== addrSize) continue;

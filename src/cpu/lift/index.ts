@@ -8,10 +8,20 @@ import { MOVE } from "./move.ts";
 import { MULDIV } from "./muldiv.ts";
 import type { LifterTable } from "./registry.ts";
 import { SHIFT } from "./shift.ts";
+import { SSE_CONVERT } from "./sse-convert.ts";
+import { SSE_FLOAT } from "./sse-float.ts";
+import { SSE_INT } from "./sse-int.ts";
+import { SSE_MOVE } from "./sse-move.ts";
+import { SSE_SHUFFLE } from "./sse-shuffle.ts";
+import { SSE_STRING } from "./sse-string.ts";
 import { STRING } from "./string.ts";
 import { SYSTEM } from "./system.ts";
+import { X87 } from "./x87.ts";
 
-export const LIFTERS: LifterTable = { ...ALU, ...SHIFT, ...MULDIV, ...MOVE, ...CONTROL, ...STRING, ...SYSTEM };
+export const LIFTERS: LifterTable = {
+  ...ALU, ...SHIFT, ...MULDIV, ...MOVE, ...CONTROL, ...STRING, ...SYSTEM,
+  ...SSE_MOVE, ...SSE_INT, ...SSE_SHUFFLE, ...SSE_FLOAT, ...SSE_CONVERT, ...SSE_STRING, ...X87,
+};
 
 /** The IR of a form; what has no lifter raises #UD in the guest and is counted. */
 export function lift(c: LiftContext): Node[] {

@@ -3,8 +3,8 @@ import { type Value } from "../ir/ir.ts";
 import type { LiftContext } from "./context.ts";
 import type { Lifter, LifterTable } from "./registry.ts";
 import {
-  all16, all32, all64, all8, type Binary, gate, isMmx, lane64, mmx, packed, packedUnary, shuffle, source128, source64,
-  splat64, sse, v32, wasm, zero128, zext64to128, bits, imm8, splat8, v8, IOTA, known,
+  all16, all64, all8, type Binary, bits, gate, imm8, IOTA, isMmx, known, lane64, mmx, packed, packedUnary, shuffle, source128,
+  source64, splat64, splat8, sse, v32, v8, wasm, zero128, zext64to128,
 } from "./sse-common.ts";
 
 const EVEN16 = [0, 2, 4, 6, 8, 10, 12, 14];
@@ -212,4 +212,3 @@ export const SSE_INT: LifterTable = {
   pshufb: (c) => packed(pshufb(isMmx(c, 0) ? 0x87 : 0x8f))(c),
   phminposuw, mpsadbw, ptest,
 };
-void all32;

@@ -1,7 +1,7 @@
 /** SSE and MMX data movement: whole registers, halves, scalars, non-temporal and masked stores. SDM Vol. 2, MOVxxx. */
 import { fixed, plus, type Value } from "../ir/ir.ts";
 import { STATE } from "../layout.ts";
-import { gpr, RDI, segmentRef, type LiftContext } from "./context.ts";
+import { gpr, RDI, type LiftContext } from "./context.ts";
 import { stateful, type Lifter, type LifterTable } from "./registry.ts";
 import {
   all32, bits, enterMmx, gate, imm8, IOTA, isMmx, known, lane64, mmx, setLow64, setMmx, shuffle, source128, source32, source64,

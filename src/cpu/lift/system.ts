@@ -150,8 +150,6 @@ export const SYSTEM: LifterTable = {
   xsave: (c) => c.call("xsave", area(c), wide(c), c.i32(0)), xsaveopt: (c) => c.call("xsave", area(c), wide(c), c.i32(1)),
   xsavec: (c) => c.call("xsave", area(c), wide(c), c.i32(2)), xsaves: (c) => c.call("xsave", area(c), wide(c), c.i32(3)),
   xrstor: (c) => c.call("xrstor", area(c), wide(c), c.i32(0)), xrstors: (c) => c.call("xrstor", area(c), wide(c), c.i32(1)),
-  ldmxcsr: (c) => c.call("ldmxcsr", c.readOp(0, 32)),
-  stmxcsr: (c) => c.writeOp(0, c.get(32, fixed(STATE.mxcsr)), 32),
   clflush: (c) => void c.load(8, c.address(1)), clflushopt: (c) => void c.load(8, c.address(1)), clwb: (c) => void c.load(8, c.address(1)),
   daa: plain("daa"), das: plain("das"), aaa: plain("aaa"), aas: plain("aas"),
   aam: (c) => c.call("aam", c.emit("i32.and", [c.immediate(32), c.i32(255)])),

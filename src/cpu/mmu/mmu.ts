@@ -284,13 +284,22 @@ export class Mmu {
 
   /** Non-faulting read for inspection (disassembly, debugger): null where unmapped or MMIO. Does not touch the TLB. */
   peek(linear: bigint): number | null {
+    const a = this.physical(linear);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 ? null : this.state.u8[at];
+  }
+  /** Physical page number of a linear address for inspection, or null. */
+  physicalPage(linear: bigint): number | null {
+    const a = this.physical(linear);
+    return a < 0 ? null : Math.floor(a / 4096);
+  }
+  private physical(linear: bigint): number {
     const before = { ...this.fault };
     const cr2 = this.state.cr2;
     const a = this.walker.translate(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), ACCESS_READ, MMU_KERNEL);
     Object.assign(this.fault, before);
     this.state.cr2 = cr2;
-    const at = a < 0 ? -1 : this.phys.ramAddress(a);
-    return at < 0 ? null : this.state.u8[at];
+    return a;
   }
 }
 

@@ -55,7 +55,7 @@ export class I8042 implements Persistent {
   private lastWasCommand = false;
   /** A command that waits for its data byte, or 0. */
   private pending = 0;
-  /** The self test has passed: SYS flag. */
+  /** The set 2 break prefix was taken in and the next code gets bit 7. */
   private breakPrefix = false;
 
   /** Without an auxiliary device the controller is an AT's: it has no auxiliary port. */

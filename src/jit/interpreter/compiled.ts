@@ -1,7 +1,7 @@
 /** The interpreter module, generated and compiled once per process. */
-import { allForms } from "./forms.ts";
+import { allForms, specialisations } from "./forms.ts";
 import { hotForms } from "./hot.ts";
-import { generateInterpreter, type InterpreterModule } from "./module.ts";
+import { generateInterpreter, type HandlerRequest, type InterpreterModule } from "./module.ts";
 
 export interface CompiledInterpreter {
   readonly module: WebAssembly.Module;
@@ -12,15 +12,21 @@ export interface CompiledInterpreter {
 
 const compiled = new Map<string, CompiledInterpreter>();
 
-/** For memories of these limits; imports must match them. */
-export function compiledInterpreter(memory: WebAssembly.Memory, maximumPages: number): CompiledInterpreter {
+/**
+ * For memories of these limits; imports must match them. With `profile` every form is outlined in every specialisation
+ * and counts its executions (layout.ts, PROFILE_BASE): the source of hot.ts.
+ */
+export function compiledInterpreter(memory: WebAssembly.Memory, maximumPages: number, profile = false): CompiledInterpreter {
   const shared = !(memory.buffer instanceof ArrayBuffer);
-  const key = `${maximumPages} ${shared}`;
+  const key = `${maximumPages} ${shared} ${profile}`;
   let found = compiled.get(key);
   if (found === undefined) {
-    const { bytes, ...info } = generateInterpreter([...hotForms(), ...allForms().map((form) => ({ form, inline: false }))], {
-      module: "env", name: "memory", minimum: 1, maximum: maximumPages, shared,
-    });
+    const all = allForms();
+    const outlined: HandlerRequest[] = all.map((form) => ({ form, inline: false }));
+    const requests = profile
+      ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
+      : [...hotForms(all).map((form) => ({ form, inline: true })), ...outlined];
+    const { bytes, ...info } = generateInterpreter(requests, { module: "env", name: "memory", minimum: 1, maximum: maximumPages, shared }, { profile });
     found = { module: new WebAssembly.Module(bytes), info, size: bytes.length };
     compiled.set(key, found);
   }

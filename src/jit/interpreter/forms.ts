@@ -2,7 +2,7 @@
 import { Insn } from "../../cpu/decode/insn.ts";
 import { getOperand, Operand, operandCount } from "../../cpu/decode/operands.ts";
 import { ISA, type IsaEntry } from "../../cpu/isa/isa.ts";
-import { type Form, formKey, liftName, type OperandForm, type RegKind } from "../../cpu/lift/form.ts";
+import { type EaKind, type Form, formKey, liftName, type OperandForm, type RegKind } from "../../cpu/lift/form.ts";
 import { LIFTERS } from "../../cpu/lift/index.ts";
 import { USES_ADDRESS_SIZE } from "../../cpu/lift/registry.ts";
 
@@ -86,4 +86,12 @@ export function allForms(): Form[] {
     }
   }
   return [...seen.values()];
+}
+
+const SPECIALISED: readonly EaKind[] = ["bd", "sib", "rip", "seg"];
+
+/** The same form for each way to compute its address, when it has a memory operand and can run in 64-bit mode. */
+export function specialisations(form: Form): Form[] {
+  if (form.mode === "legacy" || form.addrSize !== 0 || !form.operands.some((o) => o.kind === "mem")) return [];
+  return SPECIALISED.map((ea) => ({ ...form, ea }));
 }

@@ -1,6 +1,16 @@
-/** Which forms stand in the interpreter's br_table, specialised by effective address. */
-import type { HandlerRequest } from "./module.ts";
+/** Which forms stand in the interpreter's br_table, specialised by effective address: chosen by profile (tools/profile-forms.ts). */
+import { type Form, formKey } from "../../cpu/lift/form.ts";
+import { specialisations } from "./forms.ts";
+import { HOT_KEYS } from "./hot-keys.ts";
 
-export function hotForms(): HandlerRequest[] {
-  return [];
+export const specialisedKey = (form: Form): string => (form.ea === "generic" ? formKey(form) : `${formKey(form)}@${form.ea}`);
+
+/** The hot ones among all forms and their specialisations. */
+export function hotForms(all: readonly Form[]): Form[] {
+  const byKey = new Map<string, Form>();
+  for (const f of all) {
+    byKey.set(formKey(f), f);
+    for (const s of specialisations(f)) byKey.set(specialisedKey(s), s);
+  }
+  return HOT_KEYS.split("\n").flatMap((key) => byKey.get(key) ?? []);
 }

@@ -3,7 +3,7 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REC, RECORD_SIZE, STATE, STATUS,
+  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
 import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
@@ -43,7 +43,12 @@ export interface HandlerRequest {
   readonly inline: boolean;
 }
 
-export function generateInterpreter(requests: readonly HandlerRequest[], memory: MemoryImport): InterpreterModule {
+export interface GenerateOptions {
+  /** Count dispatches by handler at PROFILE_BASE. */
+  readonly profile?: boolean;
+}
+
+export function generateInterpreter(requests: readonly HandlerRequest[], memory: MemoryImport, options: GenerateOptions = {}): InterpreterModule {
   const m = new ModuleBuilder();
   m.importMemory(memory);
   const support = addSupport(m);
@@ -55,7 +60,8 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     handlers.set(key, entry);
   };
   const inline = requests.filter((r) => r.inline).map((r) => r.form);
-  const outlined = requests.filter((r) => !r.inline).map((r) => r.form);
+  const isInline = new Set(inline.map((f) => `${formKey(f)}@${f.ea}`));
+  const outlined = requests.filter((r) => !r.inline && !isInline.has(`${formKey(r.form)}@${r.form.ea}`)).map((r) => r.form);
   inline.forEach((form, i) => register(form, PSEUDO_COUNT + i));
   const first = PSEUDO_COUNT + inline.length;
   const table: number[] = [];
@@ -65,7 +71,7 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     register(form, first + i);
   });
   m.setTable(table);
-  const run = m.addFunction(new RunFunction(support, inline, first, handlerType).build());
+  const run = m.addFunction(new RunFunction(support, inline, first, handlerType, options.profile === true).build());
   m.export("run", run);
   return { bytes: m.encode(), handlers, inlineCount: inline.length, outlinedCount: outlined.length };
 }
@@ -80,6 +86,8 @@ export function outlinedHandler(form: Form, support: Support): FunctionBuilder {
   const frame: Frame = {
     fb, support, rec: 0, vpage: 1, locals: new LocalPool(fb),
     tlbBase: () => fb.i32(0).mem("i32.load", STATE.tlbBase),
+    // run() has stored it.
+    sync: () => undefined,
     next: end(STATUS.next),
     again: end(STATUS.again),
     direct: end(STATUS.direct),
@@ -114,6 +122,7 @@ class RunFunction {
     private readonly inline: readonly Form[],
     private readonly firstOutlined: number,
     private readonly handlerType: number,
+    private readonly profile: boolean,
   ) {}
 
   private loadMode(): void {
@@ -175,6 +184,7 @@ class RunFunction {
     const frame: Frame = {
       fb, support: this.support, rec: this.rec, vpage: this.vpage, locals: this.locals,
       tlbBase: () => fb.get(this.tlb),
+      sync: () => fb.i32(0).get(this.icount).mem("i32.store", STATE.icount),
       next: () => fb.br(next),
       again: () => fb.br(dispatch),
       direct: () => fb.br(direct),
@@ -188,6 +198,7 @@ class RunFunction {
     });
 
     fb.end(outlined);
+    fb.i32(0).get(this.icount).mem("i32.store", STATE.icount);
     fb.get(this.rec).get(this.vpage).get(this.rec).mem("i32.load16_u", REC.handler).i32(this.firstOutlined).op("i32.sub");
     fb.callIndirect(this.handlerType).set(this.statusLocal);
     fb.i32(0).mem("i32.load", STATE.tlbBase).set(this.tlb);
@@ -224,6 +235,10 @@ class RunFunction {
     this.leave(EXIT.limit, REC.ip, false);
     fb.end(stop);
     fb.get(this.icount).i32(1).op("i32.add").set(this.icount);
+    if (this.profile) {
+      fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(3).op("i32.shl").tee(this.entry);
+      fb.get(this.entry).mem("i64.load", PROFILE_BASE).i64(1n).op("i64.add").mem("i64.store", PROFILE_BASE);
+    }
     fb.get(this.rec).mem("i32.load16_u", REC.handler).brTable(labels, outlined);
   }
 

@@ -126,7 +126,7 @@ export class RecordWriter {
       switch (operand.kind) {
         case "reg":
           if (i < 3) u16[h + (REC.reg0 >> 1) + i] = this.registerAddress(operand);
-          if (operand.cls === "cr" || operand.cls === "dr" || operand.cls === "seg") i32[w + (REC.imm2 >> 2)] = operand.num;
+          if (operand.cls === "cr" || operand.cls === "dr" || operand.cls === "seg" || ISA[insn.entry].operands[i].code === "ST") i32[w + (REC.imm2 >> 2)] = operand.num;
           break;
         case "mem":
           kind = this.memory(at, insn, next);

@@ -30,6 +30,8 @@ export interface Frame {
   readonly locals: LocalPool;
   /** Pushes the data TLB's address. */
   tlbBase(): void;
+  /** Before anything in TypeScript is called: it may look at STATE.icount. */
+  sync(): void;
   /** Ends the instruction; nothing after it is reached. */
   next(): void;
   again(): void;

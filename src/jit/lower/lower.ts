@@ -199,7 +199,9 @@ export class Lowerer {
     fb.set(a);
     const hit = fb.begin("block", "hit", "i32");
     this.probe(a, e, bytes, tag);
-    fb.brIf(hit).op("drop").get(a);
+    fb.brIf(hit).op("drop");
+    this.frame.sync();
+    fb.get(a);
     slow();
     fb.tee(e).op("i32.eqz");
     const bad = fb.begin("if", "fault");
@@ -241,6 +243,7 @@ export class Lowerer {
     const miss = locals.take("i32");
     fb.set(miss).set(e).get(miss).brIf(slow);
     fb.get(e).get(v).mem(STORE_OP[width]).br(done).end(slow);
+    this.frame.sync();
     fb.get(a).get(v).call(support.storeSlow[width]);
     const bad = fb.begin("if", "fault");
     this.frame.fault();
@@ -356,6 +359,7 @@ export class Lowerer {
     const { fb, locals, support } = this.frame;
     for (const a of n.args) this.value(a);
     const status = locals.take("i32");
+    this.frame.sync();
     fb.call(support.helper(n.name)).tee(status);
     const ends = fb.begin("if", "status");
     this.frame.status(status);

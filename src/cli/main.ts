@@ -1,0 +1,156 @@
+/** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
+import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../base/errors.ts";
+import type { MachineConfig, StopReport } from "../vmm/config.ts";
+import { Runner } from "../vmm/runner.ts";
+import { HELP, parseOptions, type CliOptions } from "./options.ts";
+import { StdioConsole } from "./stdio.ts";
+
+const EXIT_TIMEOUT = 124;
+/** QEMU's own. */
+const EXIT_USAGE = 1;
+
+function readImage(what: string, path: string): Uint8Array {
+  try {
+    if (!statSync(path).isFile()) throw new UserError(`${what}: '${path}' is not a file`);
+    return new Uint8Array(readFileSync(path));
+  } catch (e) {
+    if (e instanceof UserError) throw e;
+    const code = (e as NodeJS.ErrnoException).code;
+    throw new UserError(`${what}: cannot read '${path}': ${code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : String(code)}`);
+  }
+}
+
+interface DefaultGuest {
+  readonly kernel: string;
+  readonly initrds: string[];
+  readonly cmdline: string;
+}
+
+/** The guest that `npm run image` makes. */
+function defaultGuest(): DefaultGuest {
+  const folder = fileURLToPath(new URL("../../.cache/guest/", import.meta.url));
+  let text: string;
+  try {
+    text = readFileSync(`${folder}guest.json`, "utf8");
+  } catch {
+    throw new UserError("no kernel: give one with -kernel, or make the default guest with 'npm run image'");
+  }
+  const info = JSON.parse(text) as { cmdline: string };
+  return { kernel: `${folder}vmlinux`, initrds: [`${folder}initramfs.cpio`], cmdline: info.cmdline };
+}
+
+function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  const fallback = options.kernel === null ? defaultGuest() : null;
+  const kernel = options.kernel ?? fallback?.kernel ?? "";
+  const initrds = options.kernel === null && options.initrds.length === 0 ? (fallback?.initrds ?? []) : [...options.initrds];
+  // Multiboot modules may carry arguments after the file name.
+  const files = initrds.map((i) => i.split(" ")[0] ?? i);
+  return {
+    kernelName: basename(kernel),
+    moduleStrings: initrds,
+    config: {
+      memoryMib: options.memoryMib,
+      cpu: options.cpu,
+      boot: {
+        kernel: readImage("kernel", kernel),
+        initrds: files.map((f) => readImage("initrd", f)),
+        cmdline: options.append !== "" ? options.append : (fallback?.cmdline ?? ""),
+      },
+      deterministic: options.deterministic,
+      debugExit: options.debugExit,
+      // A fixed date for runs that are to be equal.
+      epochSeconds: options.deterministic ? 1_700_000_000 : Math.floor(Date.now() / 1000),
+      noReboot: options.noReboot,
+    },
+  };
+}
+
+function describe(report: StopReport): string {
+  const lines = [`tabvisor: ${report.message}`];
+  if (report.exitCode !== 0 && report.kind !== "debug-exit") lines.push(...report.registers, ...report.disassembly);
+  return lines.join("\n") + "\n";
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const options = parseOptions(argv);
+  if (options.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (options.version) {
+    const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+    process.stdout.write(`tabvisor ${(JSON.parse(text) as { version: string }).version}\n`);
+    return 0;
+  }
+  const { config, moduleStrings, kernelName } = configOf(options);
+  let file: number | null = null;
+  if (options.serial.kind === "file") {
+    try {
+      file = openSync(options.serial.path, "w");
+    } catch (e) {
+      throw new UserError(`-serial: cannot write '${options.serial.path}': ${String((e as NodeJS.ErrnoException).code)}`);
+    }
+  }
+  const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
+
+  return await new Promise<number>((resolve, reject) => {
+    let timeout: ReturnType<typeof setTimeout> | null = null;
+    let runner: Runner;
+    const finish = (code: number): void => {
+      if (timeout !== null) clearTimeout(timeout);
+      stdio?.close();
+      if (file !== null) closeSync(file);
+      if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
+      resolve(code);
+    };
+    try {
+      runner = new Runner(config, {
+        serial: (bytes) => {
+          stdio?.write(bytes);
+          if (file !== null) writeSync(file, bytes);
+        },
+        debug: (bytes) => process.stderr.write(bytes),
+        stopped: (report) => {
+          if (ended !== null) return;
+          if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
+          finish(report.exitCode);
+        },
+      }, { kernelName, moduleStrings });
+    } catch (e) {
+      stdio?.close();
+      reject(e as Error);
+      return;
+    }
+    let ended: number | null = null;
+    const quit = (code: number): void => {
+      if (ended !== null) return;
+      ended = code;
+      runner.powerOff();
+      finish(code);
+    };
+    if (options.timeoutSeconds !== null) {
+      const seconds = options.timeoutSeconds;
+      timeout = setTimeout(() => {
+        process.stderr.write(`tabvisor: ended after ${seconds} s (--timeout)\n`);
+        quit(EXIT_TIMEOUT);
+      }, seconds * 1000);
+    }
+    stdio?.open({ input: (bytes) => runner.serialInput(bytes), quit: () => quit(0) });
+    process.once("SIGINT", () => quit(130));
+    process.once("SIGTERM", () => quit(143));
+    runner.resume();
+  });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (e) {
+  if (e instanceof UserError) process.stderr.write(`tabvisor: ${e.message}\n`);
+  else process.stderr.write(`tabvisor: internal error: ${e instanceof Error ? e.message : String(e)}\n`);
+  process.exitCode = EXIT_USAGE;
+}
+// Standard input may hold the process open; output is written synchronously.
+process.exit();

@@ -1,0 +1,55 @@
+/** The terminal as a serial console: raw input, Ctrl-A commands, output byte for byte. */
+import { writeSync } from "node:fs";
+
+const CTRL_A = 1;
+
+export class StdioConsole {
+  private escaped = false;
+  private raw = false;
+
+  open(handlers: { input: (bytes: Uint8Array) => void; quit: () => void }): void {
+    const { stdin } = process;
+    if (stdin.isTTY) {
+      stdin.setRawMode(true);
+      this.raw = true;
+    }
+    stdin.on("data", (data: Buffer) => {
+      const out: number[] = [];
+      for (const byte of data) {
+        if (this.escaped) {
+          this.escaped = false;
+          if (byte === CTRL_A) out.push(CTRL_A);
+          else if (byte === 0x78 || byte === 0x58) {
+            handlers.quit();
+            return;
+          }
+        } else if (byte === CTRL_A && this.raw) this.escaped = true;
+        else out.push(byte);
+      }
+      if (out.length > 0) handlers.input(Uint8Array.from(out));
+    });
+    stdin.resume();
+  }
+
+  write(bytes: Uint8Array): void {
+    // Synchronous, so that nothing is lost when the process ends; a full pipe says EAGAIN.
+    let at = 0;
+    while (at < bytes.length) {
+      try {
+        at += writeSync(1, bytes, at);
+      } catch (e) {
+        const code = (e as NodeJS.ErrnoException).code;
+        if (code === "EAGAIN") Atomics.wait(PAUSE, 0, 0, 1);
+        else if (code === "EPIPE") return;
+        else throw e;
+      }
+    }
+  }
+
+  close(): void {
+    if (this.raw) process.stdin.setRawMode(false);
+    process.stdin.pause();
+  }
+}
+
+const PAUSE = new Int32Array(new SharedArrayBuffer(4));

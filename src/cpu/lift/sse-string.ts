@@ -1,0 +1,52 @@
+/** PCMPISTRI, PCMPISTRM, PCMPESTRI, PCMPESTRM, and AES, PCLMULQDQ, SHA: thin lifters over helpers. SDM Vol. 2 §4.1. */
+import { fixed, type Value } from "../ir/ir.ts";
+import { STATE } from "../layout.ts";
+import { CRYPTO_OP } from "../helpers/sse-ops.ts";
+import { gpr, RAX, RCX, RDX, type LiftContext } from "./context.ts";
+import { stateful, type Lifter, type LifterTable } from "./registry.ts";
+import { bits, imm8, source128, sse } from "./sse-common.ts";
+
+const A = fixed(STATE.scratch), B = fixed(STATE.scratch + 16), R = fixed(STATE.scratch + 32);
+
+/** |EAX| or |RAX| of an explicit length, at most 16. */
+function length(c: LiftContext, register: number): Value {
+  const width = c.form.opSize === 64 ? 64 : 32;
+  const v = c.sext64(width, c.get(width, gpr(register)));
+  const negative = c.emit("i64.lt_s", [v, c.i64(0)]);
+  const size = c.select(negative, c.emit("i64.sub", [c.i64(0), v]), v);
+  return c.wrap(c.select(c.emit("i64.lt_u", [size, c.i64(16)]), size, c.i64(16)));
+}
+
+/** The helper leaves the index in ret0, flags as LAHF orders them in ret1, OF in ret2, the mask in scratch. */
+const compareStrings = (explicit: boolean, mask: boolean): Lifter => sse((c) => {
+  const b = source128(c, 1, false);
+  c.set(128, A, c.get(128, c.ref(0)));
+  c.set(128, B, b);
+  const none = c.i32(-1);
+  c.call("pcmpString", imm8(c), explicit ? length(c, RAX) : none, explicit ? length(c, RDX) : none);
+  if (mask) c.set(128, fixed(STATE.xmm), c.get(128, R));
+  else c.setReg(32, gpr(RCX), c.get(32, fixed(STATE.ret)));
+  const low = c.get(32, fixed(STATE.ret + 8));
+  c.flags.setLowByte(c, low);
+  c.flags.carry(c, bits(c, low, 0, 1), c.get(32, fixed(STATE.ret + 16)));
+});
+
+/** Operand 0, operand 1 and XMM0 go in, operand 0 comes out. */
+const crypto = (op: number): Lifter => sse((c) => {
+  const b = source128(c, 1);
+  c.set(128, A, c.get(128, c.ref(0)));
+  c.set(128, B, b);
+  c.set(128, R, c.get(128, fixed(STATE.xmm)));
+  c.call("sseCrypto", c.i32(op), c.operand(2)?.kind === "imm" ? imm8(c) : c.i32(0));
+  c.set(128, c.ref(0), c.get(128, R));
+});
+
+const ciphers: Record<string, Lifter> = {};
+for (const [name, op] of Object.entries(CRYPTO_OP)) ciphers[name] = crypto(op);
+
+export const SSE_STRING: LifterTable = {
+  pcmpistri: compareStrings(false, false), pcmpistrm: compareStrings(false, true),
+  // REX.W makes the lengths 64 bits wide, which no operand shows: the form must keep the operand size.
+  pcmpestri: stateful(compareStrings(true, false)), pcmpestrm: stateful(compareStrings(true, true)),
+  ...ciphers,
+};

@@ -1,0 +1,239 @@
+/** The PC's mainboard: makes the devices, gives them their addresses and interrupt lines, and faces the CPU. */
+import type { Scheduler } from "../../base/clock.ts";
+import { InternalError, UserError } from "../../base/errors.ts";
+import type { ByteSink } from "../../base/lines.ts";
+import type { Persistent } from "../../base/persist.ts";
+import { A20Gate } from "../../devices/a20.ts";
+import { MmioBus } from "../../devices/bus/mmio-bus.ts";
+import { PortBus } from "../../devices/bus/port-bus.ts";
+import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
+import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
+import { HostBridge } from "../../devices/pci/host-bridge.ts";
+import { PciBus } from "../../devices/pci/pci-bus.ts";
+import { PicPair } from "../../devices/pic.ts";
+import { Pit } from "../../devices/pit.ts";
+import { I8042 } from "../../devices/ps2/i8042.ts";
+import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
+import { Rtc } from "../../devices/rtc.ts";
+import { SharedLine } from "../../devices/shared-line.ts";
+import { SystemControl } from "../../devices/sysctl.ts";
+import { Uart } from "../../devices/uart.ts";
+import type { MachineConfig } from "../config.ts";
+import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
+
+export interface BoardOptions {
+  readonly scheduler: Scheduler;
+  /** Seconds since 1970-01-01 UTC at guest time 0. */
+  readonly epochSeconds: number;
+  /** Guest RAM in bytes. */
+  readonly memoryBytes: number;
+  /** COM1's output. */
+  readonly serialOut: ByteSink;
+  /** Output of COM2..COM4; a port without a sink is not fitted. */
+  readonly extraSerial?: readonly (ByteSink | null)[];
+  /** Port E9h. */
+  readonly debugOut: ByteSink;
+  readonly debugExit: MachineConfig["debugExit"];
+  /** The guest asks for a reset (port 92h, CF9h or the keyboard controller). */
+  onReset(): void;
+  /** isa-debug-exit was written: (value << 1) | 1. */
+  onDebugExit(code: number): void;
+  /** The A20 gate has changed. It is open at power-on. */
+  onA20(enabled: boolean): void;
+  /** INTR has become asserted. */
+  onIntr(): void;
+}
+
+export interface BoardStatistics {
+  readonly ports: BusStatistics;
+  readonly memory: BusStatistics;
+  /** The last byte written to port 80h. */
+  readonly postCode: number;
+}
+
+export class Board {
+  /** For devices that are added later. */
+  readonly ports = new PortBus();
+  readonly memory = new MmioBus();
+  readonly pci = new PciBus();
+  readonly pic: PicPair;
+  readonly keyboard = new Ps2Keyboard();
+  /** Everything with state, for saveSection and restoreSections. */
+  readonly persistents: readonly Persistent[];
+
+  private readonly pit: Pit;
+  private readonly rtc: Rtc;
+  private readonly uarts: readonly (Uart | null)[];
+  private readonly serialLines = new Map<number, SharedLine>();
+  private readonly i8042: I8042;
+  private readonly control: SystemControl;
+  private readonly a20: A20Gate;
+  private readonly hostBridge = new HostBridge();
+
+  constructor(options: BoardOptions) {
+    const { scheduler } = options;
+    this.pic = new PicPair({
+      set: (asserted) => {
+        if (asserted) options.onIntr();
+      },
+    });
+    this.pit = new Pit(scheduler, this.pic.edgeLine(IRQ.pit));
+    this.rtc = new Rtc(scheduler, this.pic.line(IRQ.rtc), options.epochSeconds);
+    this.a20 = new A20Gate((enabled) => options.onA20(enabled));
+    this.i8042 = new I8042(
+      this.pic.line(IRQ.keyboard),
+      this.pic.line(IRQ.mouse),
+      { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
+      this.keyboard,
+    );
+    this.control = new SystemControl(scheduler, this.pit, {
+      reset: () => options.onReset(),
+      fastA20: (enabled) => this.a20.setFast(enabled),
+    });
+    this.uarts = this.makeUarts(options);
+    this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
+    fillCmos(this.rtc, options.memoryBytes);
+    this.mapPorts(options);
+
+    this.persistents = [
+      this.pic,
+      this.pit,
+      this.rtc,
+      this.a20,
+      this.i8042,
+      this.keyboard,
+      this.control,
+      ...this.serialLines.values(),
+      ...this.uarts.filter((u) => u !== null),
+      this.pci,
+      this.hostBridge,
+    ];
+  }
+
+  private makeUarts(options: BoardOptions): (Uart | null)[] {
+    const sinks = [options.serialOut, ...(options.extraSerial ?? [])];
+    return SERIAL_PORTS.map(({ irq }, i) => {
+      const sink = sinks[i] ?? null;
+      if (sink === null) return null;
+      let line = this.serialLines.get(irq);
+      if (line === undefined) this.serialLines.set(irq, (line = new SharedLine(`irq${irq}`, this.pic.line(irq))));
+      return new Uart(i, options.scheduler, line.input(), sink);
+    });
+  }
+
+  private mapPorts(options: BoardOptions): void {
+    const bus = this.ports;
+    bus.map(this.pic.masterPorts, { name: "pic", base: PORT.pic1 });
+    bus.map(this.pic.slavePorts, { name: "pic", base: PORT.pic2 });
+    bus.map(this.pic.elcrPorts, { name: "pic", base: PORT.elcr });
+    bus.map(this.pit.ports, { name: "pit", base: PORT.pit });
+    bus.map(this.i8042.dataPort, { name: "ps2", base: PORT.ps2Data });
+    bus.map(this.i8042.commandPort, { name: "ps2", base: PORT.ps2Command });
+    bus.map(this.control.nmiPort, { name: "nmi-status", base: PORT.nmiStatus });
+    bus.map(this.control.postPort, { name: "post", base: PORT.post });
+    bus.map(this.control.fastPort, { name: "fast-a20", base: PORT.fastA20 });
+    bus.map(this.control.resetPort, { name: "reset-control", base: PORT.resetControl, widthDecoded: true });
+    bus.map(this.rtc.ports, { name: "rtc", base: PORT.cmos });
+    bus.map(this.pci.addressPorts, { name: "pci-config", base: PORT.pciConfigAddress, widthDecoded: true });
+    bus.map(this.pci.dataPorts, { name: "pci-config", base: PORT.pciConfigData });
+    bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.debugConsole });
+    SERIAL_PORTS.forEach(({ name, port }, i) => {
+      const uart = this.uarts[i];
+      if (uart !== null) bus.map(uart.ports, { name, base: port });
+    });
+    if (options.debugExit !== null) this.mapDebugExit(options.debugExit, (code) => options.onDebugExit(code));
+  }
+
+  private mapDebugExit(config: { iobase: number; iosize: number }, onExit: (code: number) => void): void {
+    const device = new DebugExit(config.iosize, onExit);
+    const where = `isa-debug-exit: iobase 0x${config.iobase.toString(16)}`;
+    if (!Number.isInteger(config.iobase) || config.iobase < 0 || config.iobase + config.iosize > 0x1_0000) {
+      throw new UserError(`${where} is outside the port space`);
+    }
+    if (this.ports.tryMap(device.ports, { name: "debug-exit", base: config.iobase }) === null) {
+      throw new UserError(`${where} is taken by another device`);
+    }
+  }
+
+  /** `port` 0..FFFFh, `width` in bytes; unsigned. */
+  portRead(port: number, width: IoWidth): number {
+    return this.ports.read(port, width);
+  }
+  portWrite(port: number, width: IoWidth, value: number): void {
+    this.ports.write(port, width, value);
+  }
+  /** A physical address outside RAM; unsigned, all ones where nobody answers. */
+  mmioRead(paddr: number, width: IoWidth): number {
+    return this.memory.read(paddr, width);
+  }
+  mmioWrite(paddr: number, width: IoWidth, value: number): void {
+    this.memory.write(paddr, width, value);
+  }
+
+  /** State of INTR. */
+  interruptPending(): boolean {
+    return this.pic.asserted;
+  }
+  /** The INTA cycle: the vector. */
+  acknowledgeInterrupt(): number {
+    return this.pic.acknowledge();
+  }
+
+  /** Bytes typed at a serial port (0 is COM1): queued without limit. */
+  serialInput(bytes: Uint8Array, port = 0): void {
+    const uart = this.uarts[port] ?? null;
+    if (uart === null) throw new InternalError(`serial port ${port} is not fitted`);
+    uart.receiveBytes(bytes);
+  }
+  /** Bytes that a serial port has not yet passed to the guest's FIFO. */
+  serialInputQueued(port = 0): number {
+    return this.uarts[port]?.queuedInput ?? 0;
+  }
+
+  get a20Enabled(): boolean {
+    return this.a20.enabled;
+  }
+  /** Port 70h bit 7. */
+  get nmiMasked(): boolean {
+    return this.rtc.nmiMasked;
+  }
+
+  /** System reset: every device to its power-on state; the RTC keeps time and CMOS RAM. */
+  reset(): void {
+    this.pit.reset();
+    this.rtc.reset();
+    for (const uart of this.uarts) uart?.reset();
+    this.i8042.reset();
+    this.control.reset();
+    this.pci.reset();
+    this.hostBridge.reset();
+    this.pic.reset();
+  }
+
+  statistics(): BoardStatistics {
+    return {
+      ports: this.ports.statistics(),
+      memory: this.memory.statistics(),
+      postCode: this.control.lastPostCode,
+    };
+  }
+}
+
+/** CMOS RAM as a BIOS's setup leaves it (R. Brown, CMOS memory map; IBM PC AT TR for 10h..2Fh). */
+function fillCmos(rtc: Rtc, memoryBytes: number): void {
+  const word = (index: number, value: number): void => {
+    const limited = Math.min(Math.max(Math.floor(value), 0), 0xffff);
+    rtc.setRam(index, limited & 0xff);
+    rtc.setRam(index + 1, limited >> 8);
+  };
+  rtc.setRam(0x14, 0x02); // equipment: FPU; EGA/VGA; no floppy
+  word(0x15, Math.min(640, memoryBytes / 1024)); // base memory, KiB
+  const extended = memoryBytes - PHYSICAL.highMemory;
+  word(0x17, extended / 1024); // memory above 1 MiB, KiB
+  word(0x30, extended / 1024);
+  word(0x34, (memoryBytes - 0x100_0000) / 0x1_0000); // memory above 16 MiB, 64 KiB
+  let sum = 0;
+  for (let i = 0x10; i <= 0x2d; i++) sum += rtc.getRam(i);
+  rtc.setRam(0x2e, (sum >> 8) & 0xff); // checksum of 10h..2Dh, high byte first
+  rtc.setRam(0x2f, sum & 0xff);
+}

@@ -1,0 +1,77 @@
+/** Guest time: where the instruction count and the host's clock become integer nanoseconds (DESIGN.md §5). */
+import { TimerQueue } from "../../base/clock.ts";
+
+/** One guest nanosecond an instruction: deterministic mode runs a 1 GHz, one-instruction-a-cycle machine. */
+const NS_PER_INSTRUCTION = 1;
+
+/** TSC frequency told to the guest: one tick a guest nanosecond. */
+export const TSC_KHZ = 1_000_000;
+
+export class GuestClock {
+  readonly timers: TimerQueue;
+  /** Guest ns and instruction count at the start of the present slice. */
+  private baseNs = 0;
+  private baseInstructions = 0;
+  /** Host ns minus guest ns, in real-time mode. */
+  private hostOffset = 0;
+
+  /** `retired` gives the instruction count at this very moment. */
+  constructor(
+    private readonly deterministic: boolean,
+    private readonly retired: () => number,
+    onRearm: () => void,
+  ) {
+    this.timers = new TimerQueue(onRearm);
+  }
+
+  /** Guest time at the present instruction. */
+  nowNs(): number {
+    return this.baseNs + (this.retired() - this.baseInstructions) * NS_PER_INSTRUCTION;
+  }
+
+  /**
+   * Real-time mode: takes the host clock in, between slices. Inside a slice time advances by a constant that is below what
+   * an instruction really takes, so that guest time never goes back and does not run ahead of the host's.
+   */
+  sync(hostNs: number): void {
+    if (this.deterministic) return;
+    this.rebase(Math.max(this.nowNs(), Math.floor(hostNs - this.hostOffset)));
+  }
+
+  /** Starts or resumes: host time passed meanwhile is not guest time. */
+  resume(hostNs: number): void {
+    this.hostOffset = hostNs - this.nowNs();
+  }
+
+  private rebase(ns: number): void {
+    this.baseInstructions = this.retired();
+    this.baseNs = ns;
+  }
+
+  /** Fires the timers that are due. */
+  fire(): void {
+    this.timers.advanceTo(this.nowNs());
+  }
+
+  /** Instructions until the next deadline (at least 1), or `most`. */
+  instructionsToDeadline(most: number): number {
+    const next = this.timers.nextDeadlineNs();
+    if (next === null) return most;
+    const left = Math.ceil((next - this.nowNs()) / NS_PER_INSTRUCTION);
+    return Math.max(1, Math.min(most, left));
+  }
+
+  /** A halted guest in deterministic mode: time jumps to the next deadline. False when there is none. */
+  skipToDeadline(): boolean {
+    const next = this.timers.nextDeadlineNs();
+    if (next === null) return false;
+    this.rebase(Math.max(next, this.nowNs()));
+    return true;
+  }
+
+  /** Guest ns until the next deadline, or null. */
+  nsToDeadline(): number | null {
+    const next = this.timers.nextDeadlineNs();
+    return next === null ? null : Math.max(0, next - this.nowNs());
+  }
+}

@@ -1,0 +1,298 @@
+/** A whole PC: wired here and nowhere else. Synchronous and host-agnostic: front ends call `run` and lend it time. */
+import { InternalError, UserError } from "../../base/errors.ts";
+import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
+import { CpuModel } from "../../cpu/helpers/index.ts";
+import type { IoWidth } from "../../cpu/env.ts";
+import { RAM_BASE } from "../../cpu/layout.ts";
+import { Vcpu } from "../../jit/vcpu.ts";
+import { loadKernel, type LoadOptions } from "../boot/load.ts";
+import type { MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
+import { Board } from "./board.ts";
+import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { disassembleAround, registerDump } from "./inspect.ts";
+import { startAt } from "./start.ts";
+
+/** What a machine needs of its host. */
+export interface MachineHost {
+  /** A byte from COM1. */
+  serial(byte: number): void;
+  /** A byte from port 0xE9. */
+  debug(byte: number): void;
+  /** Monotonic host time in ns; may be coarse. */
+  hostNs(): number;
+  /** Random bytes: the recorded entropy door. */
+  entropy(bytes: Uint8Array): void;
+}
+
+/** What `run` says. */
+export type RunOutcome =
+  | { readonly kind: "more" }
+  /** Halted: nothing to do for `ns` (null: until input comes). */
+  | { readonly kind: "idle"; readonly ns: number | null }
+  /** The guest reset the machine: the owner builds a new one from the same configuration. */
+  | { readonly kind: "reset" }
+  | { readonly kind: "stopped"; readonly report: StopReport };
+
+const PAGE = 65536;
+const MIB = 1024 * 1024;
+/** Instructions between looks at the host clock. */
+const SLICE = 100_000;
+/** RAM above this leaves no room under 4 GiB for devices and our own tables. */
+export const MAX_MEMORY_MIB = 3072;
+const MIN_MEMORY_MIB = 2;
+
+export class Machine {
+  readonly vcpu: Vcpu;
+  readonly board: Board;
+  readonly clock: GuestClock;
+  private stop: StopReport | null = null;
+  private resetRequested = false;
+  private readonly started: number;
+  private busyNs = 0;
+  private readonly console = new ConsoleWatch();
+
+  /** Throws UserError for whatever is wrong with the configuration or the images. */
+  constructor(
+    readonly config: MachineConfig,
+    private readonly host: MachineHost,
+    private readonly loadOptions: LoadOptions = {},
+  ) {
+    const mib = config.memoryMib;
+    if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
+      throw new UserError(`RAM must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}, not ${mib}`);
+    }
+    const model = new CpuModel(config.cpu);
+    const pages = (RAM_BASE + mib * MIB) / PAGE;
+    let memory: WebAssembly.Memory;
+    try {
+      memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch {
+      throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
+    }
+    const env = {
+      tscKhz: TSC_KHZ,
+      portRead: (port: number, width: IoWidth): number => this.board.portRead(port, width),
+      portWrite: (port: number, width: IoWidth, value: number): void => this.board.portWrite(port, width, value),
+      mmioRead: (paddr: number, width: IoWidth): number => this.board.mmioRead(paddr, width),
+      mmioWrite: (paddr: number, width: IoWidth, value: number): void => this.board.mmioWrite(paddr, width, value),
+      interruptPending: (): boolean => this.board.interruptPending(),
+      acknowledgeInterrupt: (): number => this.board.acknowledgeInterrupt(),
+      timestamp: (): bigint => BigInt(this.clock.nowNs()),
+      entropy: (bytes: Uint8Array): void => host.entropy(bytes),
+    };
+    this.vcpu = new Vcpu({
+      memory, maximumPages: pages, ramSize: mib * MIB, env, model,
+      // The VGA window and the ROM area: not RAM on a PC.
+      holes: [{ first: 0xa0, end: 0x100 }],
+    });
+    this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
+    this.board = this.wire();
+    this.boot();
+    this.started = host.hostNs();
+    this.clock.resume(this.started);
+  }
+
+  private wire(): Board {
+    return new Board({
+      // Devices see the time of the present instruction, not of the last timer.
+      scheduler: { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) },
+      epochSeconds: this.config.epochSeconds,
+      memoryBytes: this.config.memoryMib * MIB,
+      serialOut: { write: (byte) => this.serialByte(byte) },
+      debugOut: { write: (byte) => this.host.debug(byte) },
+      debugExit: this.config.debugExit,
+      onReset: () => {
+        this.resetRequested = true;
+        this.vcpu.requestStop();
+      },
+      onDebugExit: (code) => this.end("debug-exit", `the guest ended the machine with code ${code}`, code),
+      onA20: (enabled) => {
+        this.vcpu.state.a20 = enabled;
+        this.vcpu.mmu.flushAll();
+      },
+      onIntr: () => this.vcpu.kick(),
+    });
+  }
+
+  private serialByte(byte: number): void {
+    this.host.serial(byte);
+    const panic = this.console.take(byte);
+    if (panic !== null) this.end("kernel-panic", panic, 1);
+  }
+
+  /** Ends the machine after the present instruction. */
+  private end(kind: StopKind, message: string, exitCode: number): void {
+    if (this.stop !== null) return;
+    this.stop = { kind, message, exitCode, registers: [], disassembly: [] };
+    this.vcpu.requestStop();
+  }
+
+  private boot(): void {
+    const { state } = this.vcpu;
+    const size = this.config.memoryMib * MIB;
+    this.vcpu.reset();
+    const entry = loadKernel(this.config.boot, {
+      size,
+      write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
+      read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
+    }, this.loadOptions);
+    startAt(state, entry);
+  }
+
+  /** Bytes typed at COM1. */
+  serialInput(bytes: Uint8Array): void {
+    this.board.serialInput(bytes);
+  }
+
+  /** The host slept or the machine was paused: that time is not the guest's. */
+  resume(): void {
+    this.clock.resume(this.host.hostNs());
+  }
+
+  /** Runs for about `hostMs` milliseconds, or `instructions` when given (then it stops exactly there). */
+  run(hostMs: number, instructions = Infinity): RunOutcome {
+    const from = this.host.hostNs();
+    const deadline = from + hostMs * 1e6;
+    const last = this.vcpu.retired + instructions;
+    let now = from;
+    try {
+      for (;;) {
+        if (this.stop !== null) return this.stopped();
+        this.clock.sync(now);
+        this.clock.fire();
+        const budget = Math.min(this.clock.instructionsToDeadline(SLICE), last - this.vcpu.retired);
+        const why = budget > 0 ? this.vcpu.run(budget) : "budget";
+        if (this.resetRequested) return this.onReset();
+        if (why === "triple-fault") {
+          this.end("triple-fault", `triple fault at 0x${this.vcpu.state.rip.toString(16)}`, 1);
+          continue;
+        }
+        if (why === "halted") {
+          const idle = this.idle();
+          if (idle !== null) return idle;
+        }
+        if (this.vcpu.retired >= last) return this.stop === null ? { kind: "more" } : this.stopped();
+        now = this.host.hostNs();
+        if (now >= deadline) return { kind: "more" };
+      }
+    } catch (e) {
+      if (e instanceof UserError) throw e;
+      const text = e instanceof Error ? `${e.name}: ${e.message}` : String(e);
+      throw new InternalError(`the emulator failed at 0x${this.vcpu.state.rip.toString(16)}: ${text}`, { cause: e });
+    } finally {
+      this.busyNs += this.host.hostNs() - from;
+    }
+  }
+
+  /** A halted CPU: what to wait for. Null: time has moved on and it may run. */
+  private idle(): RunOutcome | null {
+    if (this.stop !== null) return this.stopped();
+    if (!this.vcpu.state.interruptsEnabled) {
+      const off = this.console.sawPowerDown;
+      this.end(off ? "power-off" : "halted-forever", off ? "the guest has powered down" : "the CPU halted with interrupts disabled: nothing can wake it", off ? 0 : 1);
+      return this.stopped();
+    }
+    if (this.config.deterministic) {
+      if (this.clock.skipToDeadline()) {
+        this.clock.fire();
+        return null;
+      }
+      return { kind: "idle", ns: null };
+    }
+    this.clock.sync(this.host.hostNs());
+    this.clock.fire();
+    if (this.board.interruptPending()) return null;
+    return { kind: "idle", ns: this.clock.nsToDeadline() };
+  }
+
+  private onReset(): RunOutcome {
+    if (!this.config.noReboot) return { kind: "reset" };
+    this.end("reset", "the guest reset the machine", 0);
+    return this.stopped();
+  }
+
+  private stopped(): RunOutcome {
+    const s = this.stop ?? { kind: "error" as const, message: "stopped", exitCode: 1, registers: [], disassembly: [] };
+    const report: StopReport = { ...s, registers: registerDump(this.vcpu.state), disassembly: disassembleAround(this.vcpu) };
+    return { kind: "stopped", report };
+  }
+
+  /** Guest time in integer ns. */
+  get guestTimeNs(): number {
+    return this.clock.nowNs();
+  }
+
+  get idleNow(): boolean {
+    return this.vcpu.state.halted;
+  }
+
+  stats(peakMemory: number): MachineStats {
+    const seconds = this.busyNs / 1e9;
+    const n = this.vcpu.retired;
+    return {
+      instructions: n,
+      instructionsByTier: { tier0: n, tier1: 0 },
+      seconds,
+      mips: seconds > 0 ? n / seconds / 1e6 : 0,
+      decodeMisses: this.vcpu.cache.misses,
+      tlbMisses: this.vcpu.mmu.tlbMisses,
+      exitsByReason: this.vcpu.exitsByReason(),
+      unimplemented: { ...this.vcpu.counters.unimplemented },
+      peakMemory,
+    };
+  }
+
+  // --- State ---------------------------------------------------------------------------------------------------------
+
+  private persistents(): Persistent[] {
+    return [this.vcpu.cpu.persistence, ...this.board.persistents];
+  }
+
+  /** Every component's section, without RAM. */
+  save(): StateSection[] {
+    return this.persistents().map((p) => saveSection(p));
+  }
+
+  restore(sections: readonly StateSection[]): void {
+    restoreSections(this.persistents(), sections);
+  }
+
+  /** SHA-256 over RAM and all state sections, in hex: equal for equal machines. */
+  async stateHash(): Promise<string> {
+    const u8 = this.vcpu.state.u8;
+    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB);
+    const text = JSON.stringify(this.save(), (_key, v: unknown) =>
+      typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
+    const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
+      [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${this.vcpu.retired} ${this.guestTimeNs}`;
+    return digest(new TextEncoder().encode(inner));
+  }
+}
+
+const PANIC = "Kernel panic - not syncing";
+const PANIC_END = "---[ end Kernel panic";
+const POWER_DOWN = /reboot: (Power down|System halted)/;
+
+/** Reads the serial console's lines for what a kernel says of its own end. */
+class ConsoleWatch {
+  private line = "";
+  private panic: string | null = null;
+  sawPowerDown = false;
+
+  /** The panic's line once the kernel has said all of it, else null. */
+  take(byte: number): string | null {
+    if (byte !== 10) {
+      if (this.line.length < 400) this.line += String.fromCharCode(byte);
+      return null;
+    }
+    const line = this.line;
+    this.line = "";
+    if (POWER_DOWN.test(line)) this.sawPowerDown = true;
+    if (this.panic !== null && line.includes(PANIC_END)) return this.panic;
+    const at = line.indexOf(PANIC);
+    if (this.panic === null && at >= 0 && !line.includes(PANIC_END)) this.panic = line.slice(at).trim();
+    return null;
+  }
+}
+

@@ -1,0 +1,56 @@
+/** Every I/O port, physical address and interrupt number of the PC, in one place. */
+
+/** I/O ports (first port of each block). IBM PC AT Technical Reference; PIIX3 (Intel 290550-002) table 2. */
+export const PORT = {
+  pic1: 0x20,
+  pit: 0x40,
+  ps2Data: 0x60,
+  nmiStatus: 0x61,
+  ps2Command: 0x64,
+  cmos: 0x70,
+  post: 0x80,
+  fastA20: 0x92,
+  pic2: 0xa0,
+  debugConsole: 0xe9,
+  elcr: 0x4d0,
+  pciConfigAddress: 0xcf8,
+  resetControl: 0xcf9,
+  pciConfigData: 0xcfc,
+} as const;
+
+/** COM1..COM4 as every BIOS numbers them. */
+export const SERIAL_PORTS = [
+  { name: "com1", port: 0x3f8, irq: 4 },
+  { name: "com2", port: 0x2f8, irq: 3 },
+  { name: "com3", port: 0x3e8, irq: 4 },
+  { name: "com4", port: 0x2e8, irq: 3 },
+] as const;
+
+/** Inputs of the interrupt controllers. COM1/COM3 and COM2/COM4 share theirs; 2 is the cascade. */
+export const IRQ = {
+  pit: 0,
+  keyboard: 1,
+  serial13: 4,
+  serial24: 3,
+  rtc: 8,
+  mouse: 12,
+} as const;
+
+/** Physical addresses, bytes. */
+export const PHYSICAL = {
+  /** VGA memory; not RAM although it lies below 1 MiB. */
+  vgaWindow: 0xa_0000,
+  /** End of the VGA window, start of option ROMs. */
+  optionRom: 0xc_0000,
+  systemRom: 0xf_0000,
+  highMemory: 0x10_0000,
+  /** RAM ends here at the latest: above it lie PCI windows and the fixed addresses below. */
+  ramLimit: 0xc000_0000,
+  ioApic: 0xfec0_0000,
+  hpet: 0xfed0_0000,
+  localApic: 0xfee0_0000,
+  end32: 0x1_0000_0000,
+} as const;
+
+/** PCI device numbers on bus 0. */
+export const PCI_DEVICE = { hostBridge: 0 } as const;

@@ -1,0 +1,245 @@
+/** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
+import type { LoadOptions } from "./boot/load.ts";
+import type { MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import { Machine } from "./machine/machine.ts";
+
+export interface RunnerEvents {
+  /** Serial output in batches, byte for byte. */
+  serial(bytes: Uint8Array): void;
+  debug?(bytes: Uint8Array): void;
+  status?(status: MachineStatus): void;
+  stopped(report: StopReport): void;
+}
+
+/** Milliseconds of emulation between turns of the event loop. */
+const SLICE_MS = 8;
+/** Status reports while running. */
+const STATUS_MS = 500;
+/** Timers shorter than this are waited for by running on. */
+const MIN_SLEEP_MS = 0.2;
+/** Longest sleep, so that a wrong host timer cannot stall the guest. */
+const MAX_SLEEP_MS = 1000;
+
+/** Collects bytes between flushes. */
+class Batch {
+  private bytes = new Uint8Array(4096);
+  private length = 0;
+  push(byte: number): void {
+    if (this.length === this.bytes.length) {
+      const larger = new Uint8Array(this.bytes.length * 2);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes[this.length++] = byte;
+  }
+  take(): Uint8Array | null {
+    if (this.length === 0) return null;
+    const out = this.bytes.slice(0, this.length);
+    this.length = 0;
+    return out;
+  }
+}
+
+/** Runs `f` on a later turn of the event loop, sooner than setTimeout's clamp allows. */
+class Turn {
+  private readonly channel = new MessageChannel();
+  private callback: (() => void) | null = null;
+  constructor() {
+    this.channel.port1.onmessage = (): void => {
+      const f = this.callback;
+      this.callback = null;
+      f?.();
+    };
+  }
+  schedule(f: () => void): void {
+    this.callback = f;
+    this.channel.port2.postMessage(0);
+  }
+  close(): void {
+    this.callback = null;
+    this.channel.port1.close();
+  }
+}
+
+export class Runner {
+  private machine: Machine;
+  private state: "running" | "paused" | "stopped" = "paused";
+  private readonly serial = new Batch();
+  private readonly debug = new Batch();
+  private readonly turn = new Turn();
+  private timer: ReturnType<typeof setTimeout> | null = null;
+  private idle = false;
+  private lastStatusMs = performance.now();
+  private lastInstructions = 0;
+
+  /** Builds the machine; throws UserError for bad input. */
+  constructor(
+    readonly config: MachineConfig,
+    private readonly events: RunnerEvents,
+    private readonly loadOptions: LoadOptions = {},
+  ) {
+    this.machine = this.build();
+  }
+
+  private build(): Machine {
+    return new Machine(this.config, {
+      serial: (byte) => this.serial.push(byte),
+      debug: (byte) => this.debug.push(byte),
+      hostNs: () => performance.now() * 1e6,
+      entropy: (bytes) => this.entropy(bytes),
+    }, this.loadOptions);
+  }
+
+  /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */
+  private entropy(bytes: Uint8Array): void {
+    if (!this.config.deterministic) {
+      crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
+      return;
+    }
+    for (let i = 0; i < bytes.length; i++) {
+      this.seed ^= this.seed << 13;
+      this.seed ^= this.seed >>> 17;
+      this.seed ^= this.seed << 5;
+      bytes[i] = this.seed >>> 8;
+    }
+  }
+  private seed = 0x2545f491;
+
+  get current(): Machine {
+    return this.machine;
+  }
+
+  resume(): void {
+    if (this.state !== "paused") return;
+    this.state = "running";
+    this.machine.resume();
+    this.reportStatus();
+    this.step();
+  }
+
+  pause(): void {
+    if (this.state !== "running") return;
+    this.state = "paused";
+    this.cancelSleep();
+    this.reportStatus();
+  }
+
+  /** Power cycle with the same configuration. */
+  reset(): void {
+    const wasPaused = this.state === "paused";
+    this.cancelSleep();
+    this.rebuild();
+    this.state = "paused";
+    if (!wasPaused) this.resume();
+    else this.reportStatus();
+  }
+
+  private rebuild(): void {
+    this.machine = this.build();
+    this.lastInstructions = 0;
+    this.seed = 0x2545f491;
+  }
+
+  /** Ends the machine for good. */
+  powerOff(): void {
+    if (this.state === "stopped") return;
+    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
+  }
+
+  serialInput(bytes: Uint8Array): void {
+    if (this.state === "stopped") return;
+    this.machine.serialInput(bytes);
+    if (this.state === "running" && this.timer !== null) {
+      this.cancelSleep();
+      this.turn.schedule(this.step);
+    }
+  }
+
+  stats(peakMemory: number): MachineStats {
+    return this.machine.stats(peakMemory);
+  }
+
+  private cancelSleep(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
+  private readonly step = (): void => {
+    this.timer = null;
+    if (this.state !== "running") return;
+    let outcome;
+    try {
+      outcome = this.machine.run(SLICE_MS);
+    } catch (e) {
+      const message = e instanceof Error ? e.message : String(e);
+      this.finish({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
+      return;
+    }
+    this.flush();
+    switch (outcome.kind) {
+      case "stopped":
+        this.finish(outcome.report);
+        return;
+      case "reset":
+        try {
+          this.rebuild();
+        } catch (e) {
+          this.finish({ kind: "error", message: e instanceof Error ? e.message : String(e), exitCode: 1, registers: [], disassembly: [] });
+          return;
+        }
+        break;
+      case "idle": {
+        const ms = outcome.ns === null ? MAX_SLEEP_MS : Math.min(MAX_SLEEP_MS, outcome.ns / 1e6);
+        this.idle = true;
+        this.maybeReport();
+        if (ms >= MIN_SLEEP_MS) {
+          this.timer = setTimeout(this.step, ms);
+          return;
+        }
+        break;
+      }
+      case "more":
+        this.idle = false;
+        this.maybeReport();
+    }
+    this.turn.schedule(this.step);
+  };
+
+  private flush(): void {
+    const out = this.serial.take();
+    if (out !== null) this.events.serial(out);
+    const debug = this.debug.take();
+    if (debug !== null) this.events.debug?.(debug);
+  }
+
+  private finish(report: StopReport): void {
+    this.flush();
+    this.state = "stopped";
+    this.cancelSleep();
+    this.turn.close();
+    this.reportStatus();
+    this.events.stopped(report);
+  }
+
+  private maybeReport(): void {
+    if (performance.now() - this.lastStatusMs >= STATUS_MS) this.reportStatus();
+  }
+
+  private reportStatus(): void {
+    const now = performance.now();
+    const n = this.machine.vcpu.retired;
+    const seconds = (now - this.lastStatusMs) / 1000;
+    const status: MachineStatus = {
+      state: this.state,
+      guestTimeNs: this.machine.guestTimeNs,
+      instructions: n,
+      instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
+      memoryMib: this.config.memoryMib,
+      idle: this.idle,
+    };
+    this.lastStatusMs = now;
+    this.lastInstructions = n;
+    this.events.status?.(status);
+  }
+}
+
