@@ -1,6 +1,10 @@
 /** The build of the page, and the unit tests. */
 import { defineConfig } from "vitest/config";
+import { ensureInterpreter } from "./src/cli/interpreter.ts";
 import { guestPlugin, sizePlugin } from "./tools/vite-guest.ts";
+
+// The worker fetches it as an asset.
+if (process.env["VITEST"] === undefined) ensureInterpreter();
 
 export default defineConfig({
   base: "./",

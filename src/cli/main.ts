@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import type { MachineConfig, StopReport } from "../vmm/config.ts";
+import { provideInterpreter } from "../jit/interpreter/compiled.ts";
 import { Runner } from "../vmm/runner.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { StdioConsole } from "./stdio.ts";
@@ -68,6 +69,18 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
   };
 }
 
+/** The interpreter from the build folder, made there by the first run; generated in memory where that cannot be written. */
+async function useStoredInterpreter(): Promise<void> {
+  try {
+    const { ensureInterpreter } = await import("./interpreter.ts");
+    const { wasm, info } = ensureInterpreter();
+    provideInterpreter(new WebAssembly.Module(wasm), info);
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (code !== "EACCES" && code !== "EROFS" && code !== "ENOENT") throw e;
+  }
+}
+
 function describe(report: StopReport): string {
   const lines = [`tabvisor: ${report.message}`];
   if (report.exitCode !== 0 && report.kind !== "debug-exit") lines.push(...report.registers, ...report.disassembly);
@@ -86,6 +99,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const { config, moduleStrings, kernelName } = configOf(options);
+  await useStoredInterpreter();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {

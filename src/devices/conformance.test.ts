@@ -26,6 +26,23 @@ describe.each(Object.entries(DEVICES))("%s", (name, fit) => {
     expect(copy.clock.nextDeadlineNs()).toBe(original.clock.nextDeadlineNs());
   });
 
+  it("restores whatever state it is caught in", () => {
+    const original = new DeviceRig(fit);
+    const random = pseudoRandom(name.length * 17 + 3);
+    for (let point = 0; point < 200; point++) {
+      original.run(random, 1 + (random() % 40));
+      const snapshot = original.device.persistents.map(saveSection);
+      const copy = new DeviceRig(fit, original.clock.nowNs());
+      restoreSections(copy.device.persistents, snapshot);
+      expect(copy.device.persistents.map(saveSection)).toEqual(snapshot);
+      copy.trace.events.length = original.trace.events.length = 0;
+      const seed = random();
+      copy.run(pseudoRandom(seed), 60);
+      original.run(pseudoRandom(seed), 60);
+      expect(copy.trace.events).toEqual(original.trace.events);
+    }
+  });
+
   it("does not share state with its snapshot", () => {
     const rig = new DeviceRig(fit);
     rig.run(pseudoRandom(11), 200);

@@ -218,6 +218,13 @@ describe("mode 3", () => {
   });
 });
 
+it("a count written again before CE is loaded replaces the first", () => {
+  control(0x36);
+  write(0, 4, 0, 8, 0);
+  at(20);
+  expect(edges).toEqual([9, 17]);
+});
+
 describe("modes 4 and 5", () => {
   it("mode 4 strobes low for one CLK, N + 1 CLKs after the count is written", () => {
     pit.setGate2(true);
@@ -306,4 +313,29 @@ it("an illegal count of 1 neither hangs nor floods", () => {
   }
   expect(edges.length).toBeGreaterThan(15);
   expect(edges.length).toBeLessThan(25);
+});
+
+it("IRQ0's edges are exactly the rises of OUT 0, whatever is programmed and when", () => {
+  let seed = 12345;
+  const random = (n: number): number => (seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0) % n;
+  control(0x36);
+  let last = outOf(0);
+  const rises: number[] = [];
+  const watch = (): void => {
+    const out = outOf(0);
+    if (out > last) rises.push(tick);
+    last = out;
+  };
+  for (let i = 0; i < 30_000; i++) {
+    const what = random(40);
+    if (what === 0) control(0x10 | (random(6) << 1));
+    else if (what === 1) control(0x30 | (random(6) << 1) | random(2));
+    else if (what < 4) write(0, random(40));
+    else if (what < 6) write(0, random(40), 0);
+    watch();
+    step(1);
+    watch();
+  }
+  expect(rises.length).toBeGreaterThan(300);
+  expect(edges).toEqual(rises);
 });

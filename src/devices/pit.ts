@@ -206,7 +206,7 @@ class Counter8254 {
         break;
       case 2:
       case 3:
-        if (!this.running) this.load(now);
+        if (!this.running || now < this.start) this.load(now);
         else if (this.gate) this.reloadAt = this.nextReload(now);
         break;
       default: // modes 1 and 5 load at the next trigger
@@ -226,9 +226,7 @@ class Counter8254 {
 
   /** Modes 2 and 3: the tick at which CE is next loaded: the end of the period, or of the half cycle. */
   private nextReload(now: number): number {
-    const e = now - this.start;
-    if (e < 0) return this.start;
-    const phase = e % this.loaded;
+    const phase = (now - this.start) % this.loaded;
     const begin = now - phase;
     if (this.mode === 3 && phase < this.highHalf()) return begin + this.highHalf();
     return begin + this.loaded;
@@ -303,7 +301,7 @@ class Counter8254 {
         const next = e < 0 ? this.start + n : now - (e % n) + n;
         if (this.reloadAt >= 0 && this.reloadAt < next) {
           // Mode 3, new count at the start of the low half: OUT rises after the new low half.
-          return this.reloadAt + Math.max(1, this.reload >> 1);
+          return this.reload > 1 ? this.reloadAt + (this.reload >> 1) : -1;
         }
         if (n > 1) return next;
         return this.reloadAt >= 0 && this.reload > 1 ? this.reloadAt + this.reload : -1;
@@ -313,7 +311,9 @@ class Counter8254 {
     }
   }
 
-  save(): StateFields {
+  /** The state at tick `now`, with a reload that is due already applied. */
+  save(now: number): StateFields {
+    this.sync(now);
     return {
       control: this.control,
       firstByte: this.firstByte,
@@ -347,7 +347,7 @@ class Counter8254 {
     this.held = r.int("held");
     this.reloadAt = r.int("reloadAt", -1);
     this.gate = r.bool("gate");
-    r.bool("readMsb");
+    this.readMsb = r.bool("readMsb");
     this.latchedCount = r.int("latchedCount", -1, 0xffff);
     this.latchedStatus = r.int("latchedStatus", -1, 0xff);
     this.outBeforeTrigger = r.bool("outBeforeTrigger");
@@ -440,7 +440,8 @@ export class Pit implements Persistent {
   }
 
   save(): StateFields {
-    return { counters: this.counters.map((c) => c.save()) };
+    const now = this.tick();
+    return { counters: this.counters.map((c) => c.save(now)) };
   }
 
   restore(r: StateReader): void {

@@ -15,8 +15,6 @@ import { RecordWriter } from "./interpreter/records.ts";
 export interface VcpuOptions {
   /** At least RAM_BASE + ramSize bytes. */
   readonly memory: WebAssembly.Memory;
-  /** 64 KiB pages, as the memory was made with. */
-  readonly maximumPages: number;
   /** Bytes. */
   readonly ramSize: number;
   readonly holes: readonly Hole[];
@@ -66,7 +64,7 @@ export class Vcpu {
         this.counters.unimplemented[name] = (this.counters.unimplemented[name] ?? 0) + 1;
       },
     });
-    const interpreter = this.interpreter = compiledInterpreter(options.memory, options.maximumPages, options.profile === true);
+    const interpreter = this.interpreter = compiledInterpreter(options.memory, options.profile === true);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
     this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
     const { mmu } = this;

@@ -1,7 +1,6 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
-import type { LoadOptions } from "./boot/load.ts";
 import type { MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
-import { Machine } from "./machine/machine.ts";
+import { Machine, type MachineOptions } from "./machine/machine.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. */
@@ -76,7 +75,7 @@ export class Runner {
   constructor(
     readonly config: MachineConfig,
     private readonly events: RunnerEvents,
-    private readonly loadOptions: LoadOptions = {},
+    private readonly options: MachineOptions = {},
   ) {
     this.machine = this.build();
   }
@@ -87,7 +86,7 @@ export class Runner {
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
-    }, this.loadOptions);
+    }, this.options);
   }
 
   /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */

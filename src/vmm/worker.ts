@@ -2,7 +2,22 @@
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import type { MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
+import { provideInterpreter, type StoredInfo } from "../jit/interpreter/compiled.ts";
 import { Runner } from "./runner.ts";
+
+/**
+ * The interpreter made at build time: fetched while the page fetches its guest, compiled as it streams in, and cached by the
+ * browser with its machine code. Where it cannot be had, the first machine generates its own.
+ */
+async function fetchInterpreter(): Promise<void> {
+  const wasm = fetch(new URL("../../build/interpreter/interpreter.wasm", import.meta.url));
+  const info = fetch(new URL("../../build/interpreter/interpreter.json", import.meta.url));
+  const module = await WebAssembly.compileStreaming(wasm);
+  provideInterpreter(module, (await (await info).json()) as StoredInfo);
+}
+const interpreterReady = fetchInterpreter().catch((e: unknown) => {
+  console.warn("tabvisor: no ready-made interpreter, generating one:", e);
+});
 
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
@@ -17,6 +32,7 @@ class WorkerMachine implements MachineApi {
   async powerOn(config: MachineConfig, events: MachineEvents): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;
+    await interpreterReady;
     const runner = new Runner(config, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
@@ -24,7 +40,6 @@ class WorkerMachine implements MachineApi {
     });
     this.runner = runner;
     runner.resume();
-    return Promise.resolve();
   }
   pause(): Promise<void> {
     this.need().pause();

@@ -7,7 +7,7 @@
 export const IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32;
 /** Those found before the operation and those found in its result. */
 export const PRE = IE | DE | ZE, POST = OE | UE | PE;
-export const DAZ = 1 << 6, UM = UE << 7, RC_SHIFT = 13, FTZ = 1 << 15;
+export const DAZ = 1 << 6, OM = OE << 7, UM = UE << 7, RC_SHIFT = 13, FTZ = 1 << 15;
 const NEAREST = 0, DOWN = 1, UP = 2;
 
 export interface Format {
@@ -154,7 +154,8 @@ export class SoftFloat {
       return sign | q;
     }
     if (top > f.bias) {
-      this.flags |= OE | PE;
+      // Unmasked, precision is judged by the result with an unbounded exponent.
+      this.flags |= (this.mxcsr & OM) !== 0 || inexact ? OE | PE : OE;
       const r = this.rounding;
       const toInfinity = r === NEAREST || r === (negative ? DOWN : UP);
       return sign | (toInfinity ? f.infinity : f.infinity - 1n);
@@ -210,11 +211,11 @@ export class SoftFloat {
     b = this.input(f, b);
     const sign = (a ^ b) & f.signBit;
     if ((isInfinity(f, a) && isInfinity(f, b)) || (isZero(f, a) && isZero(f, b))) return this.invalid(f);
-    this.noteDenormal(f, a);
     if (isZero(f, b)) {
       if (!isInfinity(f, a)) this.flags |= ZE;
       return sign | f.infinity;
     }
+    this.noteDenormal(f, a);
     this.noteDenormal(f, b);
     if (isInfinity(f, a)) return sign | f.infinity;
     if (isInfinity(f, b) || isZero(f, a)) return sign;

@@ -115,10 +115,9 @@ export class SseArithmetic {
   /** DPPS, DPPD: every product and sum is rounded; products left out are +0. Gives the flags. */
   private dot(mxcsr: number, imm: number): number {
     const { soft, format: f } = this;
-    let flags = 0;
     const products: bigint[] = [];
     for (let i = 0; i < this.lanes; i++) products.push((imm >> (4 + i)) & 1 ? soft.mul(f, this.read(A, i), this.read(B, i)) : 0n);
-    flags = this.settle(mxcsr);
+    let flags = this.settle(mxcsr);
     let terms = products;
     while (terms.length > 1 && !this.unmasked(mxcsr, flags)) {
       soft.begin(mxcsr);

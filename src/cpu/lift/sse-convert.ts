@@ -72,14 +72,13 @@ const floatsToIntegers = (s: Shape, truncate: boolean): Lifter => sse((c) => {
   const a = source128(c, 1);
   c.set(128, c.ref(0), toIntegers(c, s, a, s.lanes, truncate));
 });
-/** CVTPS2PI and the like: into an MMX register. */
+/** CVTPS2PI and the like: into an MMX register. Hardware enters MMX mode even when #XM follows. */
 const floatsToMmx = (s: Shape, truncate: boolean): Lifter => (c) => {
   gate(c, 2);
   gate(c, 1);
   const a = s.double ? source128(c, 1) : splat64(c, source64(c, 1));
-  const v = lane64(c, toIntegers(c, s, a, 2, truncate), 0);
   enterMmx(c);
-  setMmx(c, 0, v);
+  setMmx(c, 0, lane64(c, toIntegers(c, s, a, 2, truncate), 0));
 };
 
 // --- From integers --------------------------------------------------------------------------------------------------
@@ -105,14 +104,14 @@ const cvtdq2pd = sse((c) => {
   const a = splat64(c, source64(c, 1));
   c.set(128, c.ref(0), c.emit("f64x2.convert_low_i32x4_s", [a]));
 });
-/** CVTPI2PS writes the low half; CVTPI2PD all, and with a memory operand it is no MMX instruction. */
+/** CVTPI2PS writes the low half, CVTPI2PD all. With a memory operand they are no MMX instructions. */
 const mmxToFloats = (double: boolean): Lifter => (c) => {
   gate(c, 2);
-  const registers = !double || isMmx(c, 1);
+  const registers = isMmx(c, 1);
   if (registers) gate(c, 1);
   const a = splat64(c, source64(c, 1));
-  const v = double ? c.emit("f64x2.convert_low_i32x4_s", [a]) : fromIntegers(c, a, 2);
   if (registers) enterMmx(c);
+  const v = double ? c.emit("f64x2.convert_low_i32x4_s", [a]) : fromIntegers(c, a, 2);
   if (double) c.set(128, c.ref(0), v);
   else c.set(64, c.ref(0), lane64(c, v, 0));
 };

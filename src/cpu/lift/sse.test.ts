@@ -9,7 +9,8 @@ import { type Form, liftName, type OperandForm, type RegKind } from "./form.ts";
 import { lift, LIFTERS } from "./index.ts";
 
 const FEATURES = new Set(["mmx", "sse", "sse2", "sse3", "ssse3", "sse4_1", "sse4_2", "aes", "pclmulqdq", "sha"]);
-const entries = ISA.filter((e) => FEATURES.has(e.feature) && !e.vex);
+/** FISTTP is an x87 instruction. */
+const entries = ISA.filter((e) => FEATURES.has(e.feature) && !e.vex && e.lift !== "fisttp");
 
 const REGISTER: Partial<Record<string, RegKind>> = { G: "gpr", R: "gpr", E: "gpr", P: "mmx", N: "mmx", Q: "mmx", V: "xmm", U: "xmm", W: "xmm", fixed: "xmm" };
 
@@ -39,7 +40,7 @@ const calls = (nodes: readonly Node[]): string[] => nodes.flatMap((n) => [...(n.
 describe("MMX and SSE lifters", () => {
   it("exist for the whole table", () => {
     expect(entries.filter((e) => LIFTERS[liftName(e)] === undefined).map((e) => e.source)).toEqual([]);
-    expect(entries.length).toBeGreaterThan(400);
+    expect(entries.length).toBeGreaterThan(380);
   });
   it("give valid IR in every form", () => {
     for (const entry of entries) {

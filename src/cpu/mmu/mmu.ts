@@ -24,6 +24,8 @@ export class Mmu {
   tlbMisses = 0;
   /** Indices (entry addresses) of filled non-global data entries since the last flush; bounded, see flushNonGlobal. */
   private readonly filled: number[] = [];
+  /** Word indices of non-global fetch TLB entries since the last flush. */
+  private readonly fetchFilled: number[] = [];
 
   /** A staged write: two physical pieces. */
   private commitFirst = 0;
@@ -69,6 +71,7 @@ export class Mmu {
       s.i32[from + i * step] = 0;
       s.i32[from + i * step + 1] = 0;
     }
+    this.fetchFilled.length = 0;
   }
 
   /** A CR3 write: global entries stay when CR4.PGE is set (SDM 3A §4.10.4.1). */
@@ -86,7 +89,11 @@ export class Mmu {
       i32[i + 3] = 0;
     }
     this.filled.length = 0;
-    this.flushFetch();
+    for (const i of this.fetchFilled) {
+      i32[i] = 0;
+      i32[i + 1] = 0;
+    }
+    this.fetchFilled.length = 0;
   }
 
   /** INVLPG: the page that contains hi:lo, in every TLB. Large pages were filled page by page, so all go. */
@@ -226,6 +233,8 @@ export class Mmu {
     i32[i + (FETCH_TAG >> 2) + 1] = hi;
     i32[i + (FETCH_SLOTS >> 2)] = slots;
     i32[i + (FETCH_PPN >> 2)] = ppn;
+    // Always right after translateFetch: the walker's finding is this page's.
+    if (!this.walker.global) this.fetchFilled.push(i);
   }
 
   // --- Helpers' view -------------------------------------------------------------------------------------------

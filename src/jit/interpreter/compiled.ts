@@ -1,34 +1,53 @@
-/** The interpreter module, generated and compiled once per process. */
+/** The interpreter module: generated and compiled once per process, or taken ready-made from a build (cli/interpreter.ts). */
+import type { EaKind } from "../../cpu/lift/form.ts";
 import { allForms, specialisations } from "./forms.ts";
 import { hotForms } from "./hot.ts";
 import { generateInterpreter, type HandlerRequest, type InterpreterModule } from "./module.ts";
 
+export type InterpreterInfo = Omit<InterpreterModule, "bytes">;
+
 export interface CompiledInterpreter {
   readonly module: WebAssembly.Module;
-  readonly info: Omit<InterpreterModule, "bytes">;
-  /** Bytes of the module. */
-  readonly size: number;
+  readonly info: InterpreterInfo;
+}
+
+/** What a build stores beside the module's bytes. */
+export interface StoredInfo {
+  readonly handlers: Readonly<Record<string, Readonly<Partial<Record<EaKind, number>>>>>;
+  readonly inlineCount: number;
+  readonly outlinedCount: number;
 }
 
 const compiled = new Map<string, CompiledInterpreter>();
+const keyOf = (shared: boolean, profile: boolean): string => `${shared} ${profile}`;
 
 /**
- * For memories of these limits; imports must match them. With `profile` every form is outlined in every specialisation
- * and counts its executions (layout.ts, PROFILE_BASE): the source of hot.ts.
+ * For any memory of the same sharedness. With `profile` every form is outlined in every specialisation
+ * and counts its executions (layout.ts, PROFILE_BASE): the source of hot-keys.ts.
  */
-export function compiledInterpreter(memory: WebAssembly.Memory, maximumPages: number, profile = false): CompiledInterpreter {
+export function compiledInterpreter(memory: WebAssembly.Memory, profile = false): CompiledInterpreter {
   const shared = !(memory.buffer instanceof ArrayBuffer);
-  const key = `${maximumPages} ${shared} ${profile}`;
+  const key = keyOf(shared, profile);
   let found = compiled.get(key);
   if (found === undefined) {
-    const all = allForms();
-    const outlined: HandlerRequest[] = all.map((form) => ({ form, inline: false }));
-    const requests = profile
-      ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
-      : [...hotForms(all).map((form) => ({ form, inline: true })), ...outlined];
-    const { bytes, ...info } = generateInterpreter(requests, { module: "env", name: "memory", minimum: 1, maximum: maximumPages, shared }, { profile });
-    found = { module: new WebAssembly.Module(bytes), info, size: bytes.length };
+    const { bytes, ...info } = generate(shared, profile);
+    found = { module: new WebAssembly.Module(bytes), info };
     compiled.set(key, found);
   }
   return found;
+}
+
+export function generate(shared: boolean, profile: boolean): InterpreterModule {
+  const all = allForms();
+  const outlined: HandlerRequest[] = all.map((form) => ({ form, inline: false }));
+  const requests = profile
+    ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
+    : [...hotForms(all).map((form) => ({ form, inline: true })), ...outlined];
+  return generateInterpreter(requests, { module: "env", name: "memory", minimum: 1, maximum: 65536, shared }, { profile });
+}
+
+/** Uses a module that an earlier `generate(false, false)` of the same sources gave. */
+export function provideInterpreter(module: WebAssembly.Module, info: StoredInfo): void {
+  const { inlineCount, outlinedCount } = info;
+  compiled.set(keyOf(false, false), { module, info: { handlers: new Map(Object.entries(info.handlers)), inlineCount, outlinedCount } });
 }

@@ -24,6 +24,11 @@ export interface MachineHost {
   entropy(bytes: Uint8Array): void;
 }
 
+export interface MachineOptions extends LoadOptions {
+  /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
+  readonly profile?: boolean;
+}
+
 /** What `run` says. */
 export type RunOutcome =
   | { readonly kind: "more" }
@@ -55,7 +60,7 @@ export class Machine {
   constructor(
     readonly config: MachineConfig,
     private readonly host: MachineHost,
-    private readonly loadOptions: LoadOptions = {},
+    private readonly options: MachineOptions = {},
   ) {
     const mib = config.memoryMib;
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
@@ -81,7 +86,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, maximumPages: pages, ramSize: mib * MIB, env, model,
+      memory, ramSize: mib * MIB, env, model, profile: options.profile === true,
       // The VGA window and the ROM area: not RAM on a PC.
       holes: [{ first: 0xa0, end: 0x100 }],
     });
@@ -135,7 +140,7 @@ export class Machine {
       size,
       write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
-    }, this.loadOptions);
+    }, this.options);
     startAt(state, entry);
   }
 
