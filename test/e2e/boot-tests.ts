@@ -12,9 +12,13 @@ export async function bootTests(runner: Runner, browser: Browser, site: Site): P
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"] });
   let machine: MachinePage | null = null;
   let failed = false;
+  let attempts = 0;
+  let boots = 0;
   /** The one page of these tests with a prompt; a fresh one after a failure. */
-  const booted = async (): Promise<MachinePage> => {
-    if (failed) {
+  const booted = async (fresh: boolean): Promise<MachinePage> => {
+    // Nothing is gained by waiting for a prompt again and again that has never come.
+    check(boots > 0 || attempts++ === 0, "the guest does not boot, see above");
+    if (fresh) {
       await machine?.page.close();
       machine = null;
     }
@@ -22,16 +26,17 @@ export async function bootTests(runner: Runner, browser: Browser, site: Site): P
     const phase = await machine.phase();
     if (phase === "off" || phase === "stopped") await machine.chooseDefault();
     await machine.waitForPrompt(BOOT_MS);
+    boots++;
     return machine;
   };
   const test = (name: string, body: (m: MachinePage) => Promise<void>): Promise<void> =>
     runner.test(
       name,
       async () => {
-        const m = await booted();
+        const fresh = failed;
         failed = true;
-        await body(m);
-        equal(m.errors, [], "uncaught errors on the page");
+        await body(await booted(fresh));
+        equal(machine?.errors, [], "uncaught errors on the page");
         failed = false;
       },
       () => machine?.page ?? null,
@@ -120,6 +125,8 @@ export async function firefoxTests(runner: Runner, executablePath: string, site:
         const wait = async (pattern: RegExp, ms: number): Promise<void> => {
           const end = Date.now() + ms;
           while (!pattern.test(await text())) {
+            const phase = await page.evaluate(() => document.documentElement.dataset["phase"]);
+            check(phase !== "stopped", `the machine has ended; the terminal ends with: ${(await text()).slice(-300)}`);
             check(Date.now() < end, `waited ${ms / 1000} s for ${pattern.source}; the terminal ends with: ${(await text()).slice(-300)}`);
             await new Promise((resolve) => setTimeout(resolve, 100));
           }

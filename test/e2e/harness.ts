@@ -153,8 +153,18 @@ export class MachinePage {
     return this.text();
   }
 
-  waitForPrompt(timeoutMs = 20_000): Promise<string> {
-    return this.waitForText(PROMPT, timeoutMs);
+  /** Gives up at once when the machine has ended. */
+  async waitForPrompt(timeoutMs = 20_000): Promise<string> {
+    await this.poll(
+      async () => {
+        const [text, phase] = [await this.text(), await this.phase()];
+        check(phase !== "stopped", `the machine has ended: ${(await this.page.locator("#stopped").textContent())?.slice(0, 200) ?? ""}`);
+        return PROMPT.test(text);
+      },
+      "the prompt",
+      timeoutMs,
+    );
+    return this.text();
   }
 
   async type(text: string): Promise<void> {

@@ -30,6 +30,8 @@ export class CpuModel {
   readonly name: string;
   readonly definition: ModelDefinition;
   private readonly enabled: Set<string>;
+  /** Feature words that were asked for. */
+  private readonly words = new Map<string, number>();
 
   constructor(notation: string = DEFAULT_MODEL) {
     const [name = "", ...flags] = notation.split(",").map((p) => p.trim());
@@ -73,11 +75,15 @@ export class CpuModel {
   }
 
   private word(leaf: number, subleaf: number, register: CpuidRegister): number {
+    const key = `${leaf}.${subleaf}.${register}`;
+    const known = this.words.get(key);
+    if (known !== undefined) return known;
     let v = 0;
     for (const name of this.enabled) {
       const f = FEATURES.get(name);
       if (f !== undefined && f.leaf === leaf && f.subleaf === subleaf && f.register === register) v |= 1 << f.bit;
     }
+    this.words.set(key, v);
     return v;
   }
 

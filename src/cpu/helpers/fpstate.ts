@@ -1,7 +1,7 @@
 /** FXSAVE, XSAVE and their restores: images of x87, SSE and AVX state. SDM 1 chapter 10.5 and 13, SDM 2A "FXSAVE". */
 import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
 import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
-import { CR0, CR4 } from "../state.ts";
+import { CR0, CR4, type CpuState } from "../state.ts";
 import type { Core } from "./core.ts";
 
 /** Extended components begin behind the 512-byte legacy area and the 64-byte header. */
@@ -29,15 +29,16 @@ const XMM = 160;
 export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & AVX ? AVX_SIZE : 0);
 
 /** Full tag word from the eight empty-or-not bits and the registers' contents. SDM 1 §8.1.7, SDM 2A table 3-48. */
-export function fullTags(abridged: number, exponentOf: (physical: number) => number, significandOf: (physical: number) => bigint): number {
+export function fullTags(abridged: number, state: CpuState): number {
+  const { i32 } = state;
   let tags = 0;
   for (let i = 0; i < 8; i++) {
     let tag = 3;
     if ((abridged >> i) & 1) {
-      const exponent = exponentOf(i) & 0x7fff;
-      const significand = significandOf(i);
-      if (exponent === 0 && significand === 0n) tag = 1;
-      else tag = exponent === 0 || exponent === 0x7fff || significand >> 63n === 0n ? 2 : 0;
+      const at = (STATE.fpr + i * 16) >> 2;
+      const exponent = i32[at + 2] & 0x7fff;
+      if (exponent === 0 && (i32[at] | i32[at + 1]) === 0) tag = 1;
+      else tag = exponent === 0 || exponent === 0x7fff || i32[at + 1] >= 0 ? 2 : 0;
     }
     tags |= tag << (2 * i);
   }
@@ -62,7 +63,7 @@ export class FpState {
   // --- between state and image ---
 
   private x87ToImage(): void {
-    const { i32, u8 } = this.core.state;
+    const { i32 } = this.core.state;
     const { words, halves, bytes } = this;
     const top = i32[STATE.fpuTop >> 2];
     words.fill(0, 0, MXCSR >> 2);
@@ -70,27 +71,32 @@ export class FpState {
     halves[FSW >> 1] = i32[STATE.fpuSw >> 2] | (top << 11);
     bytes[FTW] = abridgedTags(i32[STATE.fpuTag >> 2]);
     for (let i = 0; i < 8; i++) {
-      const from = STATE.fpr + ((top + i) & 7) * 16;
-      const to = FPR + i * 16;
-      bytes.set(u8.subarray(from, from + 10), to);
-      bytes.fill(0, to + 10, to + 16);
+      const from = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
+      const to = (FPR >> 2) + i * 4;
+      words[to] = i32[from];
+      words[to + 1] = i32[from + 1];
+      words[to + 2] = i32[from + 2] & 0xffff;
+      words[to + 3] = 0;
     }
   }
 
   private imageToX87(): void {
-    const { i32, u8, u64, u32 } = this.core.state;
-    const { halves, bytes } = this;
+    const { i32 } = this.core.state;
+    const { words, halves, bytes } = this;
     const top = (halves[FSW >> 1] >> 11) & 7;
     // Bit 6 of the control word reads as one; bits 7 and 13-15 are reserved.
     i32[STATE.fpuCw >> 2] = (halves[FCW >> 1] & 0x1f3f) | 0x40;
     i32[STATE.fpuSw >> 2] = halves[FSW >> 1] & ~0x3800;
     i32[STATE.fpuTop >> 2] = top;
     for (let i = 0; i < 8; i++) {
-      const to = STATE.fpr + ((top + i) & 7) * 16;
-      u8.set(bytes.subarray(FPR + i * 16, FPR + i * 16 + 10), to);
-      u8.fill(0, to + 10, to + 16);
+      const to = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
+      const from = (FPR >> 2) + i * 4;
+      i32[to] = words[from];
+      i32[to + 1] = words[from + 1];
+      i32[to + 2] = words[from + 2] & 0xffff;
+      i32[to + 3] = 0;
     }
-    i32[STATE.fpuTag >> 2] = fullTags(bytes[FTW], (r) => u32[(STATE.fpr + r * 16 + 8) >> 2], (r) => u64[(STATE.fpr + r * 16) >> 3]);
+    i32[STATE.fpuTag >> 2] = fullTags(bytes[FTW], this.core.state);
   }
 
   private initX87(): void {
@@ -128,7 +134,7 @@ export class FpState {
     const count = this.registers();
     for (let r = 0; r < count; r++) {
       const to = ((STATE.xmm + r * XMM_STRIDE) >> 2) + half;
-      i32.fill(0, to, to + 4);
+      i32[to] = i32[to + 1] = i32[to + 2] = i32[to + 3] = 0;
     }
   }
   /** XMM8-15 are neither saved nor restored outside 64-bit mode. */
@@ -157,27 +163,32 @@ export class FpState {
 
   // --- between image and guest memory ---
 
-  /** Writes bytes from..to-1 of the image behind linear address `lo`,`hi`. */
+  /** Writes bytes from..to-1 (multiples of 4) of the image behind linear address `lo`,`hi` (aligned to 16). */
   private store(lo: number, hi: number, from: number, to: number): void {
-    const { memory } = this.core;
+    const { state, memory } = this.core;
+    const { words } = this;
     const index = memory.index();
     for (let at = from; at < to; ) {
-      const size = Math.min(64, to - at);
       const p = (lo + at) | 0;
+      // At most 64 bytes, and not across a page: the address is a multiple of 8, so that words stay whole.
+      const size = Math.min(64, to - at, 4096 - (p & 4095));
       const dest = memory.writable(p, p >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, size, index);
-      this.core.state.u8.set(this.bytes.subarray(at, at + size), dest);
+      const { i32 } = state;
+      for (let k = 0; k < size >> 2; k++) i32[(dest >>> 2) + k] = words[(at >> 2) + k];
       memory.commit(dest);
       at += size;
     }
   }
   private load(lo: number, hi: number, from: number, to: number): void {
-    const { memory } = this.core;
+    const { state, memory } = this.core;
+    const { words } = this;
     const index = memory.index();
     for (let at = from; at < to; ) {
-      const size = Math.min(64, to - at);
       const p = (lo + at) | 0;
+      const size = Math.min(64, to - at, 4096 - (p & 4095));
       const source = memory.readable(p, p >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, size, index);
-      this.bytes.set(this.core.state.u8.subarray(source, source + size), at);
+      const { i32 } = state;
+      for (let k = 0; k < size >> 2; k++) words[(at >> 2) + k] = i32[(source >>> 2) + k];
       at += size;
     }
   }
@@ -255,7 +266,7 @@ export class FpState {
   /** `form`: 0 XSAVE, 1 XSAVEOPT, 2 XSAVEC, 3 XSAVES. SDM 1 §13.7-13.11. */
   xsave(linear: bigint, _wide: number, form: number): number {
     const { core, words } = this;
-    const { model, state, memory } = core;
+    const { model, memory } = core;
     if (form === 3 || !model.has(form === 0 ? "xsave" : form === 1 ? "xsaveopt" : "xsavec")) throw undefinedOpcode();
     const mask = this.requested(linear);
     const { lo, hi } = core;

@@ -50,9 +50,13 @@ const MTRR_TYPES = 0b1110011;
 
 export class Msrs {
   private readonly plain = new Map<number, Plain>();
+  private readonly hasLong: boolean;
+  private readonly hasSyscall: boolean;
 
   constructor(private readonly core: Core) {
     const { model } = core;
+    this.hasLong = model.has("lm");
+    this.hasSyscall = model.has("syscall");
     const add = (n: number, reset: bigint, valid: (value: bigint) => boolean): void => void this.plain.set(n, { reset, valid });
     add(MSR.P5_MC_ADDR, 0n, any);
     add(MSR.P5_MC_TYPE, 0n, any);
@@ -123,7 +127,7 @@ export class Msrs {
     core.requireCpl0();
     const n = state.reg32(1);
     if (n === MSR.FS_BASE || n === MSR.GS_BASE) {
-      if (!core.model.has("lm")) throw generalProtection();
+      if (!this.hasLong) throw generalProtection();
       const s = n === MSR.FS_BASE ? FS : GS;
       state.setReg32(0, core.segBaseLo(s));
       state.setReg32(2, core.segBaseHi(s));
@@ -143,7 +147,7 @@ export class Msrs {
     const lo = core.regLo(0);
     const hi = core.regLo(2);
     if (n === MSR.FS_BASE || n === MSR.GS_BASE || n === MSR.KERNEL_GS_BASE) {
-      if (!core.model.has("lm") || !core.memory.canonical(hi)) throw generalProtection();
+      if (!this.hasLong || !core.memory.canonical(hi)) throw generalProtection();
       if (n === MSR.KERNEL_GS_BASE) {
         state.fastMsr32[2 * FAST_MSR.KERNEL_GS_BASE] = lo;
         state.fastMsr32[2 * FAST_MSR.KERNEL_GS_BASE + 1] = hi;
@@ -169,9 +173,9 @@ export class Msrs {
         if (!model.has("lm") && !model.has("nx")) throw generalProtection();
         return BigInt(state.efer);
       case MSR.FS_BASE:
-        return state.segBase(FS);
       case MSR.GS_BASE:
-        return state.segBase(GS);
+        if (!this.hasLong) throw generalProtection();
+        return state.segBase(n === MSR.FS_BASE ? FS : GS);
       case MSR.PRED_CMD:
       case MSR.BIOS_UPDT_TRIG:
         throw generalProtection();
@@ -203,7 +207,7 @@ export class Msrs {
         return;
       case MSR.FS_BASE:
       case MSR.GS_BASE:
-        if (!isCanonical(value)) throw generalProtection();
+        if (!this.hasLong || !isCanonical(value)) throw generalProtection();
         state.setSegBase(n === MSR.FS_BASE ? FS : GS, value);
         return;
       case MSR.BIOS_SIGN_ID:
@@ -243,9 +247,8 @@ export class Msrs {
 
   private fastIndex(n: number): number {
     if (n < MSR.STAR || n > MSR.KERNEL_GS_BASE) return -1;
-    const { model } = this.core;
-    if (n === MSR.KERNEL_GS_BASE) return model.has("lm") ? FAST_MSR.KERNEL_GS_BASE : -1;
-    if (n > MSR.FMASK || !model.has("syscall")) return -1;
+    if (n === MSR.KERNEL_GS_BASE) return this.hasLong ? FAST_MSR.KERNEL_GS_BASE : -1;
+    if (n > MSR.FMASK || !this.hasSyscall) return -1;
     return n - MSR.STAR;
   }
 }

@@ -130,7 +130,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.i32[STATE.fpuSw >> 2] = fpuStatus;
   state.i32[STATE.fpuTop >> 2] = fpuTop;
   state.u8.set(fpuRegisters, STATE.fpr);
-  state.i32[STATE.fpuTag >> 2] = fullTags(fpuInUse, (i) => state.u32[(STATE.fpr + i * 16 + 8) >> 2], (i) => state.u64[(STATE.fpr + i * 16) >> 3]);
+  state.i32[STATE.fpuTag >> 2] = fullTags(fpuInUse, state);
   state.u8.set(vectors, STATE.xmm);
   state.interruptShadow = interruptShadow;
   state.halted = halted;

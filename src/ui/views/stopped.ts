@@ -14,7 +14,7 @@ export function reportText(report: StopReport): string {
   const { title } = describeStop(report);
   const parts = [`${title}\n${report.message}`];
   if (report.registers.length > 0) parts.push(`Registers\n${report.registers.join("\n")}`);
-  if (report.disassembly.length > 0) parts.push(`Last instructions\n${report.disassembly.join("\n")}`);
+  if (report.disassembly.length > 0) parts.push(`Instructions\n${report.disassembly.join("\n")}`);
   return `${parts.join("\n\n")}\n`;
 }
 
@@ -55,12 +55,11 @@ export class StoppedView {
     if (evidence) {
       const blocks = h("div", { class: "evidence" });
       if (report.registers.length > 0) blocks.append(block("Registers", "stopped-registers", report.registers));
-      if (report.disassembly.length > 0) blocks.append(block("Last instructions, the latest at the end", "stopped-code", report.disassembly, true));
+      if (report.disassembly.length > 0) blocks.append(instructions(report.disassembly));
       content.push(blocks);
     }
     this.panel.replaceChildren(...content);
     this.panel.hidden = false;
-    for (const pre of this.panel.querySelectorAll("#stopped-code")) pre.scrollTop = pre.scrollHeight;
   }
 
   private copyButton(report: StopReport): HTMLButtonElement {
@@ -76,11 +75,15 @@ export class StoppedView {
   }
 }
 
-function block(title: string, id: string, lines: readonly string[], markLast = false): HTMLElement {
+/** A line marked with an arrow is where the CPU stood; without one it is the last. */
+function instructions(lines: readonly string[]): HTMLElement {
+  const arrow = lines.findIndex((line) => line.startsWith("=>"));
+  return arrow < 0 ? block("Last instructions, the latest at the end", "stopped-code", lines, lines.length - 1) : block("Instructions", "stopped-code", lines, arrow);
+}
+
+function block(title: string, id: string, lines: readonly string[], marked = -1): HTMLElement {
   // Focusable, so that it can be scrolled and selected with the keyboard.
   const pre = h("pre", { id, tabindex: 0, role: "region", "aria-label": title });
-  const rest = markLast ? lines.slice(0, -1) : lines;
-  pre.append(rest.join("\n"));
-  if (markLast) pre.append(rest.length > 0 ? "\n" : "", h("span", { class: "last" }, lines[lines.length - 1]));
+  lines.forEach((line, i) => pre.append(i === 0 ? "" : "\n", i === marked ? h("span", { class: "marked" }, line) : line));
   return h("div", {}, h("h3", {}, title), pre);
 }
