@@ -81,17 +81,23 @@ export class Guest {
     view.setBigUint64(TABLES.pdpt, BigInt(TABLES.pd | 3), true);
     for (let i = 0; i < 8; i++) view.setBigUint64(TABLES.pd + 8 * i, BigInt((i << 21) | 0x83), true);
     view.setBigUint64(TABLES.pd + 8 * (MEMORY >> 21), BigInt(BACKING | 0x83), true);
-    state.cr0 = CR0.PE | CR0.MP | CR0.NE | CR0.WP | CR0.ET | CR0.PG;
     state.cr3 = BigInt(TABLES.pml4);
-    state.cr4 = CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT;
     state.efer = EFER.LME | EFER.LMA | EFER.NXE;
     state.gdtr.base = BigInt(TABLES.gdt);
     state.idtr.base = BigInt(TABLES.idt);
     state.idtr.limit = 0xfff;
     state.setSegment(CS, 8, 0n, 0xffffffff, 0xa09b);
     for (const s of [DS, ES, SS]) state.setSegment(s, 16, 0n, 0xffffffff, 0xc093);
-    state.updateMode();
+    this.setControl(0, 0);
     this.vcpu.mmu.flushAll();
+  }
+
+  /** Changes CR0 and CR4 bits: FPU and SSE availability. */
+  setControl(cr0Set: number, cr4Clear: number): void {
+    const { state } = this.vcpu;
+    state.cr0 = CR0.PE | CR0.MP | CR0.NE | CR0.WP | CR0.ET | CR0.PG | cr0Set;
+    state.cr4 = (CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT) & ~cr4Clear;
+    state.updateMode();
   }
 
   /** Address of `code` followed by HLT. */

@@ -1,6 +1,7 @@
 /** Every MMX and SSE instruction against the host CPU, in tier 0. More cases: TABVISOR_CASES=200 (per encoding), TABVISOR_SEED=2. */
 import { describe, expect, it } from "vitest";
 import { MXCSR_EXACT } from "../../src/cpu/helpers/sse-ops.ts";
+import { CR0, CR4 } from "../../src/cpu/state.ts";
 import { AT, buildHost, CASE_SIZE, FX, Guest, runOnHost } from "./silicon.ts";
 import { ENTRIES, encodings, fillCase, Random } from "./sse-cases.ts";
 
@@ -90,5 +91,57 @@ describe.skipIf(host === null)("SSE against real silicon", () => {
     }
     console.log(`SSE: ${compared} executions compared, ${forms} encodings of ${ENTRIES.length} table entries`);
     expect(failures.slice(0, 20)).toEqual([]);
+  });
+});
+
+describe("CR0 and CR4 gates", () => {
+  /** Neither vector nor x87 registers are touched (SDM Vol. 2: no #NM). */
+  const UNGATED = /^(prefetch|movnti|[lsm]fence|crc32|pause|clflush)/;
+  const trapOf = (guest: Guest, cr0: number, cr4: number): Map<string, number> => {
+    guest.setControl(cr0, cr4);
+    const random = new Random(3);
+    const traps = new Map<string, number>();
+    for (const entry of ENTRIES) {
+      if (UNGATED.test(entry.lift)) continue;
+      for (const e of encodings(entry, random, 1)) {
+        const bytes = new Uint8Array(CASE_SIZE);
+        // Misaligned on purpose: the gate comes first.
+        fillCase(bytes, e, random, DEFAULT, 1);
+        const before = bytes.slice();
+        guest.run(bytes);
+        const state = AT.fx + FX.xmm;
+        expect(hex(bytes, state, 256), entry.source).toBe(hex(before, state, 256));
+        traps.set(entry.source, u32(bytes, AT.trap));
+      }
+    }
+    return traps;
+  };
+  const guest = new Guest();
+  it("CR0.TS gives #NM, CR0.EM #UD", () => {
+    for (const [source, trap] of trapOf(guest, CR0.TS, 0)) expect(trap, source).toBe(7);
+    for (const [source, trap] of trapOf(guest, CR0.EM, 0)) expect(trap, source).toBe(6);
+  });
+  it("without CR4.OSFXSR SSE gives #UD; without CR4.OSXMMEXCPT an unmasked exception does", () => {
+    guest.setControl(0, CR4.OSFXSR);
+    const random = new Random(4);
+    for (const entry of ENTRIES) {
+      const usesXmm = entry.operands.some((o) => "VWU".includes(o.code));
+      if (!usesXmm) continue;
+      const bytes = new Uint8Array(CASE_SIZE);
+      fillCase(bytes, encodings(entry, random, 1)[0], random, DEFAULT, 0);
+      guest.run(bytes);
+      expect(u32(bytes, AT.trap), entry.source).toBe(6);
+    }
+    guest.setControl(0, CR4.OSXMMEXCPT);
+    const divps = ENTRIES.filter((e) => e.lift === "divps");
+    const bytes = new Uint8Array(CASE_SIZE);
+    fillCase(bytes, encodings(divps[0], random, 1)[0], random, 0x1d80, 0);
+    bytes.fill(0, AT.fx + FX.xmm, AT.fx + FX.xmm + 256);
+    new DataView(bytes.buffer).setFloat32(AT.fx + FX.xmm + 16, 1, true);
+    guest.run(bytes);
+    expect(u32(bytes, AT.trap)).toBe(6);
+    guest.setControl(0, 0);
+    guest.run(bytes);
+    expect(u32(bytes, AT.trap)).toBe(19);
   });
 });

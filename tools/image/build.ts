@@ -36,7 +36,7 @@ export interface GuestInfo {
   readonly files: Readonly<Record<GuestFile, { readonly size: number; readonly sha256: string }>>;
 }
 
-const CMDLINE = "console=ttyS0 nokaslr cryptomgr.notests";
+const CMDLINE = "console=ttyS0 earlyprintk=ttyS0,115200 nokaslr cryptomgr.notests";
 
 /** A hash of everything of ours that goes into the image. */
 export async function recipe(): Promise<string> {

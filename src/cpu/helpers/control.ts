@@ -3,7 +3,7 @@ import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault
 import { CS, STATUS } from "../layout.ts";
 import { ATTR, CR0, CR4, EFER } from "../state.ts";
 import { type Core } from "./core.ts";
-import { PHYSICAL_BITS } from "./cpuid.ts";
+import { PHYSICAL_BITS } from "./model.ts";
 
 const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
 /** A change of these in CR4 empties the TLBs (SDM 3A §4.10.4.1; more than it asks for does no harm). */

@@ -4,7 +4,7 @@ import { GuestFault, generalProtection, undefinedOpcode, VECTOR } from "../fault
 import { CS, FLAG, SEG_BASE, SEG_STRIDE, STATE } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { ATTR, type CpuState, type SystemSegment } from "../state.ts";
-import type { CpuModel } from "./cpuid.ts";
+import type { CpuModel } from "./model.ts";
 import { LinearMemory } from "./memory.ts";
 
 export interface HelperContext {

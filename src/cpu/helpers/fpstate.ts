@@ -3,11 +3,9 @@ import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault
 import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
 import { CR0, CR4, type CpuState } from "../state.ts";
 import type { Core } from "./core.ts";
+import { XSAVE_AVX_SIZE, XSAVE_HEADER_END, xsaveSize } from "./model.ts";
 
-/** Extended components begin behind the 512-byte legacy area and the 64-byte header. */
-export const XSAVE_HEADER_END = 576;
 const XSAVE_HEADER = 512;
-const AVX_SIZE = 256;
 /** Bits of MXCSR that may be set; FXSAVE reports it as MXCSR_MASK. */
 export const MXCSR_MASK = 0xffff;
 const MXCSR_INIT = 0x1f80;
@@ -24,9 +22,6 @@ const FTW = 4;
 const MXCSR = 24;
 const FPR = 32;
 const XMM = 160;
-
-/** Bytes of the standard (and, with at most AVX, the compacted) XSAVE area for components `xcr0`. */
-export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & AVX ? AVX_SIZE : 0);
 
 /** Full tag word from the eight empty-or-not bits and the registers' contents. SDM 1 §8.1.7, SDM 2A table 3-48. */
 export function fullTags(abridged: number, state: CpuState): number {
@@ -54,7 +49,7 @@ export function abridgedTags(tags: number): number {
 
 export class FpState {
   /** The image while it is built or taken apart. */
-  private readonly words = new Int32Array((XSAVE_HEADER_END + AVX_SIZE) / 4);
+  private readonly words = new Int32Array((XSAVE_HEADER_END + XSAVE_AVX_SIZE) / 4);
   private readonly bytes = new Uint8Array(this.words.buffer);
   private readonly halves = new Uint16Array(this.words.buffer);
 

@@ -18,7 +18,7 @@ import { sseHelpers } from "./sse.ts";
 import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
 
-export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./cpuid.ts";
+export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./model.ts";
 export { UNIMPLEMENTED_TASK_SWITCH, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
 export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";

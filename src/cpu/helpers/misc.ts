@@ -1,6 +1,6 @@
 /** Time stamps, random numbers, XCR0, FS and GS bases, HLT, port I/O, and the ways to raise a fault. */
 import type { IoWidth } from "../env.ts";
-import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
+import { type GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
 import { FLAG, FS, GS, STATUS } from "../layout.ts";
 import { CR0, CR4 } from "../state.ts";
 import { type Core, SYSTEM } from "./core.ts";

@@ -10,7 +10,7 @@ export const HELPERS = {
   undefinedInstruction: ["i32"],
   /** Raises `vector` with error code 0 where it has one. */
   raise: ["i32"],
-  /** #NM or #UD for an FPU/SSE instruction while STATE.fpuGate is set; arg 1: x87/MMX, 2: SSE. */
+  /** #NM or #UD for an FPU/SSE instruction while STATE.fpuGate is set; arg 1: x87, 2: SSE, 3: MMX. */
   fpuTrap: ["i32"],
 
   // Interrupts and returns. (vector, nextRip)

@@ -37,15 +37,14 @@ export class Rig {
   private readonly view: DataView;
 
   constructor(model = "x86-64-v2") {
-    const self = this;
     const env: CpuEnvironment = {
-      portRead: (port, width) => (self.ports.push([port, width, -1]), 0x12345678 & (width === 4 ? -1 : width === 2 ? 0xffff : 0xff)),
-      portWrite: (port, width, value) => void self.ports.push([port, width, value]),
+      portRead: (port, width) => (this.ports.push([port, width, -1]), 0x12345678 & (width === 4 ? -1 : width === 2 ? 0xffff : 0xff)),
+      portWrite: (port, width, value) => void this.ports.push([port, width, value]),
       mmioRead: () => 0xffffffff,
       mmioWrite: () => undefined,
-      interruptPending: () => self.pendingInterrupt,
+      interruptPending: () => this.pendingInterrupt,
       acknowledgeInterrupt: () => 0x20,
-      timestamp: () => self.tsc,
+      timestamp: () => this.tsc,
       tscKhz: 1000000,
       entropy: (bytes) => void bytes.fill(0xa5),
     };

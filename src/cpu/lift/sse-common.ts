@@ -8,10 +8,11 @@ import type { Lifter } from "./registry.ts";
 export type Binary = (c: LiftContext, a: Value, b: Value) => Value;
 export type Unary = (c: LiftContext, a: Value) => Value;
 
-/** Traps when CR0.EM, CR0.TS or CR4.OSFXSR say so. 1: MMX, 2: SSE. First of all: before operands are touched. */
+/** Traps when CR0.EM, CR0.TS or CR4.OSFXSR say so. 1: MMX, 2: SSE (bits of STATE.fpuGate). First of all: before operands are touched. */
 export function gate(c: LiftContext, which: 1 | 2): void {
   const closed = c.emit("i32.and", [c.get(32, fixed(STATE.fpuGate)), c.i32(which)]);
-  c.if(closed, () => c.call("fpuTrap", c.i32(which)));
+  // CR0.EM makes MMX undefined, where it makes x87 unavailable: 3 tells the helper which.
+  c.if(closed, () => c.call("fpuTrap", c.i32(which === 1 ? 3 : 2)));
 }
 
 export const isMmx = (c: LiftContext, i: number): boolean => c.operand(i).reg === "mmx";

@@ -1,0 +1,215 @@
+/** CPU models: what CPUID answers. SDM 2A "CPUID", AMD APM 3 appendix E. */
+import { UserError } from "../../base/errors.ts";
+import { CR4, type CpuState } from "../state.ts";
+import {
+  type CpuidRegister, DEFAULT_MODEL, FEATURES, MODELS, type ModelDefinition, canonicalFeature, implementedFeatures, isImplemented,
+} from "./features.ts";
+
+/** Physical and linear address widths that are reported; mmu/walk.ts checks reserved bits by the first. */
+export const PHYSICAL_BITS = 40;
+export const LINEAR_BITS = 48;
+
+/** XSAVE's extended components begin behind the 512-byte legacy area and the 64-byte header. */
+export const XSAVE_HEADER_END = 576;
+export const XSAVE_AVX_SIZE = 256;
+/** Bytes of the standard (and, with at most AVX, the compacted) XSAVE area for components `xcr0`. */
+export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & 4 ? XSAVE_AVX_SIZE : 0);
+
+const HYPERVISOR_LEAF = 0x40000000;
+/** Twelve characters in EBX, ECX, EDX. */
+const HYPERVISOR_VENDOR = "TabvisorTabv";
+const EXTENDED_LEAF = 0x80000000;
+const MAX_EXTENDED = 0x80000008;
+
+export interface CpuidResult {
+  eax: number;
+  ebx: number;
+  ecx: number;
+  edx: number;
+}
+
+/** A CPU as the guest sees it, from QEMU's notation `NAME[,+flag][,-flag][,flag=on|off]`. */
+export class CpuModel {
+  readonly name: string;
+  readonly definition: ModelDefinition;
+  private readonly enabled: Set<string>;
+  /** Feature words that were asked for. */
+  private readonly words = new Map<string, number>();
+
+  constructor(notation: string = DEFAULT_MODEL) {
+    const [name = "", ...flags] = notation.split(",").map((p) => p.trim());
+    const definition = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
+    if (definition === undefined) {
+      throw new UserError(`unknown CPU model '${name}'; models: ${Object.keys(MODELS).join(", ")}`);
+    }
+    this.name = name;
+    this.definition = definition;
+    this.enabled = new Set(definition.features.split(" "));
+    for (const flag of flags) this.applyFlag(flag);
+  }
+
+  private applyFlag(flag: string): void {
+    const match = /^(?:([+-])([\w.-]+)|([\w.-]+)=(on|off))$/.exec(flag);
+    if (match === null) throw new UserError(`CPU flag '${flag}' is not of the form +NAME, -NAME or NAME=on|off`);
+    const given = match[2] ?? match[3];
+    const on = match[1] === "+" || match[4] === "on";
+    const name = canonicalFeature(given);
+    const known = FEATURES.has(name);
+    // Taking away what is not there is harmless.
+    if (!known || (on && !isImplemented(name))) {
+      const what = known ? "is not implemented" : "is unknown";
+      throw new UserError(`CPU flag '${given}' ${what}; flags: ${implementedFeatures().join(" ")}`);
+    }
+    if (on) this.enabled.add(name);
+    else this.enabled.delete(name);
+  }
+
+  /** Whether a feature of the table in features.ts is advertised. */
+  has(feature: string): boolean {
+    return this.enabled.has(canonicalFeature(feature));
+  }
+  get amd(): boolean {
+    return this.definition.vendor === "AuthenticAMD";
+  }
+
+  /** XCR0 bits that the guest may set. */
+  get xcr0Supported(): number {
+    return this.has("xsave") ? (this.has("avx") ? 7 : 3) : 0;
+  }
+
+  private word(leaf: number, subleaf: number, register: CpuidRegister): number {
+    const key = `${leaf}.${subleaf}.${register}`;
+    const known = this.words.get(key);
+    if (known !== undefined) return known;
+    let v = 0;
+    for (const name of this.enabled) {
+      const f = FEATURES.get(name);
+      if (f !== undefined && f.leaf === leaf && f.subleaf === subleaf && f.register === register) v |= 1 << f.bit;
+    }
+    this.words.set(key, v);
+    return v;
+  }
+
+  /** What CPUID returns for EAX = leaf, ECX = subleaf. `state` is for the bits that mirror CR4 and XCR0. */
+  cpuid(leafArg: number, subleaf: number, state: CpuState, tscKhz: number): CpuidResult {
+    const d = this.definition;
+    let leaf = leafArg >>> 0;
+    const hypervisor = leaf >= HYPERVISOR_LEAF && leaf <= HYPERVISOR_LEAF + 0xffff && this.has("hypervisor");
+    const extended = leaf >= EXTENDED_LEAF && leaf <= MAX_EXTENDED;
+    if (!hypervisor && !extended && leaf > d.maxLeaf) {
+      // Intel answers an unknown leaf with the highest basic one, AMD with zeros.
+      if (this.amd) return result();
+      leaf = d.maxLeaf;
+    }
+    switch (leaf) {
+      case 0:
+        return text(d.vendor, d.maxLeaf);
+      case 1: {
+        const ecx = this.word(1, 0, "ecx") | (this.has("xsave") && state.cr4 & CR4.OSXSAVE ? 1 << 27 : 0);
+        // EBX: CLFLUSH line of 8 quadwords, one logical processor, APIC ID 0.
+        return result(this.signature(), (1 << 16) | (8 << 8), ecx, this.word(1, 0, "edx"));
+      }
+      case 2:
+        // Descriptor FFH: caches are in leaf 4.
+        return this.amd ? result() : result(0x00_00_ff_01);
+      case 4:
+        return this.amd ? result() : cacheLeaf(subleaf);
+      case 7:
+        return subleaf === 0 ? result(0, this.word(7, 0, "ebx"), this.word(7, 0, "ecx"), this.word(7, 0, "edx")) : result();
+      case 0xb:
+        if (this.amd) return result(0, 0, subleaf & 0xff);
+        // One thread in one core: level type 1 is SMT, 2 is core.
+        return subleaf < 2 ? result(0, 1, subleaf | ((subleaf + 1) << 8)) : result(0, 0, subleaf & 0xff);
+      case 0xd:
+        return this.xsaveLeaf(subleaf, state);
+      case 0x15:
+        return tscLeaf(tscKhz);
+      case 0x16:
+        return result(Math.round(tscKhz / 1000), Math.round(tscKhz / 1000), 100);
+      case HYPERVISOR_LEAF:
+        return { ...text(HYPERVISOR_VENDOR, HYPERVISOR_LEAF), ...hypervisorText() };
+      case EXTENDED_LEAF:
+        return this.amd ? text(d.vendor, MAX_EXTENDED) : result(MAX_EXTENDED);
+      case EXTENDED_LEAF + 1: {
+        // AMD repeats the basic features in the extended word.
+        const edx = this.word(leaf, 0, "edx") | (this.amd ? this.word(1, 0, "edx") & 0x0183f3ff : 0);
+        return result(this.amd ? this.signature() : 0, 0, this.word(leaf, 0, "ecx"), edx);
+      }
+      case EXTENDED_LEAF + 2:
+      case EXTENDED_LEAF + 3:
+      case EXTENDED_LEAF + 4:
+        return brandLeaf(d.brand, leaf - EXTENDED_LEAF - 2);
+      case EXTENDED_LEAF + 5:
+        // AMD only: L1 data and instruction, 32 KiB, 8 ways, 64-byte lines.
+        return this.amd ? result(0, 0, (32 << 24) | (8 << 16) | (1 << 8) | 64, (32 << 24) | (8 << 16) | (1 << 8) | 64) : result();
+      case EXTENDED_LEAF + 6:
+        // L2: 256 KiB, 8 ways (code 6), 64-byte lines.
+        return result(0, 0, (256 << 16) | (6 << 12) | (this.amd ? 1 << 8 : 0) | 64);
+      case EXTENDED_LEAF + 7:
+        return result(0, 0, 0, this.word(leaf, 0, "edx"));
+      case EXTENDED_LEAF + 8:
+        return result(PHYSICAL_BITS | (LINEAR_BITS << 8));
+      default:
+        return result();
+    }
+  }
+
+  private signature(): number {
+    const d = this.definition;
+    const family = Math.min(d.family, 15);
+    const extendedFamily = d.family - family;
+    return (extendedFamily << 20) | ((d.model >> 4) << 16) | (family << 8) | ((d.model & 15) << 4) | d.stepping;
+  }
+
+  private xsaveLeaf(subleaf: number, state: CpuState): CpuidResult {
+    const supported = this.xcr0Supported;
+    if (supported === 0) return result();
+    if (subleaf === 0) return result(supported, xsaveSize(Number(state.xcr0)), xsaveSize(supported));
+    if (subleaf === 1) {
+      return result(this.word(0xd, 1, "eax"), this.has("xsavec") ? xsaveSize(Number(state.xcr0)) : 0);
+    }
+    // AVX: the upper halves of YMM0-15, after the header.
+    return subleaf === 2 && supported & 4 ? result(XSAVE_AVX_SIZE, XSAVE_HEADER_END) : result();
+  }
+}
+
+function result(eax = 0, ebx = 0, ecx = 0, edx = 0): CpuidResult {
+  return { eax, ebx, ecx, edx };
+}
+
+function word(s: string, at: number): number {
+  const c = (i: number): number => (at + i < s.length ? s.charCodeAt(at + i) : 0);
+  return c(0) | (c(1) << 8) | (c(2) << 16) | (c(3) << 24);
+}
+/** The vendor's twelve characters go to EBX, EDX, ECX. */
+const text = (s: string, eax: number): CpuidResult => result(eax, word(s, 0), word(s, 8), word(s, 4));
+/** A hypervisor's go to EBX, ECX, EDX. */
+const hypervisorText = (): Pick<CpuidResult, "ebx" | "ecx" | "edx"> => ({
+  ebx: word(HYPERVISOR_VENDOR, 0), ecx: word(HYPERVISOR_VENDOR, 4), edx: word(HYPERVISOR_VENDOR, 8),
+});
+const brandLeaf = (s: string, part: number): CpuidResult =>
+  result(word(s, part * 16), word(s, part * 16 + 4), word(s, part * 16 + 8), word(s, part * 16 + 12));
+
+/** Deterministic cache parameters: L1D, L1I, L2, L3 of 64-byte lines. */
+const CACHES = [
+  { type: 1, level: 1, ways: 8, sets: 64 },
+  { type: 2, level: 1, ways: 8, sets: 64 },
+  { type: 3, level: 2, ways: 8, sets: 512 },
+  { type: 3, level: 3, ways: 16, sets: 8192 },
+] as const;
+function cacheLeaf(subleaf: number): CpuidResult {
+  const c = subleaf < CACHES.length && subleaf >= 0 ? CACHES[subleaf] : null;
+  if (c === null) return result();
+  return result(c.type | (c.level << 5) | (1 << 8), 63 | ((c.ways - 1) << 22), c.sets - 1);
+}
+
+/**
+ * TSC = crystal x EBX / EAX. Linux multiplies the crystal's kHz by EBX in 32 bits, so EBX stays small: a crystal of
+ * 25 MHz, else of 1 MHz, else of 1 kHz.
+ */
+function tscLeaf(tscKhz: number): CpuidResult {
+  for (const crystalKhz of [25000, 1000]) {
+    if (tscKhz % crystalKhz === 0) return result(1, tscKhz / crystalKhz, crystalKhz * 1000);
+  }
+  return result(1, tscKhz, 1000);
+}

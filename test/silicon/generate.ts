@@ -1,0 +1,660 @@
+/**
+ * Test cases made from the instruction table: every form that runs in 64-bit user mode, with all kinds of operands,
+ * boundary values, faulting addresses; alone or in sequences. Deterministic by seed.
+ */
+import { DECODE_OK, decode, Insn } from "../../src/cpu/decode/decoder.ts";
+import { ISA, type IsaEntry } from "../../src/cpu/isa/isa.ts";
+import { sizeInBits } from "../../src/cpu/isa/sizes.ts";
+import { ARITH_FLAGS, FLAG } from "../../src/cpu/layout.ts";
+import { liftName } from "../../src/cpu/lift/form.ts";
+import { LIFTERS } from "../../src/cpu/lift/index.ts";
+import { AREA, CODE, type Case, DATA, type Patch } from "./format.ts";
+import { flagEffect } from "./flags.ts";
+import { interesting, Prng, SLOT_KINDS } from "./pool.ts";
+
+const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
+const MASK64 = (1n << 64n) - 1n;
+const low = (bits: number, v: bigint): bigint => BigInt.asUintN(bits, v);
+
+/** Left out, and why. */
+export const SKIPPED: Readonly<Record<string, string>> = {
+  ...reason("reports the machine or its environment", "cpuid rdtsc rdtscp rdpmc rdpid rdrand rdseed xgetbv sgdt sidt sldt str smsw lar lsl verr verw rdfsbase rdgsbase"),
+  ...reason("enters the kernel", "syscall sysenter int int1 int3 iret rdpkru wrpkru"),
+  ...reason("needs the host's descriptors", "mov_to_seg lss lfs lgs jmpf callf retf"),
+  ...reason("would change the harness's own thread state", "wrfsbase wrgsbase"),
+  ...reason("state that depends on the host's XSAVE features", "xsave xsaveopt xsavec xrstor fxsave fxrstor"),
+  ...reason("approximations differ between vendors", "rcpps rcpss rsqrtps rsqrtss"),
+  ...reason("privileged: only #GP could be seen", "sysret sysexit"),
+};
+function reason(text: string, names: string): Record<string, string> {
+  return Object.fromEntries(names.split(" ").map((n) => [n, text]));
+}
+
+/** Table features that the host CPU must have for an entry to be tested there, by their names in /proc/cpuinfo. */
+export const HOST_FLAG: Readonly<Record<string, string>> = {
+  sse3: "pni", ssse3: "ssse3", sse4_1: "sse4_1", sse4_2: "sse4_2", popcnt: "popcnt", lzcnt: "abm", bmi1: "bmi1", movbe: "movbe", adx: "adx",
+  aes: "aes", pclmulqdq: "pclmulqdq", sha: "sha_ni", clflushopt: "clflushopt", clwb: "clwb", cx16: "cx16", prfchw: "3dnowprefetch",
+};
+/** What every x86-64 CPU has. */
+const BASELINE = new Set(["base", "cmov", "mmx", "sse", "sse2", "cx8", "fxsr", "clfsh", "sep", "x87"]);
+
+export type Exclusion = "vex" | "not in 64-bit mode" | "privileged" | "no lifter" | "x87" | "host lacks it" | "environment";
+
+/** Why an entry is not tested, or null. */
+export function exclusion(entry: IsaEntry, hostFlags: ReadonlySet<string> | null): Exclusion | null {
+  if (entry.vex) return "vex";
+  if (entry.i64) return "not in 64-bit mode";
+  if (entry.cpl0) return "privileged";
+  if (LIFTERS[liftName(entry)] === undefined) return "no lifter";
+  if (entry.feature === "x87") return "x87";
+  if (SKIPPED[liftName(entry)] !== undefined || ["FS", "GS"].includes(entry.operands[0]?.fixed ?? "") && entry.mnemonic === "POP") return "environment";
+  // 0F 0D with a register: a reserved NOP at Intel, #UD at AMD.
+  if (entry.source.startsWith("NOP Ev | 0F 0D")) return "environment";
+  if (!BASELINE.has(entry.feature) && HOST_FLAG[entry.feature] === undefined) return "host lacks it";
+  if (hostFlags !== null && !BASELINE.has(entry.feature) && !hostFlags.has(HOST_FLAG[entry.feature])) return "host lacks it";
+  return null;
+}
+
+const BRANCHES = new Set(["jmp", "call", "ret", "loop", "loope", "loopne", "jcxz"]);
+const isBranch = (entry: IsaEntry): boolean => BRANCHES.has(entry.lift) || entry.lift === "jcc";
+const STRINGS = new Set(["movs", "cmps", "stos", "lods", "scas", "ins", "outs"]);
+/** What only stands alone: it moves a pointer or leaves, so that what follows would only fault. */
+const ALONE = new Set([...STRINGS, "xlat", "enter", "leave", "popf", "maskmovq", "maskmovdqu", "div", "idiv", "in", "out", "cli", "sti",
+  "cmpxchg8b", "cmpxchg16b", "ud0", "ud1", "ud2", "ldmxcsr", "pop", "push", "pushf"]);
+const OPERAND_SIZED = new Set(["v", "z", "y", "p", "a", "bs", "at", "pt", ""]);
+const STACK_SIZE: Record<string, number> = { push: 8, pushf: 8, call: 8 };
+
+class GiveUp extends Error {}
+
+/** A case in the making. */
+class Draft {
+  readonly code: number[] = [];
+  readonly gpr: (bigint | undefined)[] = new Array<bigint | undefined>(16).fill(undefined);
+  readonly patches: Patch[] = [];
+  /** Registers that no instruction of a sequence may name: they hold an address. */
+  reserved = 0;
+  undefinedNow = 0;
+  undefinedEver = 0;
+  useMmx = false;
+  usesMxcsr = false;
+  down: boolean;
+  readonly xmm: Uint16Array;
+
+  constructor(readonly r: Prng, readonly pool: Uint8Array, readonly codeOffset: number) {
+    this.down = r.chance(0.3);
+    const kind = r.below(5);
+    this.xmm = Uint16Array.from({ length: 16 }, () => (kind === 4 || r.chance(0.1) ? r.below(AREA / 16 - 1) * 16 + r.below(2) * 8 : (r.below(AREA / 64) * 4 + kind) * 16));
+  }
+
+  pin(reg: number, value: bigint): void {
+    const now = this.gpr[reg];
+    const v = value & MASK64;
+    if (now !== undefined && now !== v) throw new GiveUp();
+    this.gpr[reg] = v;
+  }
+  /** Its value, chosen now if need be. */
+  value(reg: number): bigint {
+    return (this.gpr[reg] ??= interesting(this.r));
+  }
+  /** Keeps the bits above `bits` random. */
+  pinLow(reg: number, bits: number, value: bigint): void {
+    const now = this.gpr[reg];
+    if (now !== undefined) {
+      if (low(bits, now) !== low(bits, value)) throw new GiveUp();
+      return;
+    }
+    const upper = this.r.chance(0.5) ? this.r.u64() : 0n;
+    this.gpr[reg] = bits === 64 ? low(64, value) : low(bits, value) | ((upper >> BigInt(bits)) << BigInt(bits));
+  }
+
+  byteAt(offset: number): number {
+    for (let i = this.patches.length - 1; i >= 0; i--) {
+      const p = this.patches[i];
+      if (offset >= p.offset && offset < p.offset + p.bytes.length) return p.bytes[offset - p.offset];
+    }
+    return this.pool[offset];
+  }
+  /** Memory at a linear address, 0 outside the data area. */
+  read(address: number, bytes: number): bigint {
+    let v = 0n;
+    for (let i = bytes - 1; i >= 0; i--) {
+      const offset = address - DATA + i;
+      v = (v << 8n) | BigInt(offset >= 0 && offset < AREA ? this.byteAt(offset) : 0);
+    }
+    return v;
+  }
+  write(address: number, bytes: number, value: bigint): void {
+    const offset = address - DATA;
+    if (offset < 0 || offset + bytes > AREA || this.patches.length > 8) return;
+    const data = new Uint8Array(bytes);
+    for (let i = 0, v = value; i < bytes; i++, v >>= 8n) data[i] = Number(v & 255n);
+    this.patches.push({ offset, bytes: data });
+  }
+}
+
+interface Shape {
+  readonly entry: IsaEntry;
+  readonly opSize: 16 | 32 | 64;
+  readonly mod: "reg" | "mem" | "none";
+}
+
+/** Encodings of an entry by operand size and operand kind. */
+function shapesOf(entry: IsaEntry): Shape[] {
+  const sized = entry.operands.length === 0 || entry.operands.some((o) => (o.fixed ? o.fixed === "rAX" || o.fixed === "eAX" : OPERAND_SIZED.has(o.size)))
+    || ["push", "pop", "enter", "leave"].includes(entry.lift);
+  const mods = !entry.hasModrm ? ["none" as const] : entry.modKind === "reg" ? ["reg" as const] : entry.modKind === "mem" ? ["mem" as const] : ["reg" as const, "mem" as const];
+  const mandatory = entry.prefix === "66" || entry.prefix === "NP";
+  const sizes: (16 | 32 | 64)[] = [];
+  if (entry.f64) sizes.push(64);
+  else {
+    if (sized && !mandatory && !(["bswap"].includes(entry.lift))) sizes.push(16);
+    if (entry.d64) sizes.push(64);
+    else {
+      if (entry.w !== 1) sizes.push(32);
+      if ((sized && entry.w !== 0) || entry.w === 1) sizes.push(64);
+    }
+  }
+  // MOVSXD and BSWAP with 16 bits: legal, the latter undefined.
+  return sizes.flatMap((opSize) => mods.map((mod) => ({ entry, opSize, mod })));
+}
+
+/** Where a memory operand of some bytes may stand; -1: not canonical. */
+function pickAddress(r: Prng, bytes: number, alignment: number): number {
+  const size = Math.max(1, bytes);
+  const k = r.below(100);
+  if (k < 80) {
+    const at = r.below(AREA - size + 1);
+    return DATA + (alignment > 1 && !r.chance(0.12) ? at & -alignment : r.chance(0.4) ? at & -8 : at);
+  }
+  if (k < 87) return DATA + 4096 - r.below(size + 1);
+  if (k < 91) return DATA + AREA - r.below(size + 1);
+  if (k < 93) return DATA + AREA + r.below(64);
+  if (k < 95) return DATA - r.below(size + 2);
+  if (k < 97) return CODE + 0x1800 + r.below(64);
+  return k < 99 ? DATA + r.below(AREA - size + 1) : -1;
+}
+
+/** Displacement bytes, little-endian. */
+function bytesOf(value: bigint, count: number): number[] {
+  const out: number[] = [];
+  for (let i = 0, v = low(8 * count, value); i < count; i++, v >>= 8n) out.push(Number(v & 255n));
+  return out;
+}
+
+interface Address {
+  readonly modrm: number;
+  readonly tail: number[];
+  readonly rex: number;
+  /** tail[at..at+4] is relative to the end of the instruction: the linear target. */
+  readonly relative: { at: number; target: number } | null;
+}
+
+/** ModRM.mod/rm, SIB and displacement that reach `target` (with registers chosen and pinned for it). */
+function makeAddress(d: Draft, target: number, address32: boolean, sequence: boolean): Address {
+  const { r } = d;
+  const goal = target < 0 ? 0x8000000000000000n + BigInt(r.below(4096)) : BigInt(target);
+  const bits = address32 ? 32 : 64;
+  let kind = r.below(100);
+  if (target < 0) {
+    if (address32 || sequence) throw new GiveUp();
+    kind %= 75;
+  }
+  if (!sequence && kind < 45 || sequence && kind < 60) {
+    // [base], [base + disp]
+    const base = sequence ? 31 - Math.clz32(d.reserved & ~(1 << RSP)) : r.below(16);
+    let disp = [0n, BigInt(r.below(256) - 128), BigInt(r.u32() | 0)][r.below(3)];
+    const known = d.gpr[base];
+    if (known !== undefined) disp = BigInt.asIntN(bits, goal - known);
+    if (disp !== BigInt.asIntN(32, disp)) throw new GiveUp();
+    d.pinLow(base, bits, goal - disp);
+    const short = disp >= -128n && disp < 128n && !r.chance(0.1);
+    const mod = disp === 0n && (base & 7) !== 5 && !r.chance(0.1) ? 0 : short ? 1 : 2;
+    const sib = (base & 7) === 4 ? [0x20 | (r.below(4) << 6) | 4] : [];
+    return { modrm: (mod << 6) | (base & 7), tail: [...sib, ...bytesOf(disp, mod === 0 ? 0 : mod === 1 ? 1 : 4)], rex: base >> 3, relative: null };
+  }
+  if (!sequence && kind < 75) {
+    // SIB with an index, with or without a base.
+    const index = r.below(16);
+    if (index === RSP) throw new GiveUp();
+    const scale = r.below(4);
+    const base = r.chance(0.15) ? -1 : r.below(16);
+    if (base === index) {
+      const factor = BigInt((1 << scale) + 1);
+      if (d.gpr[base] !== undefined) throw new GiveUp();
+      const at = (goal - BigInt(r.below(100))) / factor;
+      d.pinLow(base, bits, at);
+    } else if (d.gpr[index] === undefined) {
+      if (base < 0) d.pinLow(index, bits, (goal - BigInt(r.below(5000))) >> BigInt(scale));
+      else d.pinLow(index, bits, r.chance(0.4) ? BigInt(r.below(200) - 100) : r.u64());
+    }
+    const indexValue = low(bits, d.value(index));
+    const part = base < 0 ? indexValue << BigInt(scale) : base === index ? indexValue * BigInt((1 << scale) + 1) : indexValue << BigInt(scale);
+    let disp: bigint;
+    const known = base < 0 || base === index ? 0n : d.gpr[base];
+    if (known === undefined) {
+      disp = [0n, BigInt(r.below(256) - 128), BigInt(r.u32() | 0)][r.below(3)];
+      d.pinLow(base, bits, goal - part - disp);
+    } else {
+      disp = BigInt.asIntN(bits, goal - part - known);
+      if (disp !== BigInt.asIntN(32, disp)) throw new GiveUp();
+    }
+    const rex = ((index >> 3) << 1) | (base < 0 ? 0 : base >> 3);
+    if (base < 0) return { modrm: 4, tail: [(scale << 6) | ((index & 7) << 3) | 5, ...bytesOf(disp, 4)], rex, relative: null };
+    const short = disp >= -128n && disp < 128n;
+    const mod = disp === 0n && (base & 7) !== 5 ? 0 : short ? 1 : 2;
+    return { modrm: (mod << 6) | 4, tail: [(scale << 6) | ((index & 7) << 3) | (base & 7), ...bytesOf(disp, mod === 0 ? 0 : mod === 1 ? 1 : 4)], rex, relative: null };
+  }
+  if (kind < 85) return { modrm: 4, tail: [0x25 | (r.below(4) << 6), ...bytesOf(goal, 4)], rex: r.below(2), relative: null };
+  return { modrm: 5, tail: [0, 0, 0, 0], rex: r.below(2), relative: { at: 0, target } };
+}
+
+const scratch = new Insn();
+const NO_PREFIX_LIFTS = new Set(["jcc", ...BRANCHES]);
+
+export interface Rules {
+  /** Percent of SSE cases with a rounding mode other than nearest, or with FTZ and DAZ. */
+  readonly mxcsrVariety: number;
+}
+
+/** Adds one instruction to the draft; throws GiveUp when the dice do not fit together. */
+function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean): void {
+  const { r } = d;
+  const { entry, mod } = shape;
+  let { opSize } = shape;
+  const lift = liftName(entry);
+  const branch = isBranch(entry);
+  if (branch && !last) throw new GiveUp();
+
+  // --- Prefixes
+  const address32 = !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
+  const prefixes: number[] = [];
+  let w = opSize === 64 && !entry.d64 && !entry.f64 ? 1 : 0;
+  if (entry.w === 1) w = 1;
+  if (opSize === 16 && !(entry.operands.length > 0 && entry.prefix === "66")) prefixes.push(0x66);
+  if (address32) prefixes.push(0x67);
+  const repeatable = entry.rep !== "none" && r.chance(0.6);
+  let rep = 0;
+  if (entry.prefix === "F3") rep = 0xf3;
+  else if (entry.prefix === "F2") rep = 0xf2;
+  else if (entry.prefix === "66") prefixes.push(0x66);
+  else if (repeatable) rep = r.chance(0.5) ? 0xf3 : 0xf2;
+  if (rep === 0xf2 && entry.rep === "rep" && !r.chance(0.2)) rep = 0xf3;
+  const lockable = entry.lock && mod === "mem";
+  if (lockable ? r.chance(0.25) : r.chance(0.003)) prefixes.push(0xf0);
+  if (r.chance(0.03) && !NO_PREFIX_LIFTS.has(entry.lift)) prefixes.push(r.pick([0x26, 0x2e, 0x36, 0x3e]));
+  if (rep === 0 && entry.prefix === "none" && entry.map === 0 && entry.rep === "none" && !branch && r.chance(0.01)) prefixes.push(r.pick([0xf2, 0xf3]));
+  if (rep !== 0) prefixes.push(rep);
+  for (let i = prefixes.length - 1; i > 0; i--) {
+    const k = r.below(i + 1);
+    [prefixes[i], prefixes[k]] = [prefixes[k], prefixes[i]];
+  }
+  // REX.W where the size does not ask for it.
+  if (w === 0 && entry.w < 0 && opSize !== 16 && (entry.f64 || entry.d64) && r.chance(0.05) && !branch) w = 1;
+
+  const context = { mode: 64, opSize: entry.f64 ? 64 : opSize, addrSize: address32 ? 32 : 64, vexL: 0 };
+  if (w === 1) opSize = context.opSize = 64;
+
+  // --- Registers that the instruction implies
+  if (!sequence) implied(d, entry, lift, opSize, address32, rep, context.opSize);
+
+  // --- Operands
+  let reg = entry.regField >= 0 ? entry.regField : 0;
+  let rm = 0;
+  let rex = 0;
+  let opreg = 0;
+  const tail: number[] = [];
+  let memory: Address | null = null;
+  let target = 0;
+  let needRex = false;
+  const registers: { num: number; bits: number; operand: number }[] = [];
+  const general = (): number => {
+    for (;;) {
+      const n = r.below(16);
+      if (!((d.reserved >> n) & 1)) return n;
+    }
+  };
+  const byteRegister = (bits: number, n: number): number => {
+    // 4 to 7 mean AH to BH unless a REX prefix stands before the instruction.
+    if (bits === 8 && n >= 4 && n < 8 && r.chance(0.5)) needRex = true;
+    return n;
+  };
+  let memoryBytes = 0;
+  entry.operands.forEach((o, i) => {
+    const bits = sizeInBits(o.size, context);
+    switch (o.code) {
+      case "G": reg = byteRegister(bits, general()); registers.push({ num: reg, bits, operand: i }); break;
+      case "V": reg = r.below(16); break;
+      case "P": reg = r.below(8); d.useMmx = true; break;
+      case "S": reg = r.pick([0, 1, 2, 3, 4, 5]); break;
+      case "N": rm = r.below(8); d.useMmx = true; break;
+      case "U": rm = r.below(16); break;
+      case "R": rm = byteRegister(bits, general()); registers.push({ num: rm, bits, operand: i }); break;
+      case "Z": opreg = byteRegister(bits, general()); registers.push({ num: opreg, bits, operand: i }); break;
+      case "E":
+        if (mod === "reg") {
+          rm = byteRegister(bits, general());
+          registers.push({ num: rm, bits, operand: i });
+        } else memoryBytes = bits / 8;
+        break;
+      case "Q":
+        if (mod === "reg") rm = r.below(8);
+        else memoryBytes = bits / 8;
+        d.useMmx = true;
+        break;
+      case "W":
+        if (mod === "reg") rm = r.below(16);
+        else memoryBytes = bits / 8;
+        break;
+      case "M": memoryBytes = bits / 8; break;
+      default: break;
+    }
+  });
+  if (entry.rmField >= 0) rm = entry.rmField;
+  d.usesMxcsr ||= entry.operands.some((o) => "VWU".includes(o.code));
+  if (lift === "emms") d.useMmx = true;
+
+  const bit = ["bt", "bts", "btr", "btc"].includes(lift);
+  if (mod === "mem") {
+    const vector = entry.operands.some((o) => "VW".includes(o.code)) && memoryBytes === 16;
+    target = pickAddress(r, memoryBytes, vector || lift === "cmpxchg16b" ? 16 : 1);
+    if (sequence && (target < DATA || target + memoryBytes > DATA + AREA)) target = DATA + r.below(AREA - memoryBytes);
+    if (sequence && vector) target &= ~15;
+    if (bit && registers.length > 0) {
+      if (sequence) throw new GiveUp();
+      const index = registers[0];
+      // Mostly inside the area.
+      if (d.gpr[index.num] === undefined && !r.chance(0.1)) {
+        const room = index.bits === 16 ? 32768 : (AREA - 16) * 4;
+        if (target >= DATA && target < DATA + AREA) target = DATA + AREA / 2 - 8;
+        d.pinLow(index.num, index.bits, BigInt(r.below(2 * room) - room));
+      }
+    }
+    if (lift === "lea" || lift === "nop" || lift.startsWith("prefetch")) {
+      if (r.chance(0.5)) target = DATA + r.below(AREA);
+    }
+    memory = makeAddress(d, target, address32, sequence);
+    rm = memory.modrm & 7;
+    rex |= memory.rex;
+  } else rex |= (rm >> 3) & 1;
+
+  // --- Values that make it interesting
+  for (const x of registers) {
+    if (d.gpr[x.num] === undefined && !sequence && !branch) d.gpr[x.num] = interesting(r);
+  }
+  const codeTarget = (): bigint => (r.chance(0.9) ? BigInt(CODE + 2 * r.below(AREA / 2 - 8)) : r.chance(0.6) ? BigInt(r.pick([DATA, CODE + AREA, CODE - 2, 0x1000])) : 0x123456789abcn & ~1n);
+  if (branch && entry.hasModrm) {
+    if (mod === "reg") d.pin(rm, codeTarget());
+    else if (target >= 0) d.write(target, 8, codeTarget());
+  }
+  if (lift === "cmpxchg" && !sequence && r.chance(0.5)) {
+    const bits = registers[registers.length - 1].bits;
+    if (mod === "mem") {
+      if (target >= DATA && d.gpr[RAX] === undefined) d.pinLow(RAX, bits, d.read(target, bits / 8));
+    } else if (bits > 8 && d.gpr[RAX] !== undefined && rm !== RAX) d.gpr[rm] = d.gpr[RAX];
+  }
+  if ((lift === "cmpxchg8b" || lift === "cmpxchg16b") && target >= DATA && r.chance(0.6)) {
+    const half = lift === "cmpxchg8b" ? 32 : 64;
+    d.pinLow(RAX, half, d.read(target, half / 8));
+    d.pinLow(RDX, half, d.read(target + half / 8, half / 8));
+  }
+  if (lift === "ldmxcsr") {
+    if (target < DATA || target + 4 > DATA + AREA) throw new GiveUp();
+    d.write(target, 4, r.chance(0.15) ? BigInt(r.u32() | 0x1f80) : 0x1f80n | BigInt(r.below(4) << 13) | BigInt(r.below(64)));
+  }
+  if ((lift === "div" || lift === "idiv") && r.chance(0.7)) {
+    // A dividend that fits the divisor most of the time.
+    const bits = sizeInBits(entry.operands[0].size, context);
+    if (bits === 8) {
+      if (d.gpr[RAX] === undefined) d.pinLow(RAX, 16, BigInt(r.below(1 << r.below(17)) * (lift === "idiv" && r.chance(0.5) ? -1 : 1)));
+    } else if (d.gpr[RDX] === undefined) {
+      const sign = lift === "idiv" && ((d.value(RAX) >> BigInt(bits - 1)) & 1n) === 1n;
+      d.pinLow(RDX, bits, r.chance(0.6) ? (sign ? -1n : 0n) : BigInt(r.below(256)) - (lift === "idiv" ? 128n : 0n));
+    }
+  }
+
+  // --- Immediates and displacements
+  let count: number | null = null;
+  let branchField = 0;
+  const width = entry.operands[0] === undefined ? opSize : sizeInBits(entry.operands[0].size, context) || opSize;
+  entry.operands.forEach((o, i) => {
+    if (o.code === "I") {
+      let bytes = o.size === "b" || o.size === "bs" ? 1 : o.size === "w" ? 2 : o.size === "v" ? context.opSize / 8 : Math.min(4, context.opSize / 8);
+      if (o.size === "z" && context.opSize !== 16) bytes = 4;
+      let v = interesting(r);
+      if (bytes === 1 && i > 0) {
+        count = Number(v & 255n);
+        if ((lift === "shld" || lift === "shrd") && width === 16 && (count & 31) > 16) v = BigInt((count &= 15));
+      }
+      if (lift === "enter") v = o.size === "w" ? BigInt(r.below(r.chance(0.9) ? 512 : 65536)) : BigInt(r.chance(0.6) ? 0 : r.below(40));
+      if (lift === "ret") v = BigInt(r.below(r.chance(0.9) ? 256 : 65536));
+      tail.push(...bytesOf(v, bytes));
+    } else if (o.code === "J") {
+      const bytes = o.size === "b" ? 1 : 4;
+      branchField = bytes;
+      tail.push(...bytesOf(0n, bytes));
+    } else if (o.code === "O") {
+      const at = pickAddress(r, sizeInBits(o.size, context) / 8, 1);
+      tail.push(...bytesOf(at < 0 ? 0x8000000000000000n : BigInt(at), address32 ? 4 : 8));
+    } else if (o.fixed === "1") count = 1;
+    else if (o.fixed === "CL" && (lift === "shld" || lift === "shrd") && width === 16) {
+      if (sequence) throw new GiveUp();
+      if (d.gpr[RCX] === undefined) d.pinLow(RCX, 8, BigInt(r.below(17) | (r.below(8) << 5)));
+      else if ((d.value(RCX) & 31n) > 16n) throw new GiveUp();
+    }
+  });
+  if (entry.operands.some((o) => o.fixed === "CL") && !sequence) {
+    if (d.gpr[RCX] === undefined) d.pinLow(RCX, 8, BigInt(r.chance(0.6) ? r.below(width + 2) : r.below(256)));
+    count = Number(d.value(RCX) & 255n);
+    // The count may be changed by the operand itself only after it is read.
+  }
+
+  // --- Flags: nothing reads what is undefined.
+  const effect = flagEffect(lift, width, count);
+  if ((effect.reads & d.undefinedNow) !== 0) throw new GiveUp();
+
+  // --- Bytes
+  if (entry.plusR) rex |= (opreg >> 3) & 1;
+  if (entry.hasModrm && entry.regField < 0) rex |= (reg >> 3) << 2;
+  if (w) rex |= 8;
+  // Bits that change nothing: REX.R and X where no register stands, B of an MMX register.
+  let rexByte = rex !== 0 || needRex || r.chance(0.08) ? 0x40 | rex : 0;
+  if (rexByte !== 0 && entry.operands.every((o) => !"VGSCD".includes(o.code)) && entry.regField < 0 && entry.hasModrm && r.chance(0.2)) rexByte |= 4;
+  const map = entry.map === 0 ? [] : entry.map === 1 ? [0x0f] : entry.map === 2 ? [0x0f, 0x38] : [0x0f, 0x3a];
+  const start = d.code.length;
+  const bytes = [...prefixes, ...(rexByte === 0 ? [] : [rexByte]), ...map, entry.opcode + (entry.plusR ? opreg & 7 : 0)];
+  if (entry.hasModrm) {
+    const mode = memory === null ? 0xc0 : memory.modrm & 0xc0;
+    bytes.push(mode | ((reg & 7) << 3) | (memory === null ? rm & 7 : memory.modrm & 7));
+    if (memory !== null) {
+      const field = bytes.length;
+      bytes.push(...memory.tail);
+      if (memory.relative !== null) {
+        const end = CODE + d.codeOffset + start + bytes.length + tail.length;
+        bytesOf(BigInt(memory.relative.target - end), 4).forEach((b, i) => (bytes[field + i] = b));
+      }
+    }
+  }
+  bytes.push(...tail);
+  if (branchField !== 0) {
+    const end = d.codeOffset + start + bytes.length;
+    const to = branchField === 1 ? (end + r.below(230) - 110) & ~1 : r.chance(0.9) ? r.below(AREA - 8) & ~1 : AREA + r.below(8) * 2;
+    bytesOf(BigInt(to - end), branchField).forEach((b, i) => (bytes[bytes.length - branchField + i] = b));
+    // Never into its own bytes.
+    if (to > d.codeOffset + start - 2 && to < end + 2) throw new GiveUp();
+  }
+  if (bytes.length > 15 || start + bytes.length > 100) throw new GiveUp();
+  const check = Uint8Array.from(bytes);
+  const status = decode(check, 0, check.length, 64, scratch);
+  const locked = prefixes.includes(0xf0) && !lockable;
+  if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw new GiveUp();
+  d.code.push(...bytes);
+  d.undefinedNow = (d.undefinedNow & ~effect.defines) | effect.undefines;
+  d.undefinedEver |= d.undefinedNow;
+}
+
+/** Pins what the instruction uses without naming it. */
+function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, address32: boolean, rep: number, effective: number): void {
+  const { r } = d;
+  const bits = address32 ? 32 : 64;
+  if (STRINGS.has(lift)) {
+    const size = effective === 64 && (lift === "ins" || lift === "outs") ? 4 : (entry.operands.some((o) => o.size === "b") ? 8 : effective) / 8;
+    const count = rep === 0 ? r.u64() : BigInt(r.chance(0.1) ? r.below(1200) : r.below(24));
+    if (rep !== 0) d.pinLow(RCX, bits, count);
+    const span = rep === 0 ? size : Number(count) * size;
+    const place = (): bigint => {
+      if (r.chance(0.12)) return BigInt(pickAddress(r, size, 1));
+      const room = Math.max(0, AREA - span - size);
+      const start = r.below(room + 1) & (r.chance(0.5) ? -8 : -1);
+      return BigInt(DATA + start + (d.down && rep !== 0 ? Math.max(0, span - size) : 0));
+    };
+    const from = place();
+    // Overlapping copies, equal strings.
+    const to = r.chance(0.3) ? from + BigInt(r.below(40) - 20) : place();
+    if (["movs", "cmps", "lods", "outs"].includes(lift)) d.pinLow(RSI, bits, from);
+    if (["movs", "cmps", "stos", "scas", "ins"].includes(lift)) d.pinLow(RDI, bits, to);
+    if (lift === "cmps" && r.chance(0.6)) d.write(Number(to), Math.min(64, span), d.read(Number(from), Math.min(64, span)));
+    if (lift === "scas" && r.chance(0.5)) d.pinLow(RAX, size * 8, d.read(Number(to) + size * r.below(8) * (d.down ? -1 : 1), size));
+  }
+  if (lift === "xlat") {
+    const index = BigInt(r.below(256));
+    d.pinLow(RAX, 8, index);
+    const at = pickAddress(r, 1, 1);
+    d.pinLow(RBX, bits, (at < 0 ? 0x8000000000000000n : BigInt(at)) - index);
+  }
+  if (lift === "maskmovq" || lift === "maskmovdqu") d.pinLow(RDI, bits, BigInt(DATA + r.below(AREA - 16)));
+  if (["loop", "loope", "loopne", "jcxz"].includes(lift)) {
+    d.pinLow(RCX, bits, r.pick([0n, 1n, 2n, 1n << 32n, 0xffffffffn, interesting(r)]));
+    if (!address32 && r.chance(0.3)) d.gpr[RCX] = r.pick([1n << 32n, (1n << 32n) | 1n, 1n << 16n]);
+  }
+  if (["pcmpestrm", "pcmpestri"].includes(lift)) {
+    for (const n of [RAX, RDX]) d.pinLow(n, opSize === 64 ? 64 : 32, r.chance(0.8) ? BigInt(r.below(40) - 20) : interesting(r));
+  }
+  const stack = ["push", "pop", "pushf", "popf", "call", "ret", "enter", "leave"];
+  if (!stack.includes(lift)) return;
+  const size = STACK_SIZE[lift] ?? 8;
+  let at = r.chance(0.85) ? DATA + 1024 + (r.below(AREA - 2048) & (r.chance(0.7) ? -8 : -1)) : pickAddress(r, size, 1);
+  if (lift === "popf" && (at < DATA || at + 8 > DATA + AREA)) at = DATA + 64;
+  const pointer = at < 0 ? 0x8000000000000000n : BigInt(at);
+  if (lift === "leave") {
+    d.pin(RBP, pointer);
+    return;
+  }
+  d.pin(RSP, pointer);
+  if (lift === "popf") {
+    // Linux's signal frames carry neither NT nor ID, and TF and AC would disturb the harness.
+    const kept = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.OF | FLAG.DF | FLAG.IF | FLAG.IOPL | 2 | 8 | 32 | 0x8000;
+    d.write(at, 8, BigInt(r.u32() & kept) | (r.u64() << 32n & MASK64));
+  }
+  if (lift === "ret") {
+    if (at >= DATA && at + 8 <= DATA + AREA) d.write(at, 8, BigInt(r.chance(0.9) ? CODE + 2 * r.below(AREA / 2 - 8) : DATA + r.below(99)));
+  }
+  if (lift === "enter") d.pin(RBP, BigInt(DATA + 512 + (r.below(AREA - 1024) & -8)));
+}
+
+export interface GeneratorOptions {
+  readonly seed: number;
+  readonly pool: Uint8Array;
+  /** Flags of the host CPU; null: assume everything. */
+  readonly hostFlags: ReadonlySet<string> | null;
+  /** Only entries for which it is true. */
+  readonly only?: (entry: IsaEntry) => boolean;
+  /** Share of multi-instruction cases. */
+  readonly sequences?: number;
+}
+
+export class Generator {
+  readonly shapes: readonly Shape[];
+  private readonly chained: readonly Shape[];
+  private readonly r: Prng;
+  private turn = 0;
+
+  constructor(private readonly options: GeneratorOptions) {
+    this.r = new Prng(options.seed);
+    const entries = ISA.filter((e) => exclusion(e, options.hostFlags) === null && (options.only?.(e) ?? true));
+    this.shapes = entries.flatMap(shapesOf);
+    this.chained = this.shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
+  }
+
+  /** The next case. Goes through all shapes in turn. */
+  next(): Case {
+    for (let tries = 0; ; tries++) {
+      try {
+        if (this.r.chance(this.options.sequences ?? 0.2) && this.chained.length > 0) return this.sequence();
+        return this.single(this.shapes[this.turn % this.shapes.length]);
+      } catch (e) {
+        if (!(e instanceof GiveUp)) throw e;
+        // A shape that never works out must not hold up the rest.
+        if (tries > 200) {
+          this.turn++;
+          tries = 0;
+        }
+      }
+    }
+  }
+
+  private place(): number {
+    const k = this.r.below(20);
+    if (k < 16) return 0x400 + this.r.below(0x400);
+    if (k < 19) return 0x1000 - 1 - this.r.below(12);
+    return 0x1800;
+  }
+
+  private single(shape: Shape): Case {
+    const d = new Draft(this.r, this.options.pool, this.place());
+    addInstruction(d, shape, false, true);
+    this.turn++;
+    return this.finish(d, shape.entry.id);
+  }
+
+  private sequence(): Case {
+    const { r } = this;
+    const d = new Draft(r, this.options.pool, this.place());
+    const base = 8 + r.below(8);
+    d.reserved = (1 << base) | (1 << RSP);
+    d.pin(base, BigInt(DATA + r.below(AREA)));
+    let first = -1;
+    for (let n = 3 + r.below(8), tries = 0; n > 0 && tries < 60; tries++) {
+      const shape = r.pick(this.chained);
+      try {
+        addInstruction(d, shape, true, false);
+        if (first < 0) first = shape.entry.id;
+        n--;
+      } catch (e) {
+        if (!(e instanceof GiveUp)) throw e;
+      }
+    }
+    if (first < 0) throw new GiveUp();
+    return this.finish(d, first);
+  }
+
+  private finish(d: Draft, entry: number): Case {
+    const { r } = this;
+    const gpr = new BigUint64Array(16);
+    for (let i = 0; i < 16; i++) gpr[i] = d.gpr[i] ?? interesting(r);
+    let { codeOffset } = d;
+    const code = [...d.code];
+    // At the very end of the code area nothing follows; the address changes, so only what does not depend on it.
+    if (codeOffset === 0x1800 && !isBranch(ISA[entry]) && !usesRip(d.code)) codeOffset = AREA - code.length;
+    else code.push(0x0f, 0x0b);
+    return {
+      code: Uint8Array.from(code), codeOffset, undefinedFlags: d.undefinedEver,
+      flags: (r.u32() & ARITH_FLAGS) | (d.down ? FLAG.DF : 0), mxcsr: this.mxcsr(d), gpr, xmm: d.xmm,
+      fpr: Uint16Array.from({ length: 8 }, () => (r.below(AREA / 64) * 4 + r.pick([SLOT_KINDS.integer, SLOT_KINDS.bytes, SLOT_KINDS.single])) * 16),
+      fcw: 0x37f, fsw: 0, ftw: d.useMmx ? 0xff : 0, useFpu: d.useMmx ? 1 : 0, entry, patches: d.patches,
+    };
+  }
+
+  private mxcsr(d: Draft): number {
+    if (!d.usesMxcsr || !this.r.chance(0.2)) return 0x1f80;
+    return 0x1f80 | (this.r.below(4) << 13) | (this.r.chance(0.2) ? this.r.pick([0x8000, 0x40, 0x8040]) : 0);
+  }
+}
+
+/** Whether any instruction has an operand relative to RIP, or is a CALL. */
+function usesRip(code: readonly number[]): boolean {
+  const bytes = Uint8Array.from(code);
+  for (let at = 0; at < bytes.length; at += Math.max(1, scratch.length)) {
+    if (decode(bytes, at, bytes.length, 64, scratch) === DECODE_OK && scratch.ripRelative) return true;
+  }
+  return false;
+}
