@@ -1,11 +1,19 @@
-/** Counts instruction forms over a boot and a shell session, and writes src/jit/interpreter/hot-keys.ts. */
+/**
+ * Counts instruction forms, and then sequences of two of the hot ones, over a boot and a shell session, and writes
+ * src/jit/interpreter/hot-keys.ts. Run it twice: `npx tsx tools/profile-forms.ts forms`, then `... pairs`.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
-import { PROFILE_BASE } from "../src/cpu/layout.ts";
+import { INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE } from "../src/cpu/layout.ts";
+import { HOT_KEYS } from "../src/jit/interpreter/hot-keys.ts";
 import { Machine } from "../src/vmm/machine/machine.ts";
 import { ensureImage } from "./image/ensure.ts";
 
 /** Forms that stand in the br_table: what is beyond costs a call. */
-const HOT = 700;
+const HOT = 600;
+/** Sequences that get a handler of their own. */
+const PAIRS = 400;
+const what = process.argv[2];
+if (what !== "forms" && what !== "pairs") throw new Error("say which: forms or pairs");
 const PROMPT = "# ";
 const SESSION = [
   "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); done; echo $i",
@@ -26,11 +34,17 @@ const machine = new Machine({
   boot: { kernel: readFileSync(files.vmlinux), initrds: [readFileSync(files["initramfs.cpio"])], cmdline: info.cmdline },
 }, {
   serial: (b) => (output += String.fromCharCode(b)), debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: (b) => b.fill(5),
-}, { profile: true });
+}, { profile: what });
 
+/** Everything before this has been looked at. */
+let seen = 0;
 function until(text: string): void {
-  const from = output.length;
-  while (!output.slice(Math.max(0, from - text.length)).includes(text)) {
+  for (;;) {
+    const at = output.indexOf(text, seen);
+    if (at >= 0) {
+      seen = at + text.length;
+      return;
+    }
     const r = machine.run(100);
     if (r.kind === "stopped") throw new Error(`${r.report.message}\n${output.slice(-2000)}`);
   }
@@ -43,19 +57,31 @@ SESSION.forEach((line, i) => {
   process.stdout.write(`${line}\n`);
 });
 
+const { handlers } = machine.vcpu.interpreter.info;
+const { u64 } = machine.vcpu.state;
+const names = new Map<number, string>();
+for (const [key, kinds] of handlers) for (const [ea, handler] of Object.entries(kinds)) names.set(handler, ea === "generic" ? key : `${key}@${ea}`);
+
+const total = machine.vcpu.retired;
 const counts: [string, number][] = [];
-for (const [key, kinds] of machine.vcpu.interpreter.info.handlers) {
-  for (const [ea, handler] of Object.entries(kinds)) {
-    const n = Number(machine.vcpu.state.u64[(PROFILE_BASE >> 3) + handler]);
-    if (n > 0) counts.push([ea === "generic" ? key : `${key}@${ea}`, n]);
+if (what === "forms") {
+  for (const [handler, name] of names) counts.push([name, Number(u64[(PROFILE_BASE >> 3) + handler])]);
+} else {
+  for (let a = 0; a < INLINE_MAX; a++) {
+    for (let b = 0; b < INLINE_MAX; b++) {
+      const n = Number(u64[(PAIR_PROFILE_BASE >> 3) + a * INLINE_MAX + b]);
+      const [x, y] = [names.get(a), names.get(b)];
+      if (n > 0 && x !== undefined && y !== undefined) counts.push([`${x} ${y}`, n]);
+    }
   }
 }
-counts.sort((a, b) => b[1] - a[1]);
-const total = counts.reduce((s, [, n]) => s + n, 0);
-const hot = counts.slice(0, HOT);
-const share = hot.reduce((s, [, n]) => s + n, 0) / total;
+const ranked = counts.filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1]);
+const kept = ranked.slice(0, what === "forms" ? HOT : PAIRS);
+const share = kept.reduce((s, [, n]) => s + n, 0) / total;
+const list = (lines: readonly string[]): string => `\`\n${lines.join("\n")}\n\``;
+const keys = what === "forms" ? list(kept.map(([k]) => k)) : `\`${HOT_KEYS}\``;
+const pairs = what === "pairs" ? list(kept.map(([k]) => k)) : "``";
 writeFileSync(new URL("../src/jit/interpreter/hot-keys.ts", import.meta.url),
-  `/** Profiled form keys, hottest first, a line each. Written by tools/profile-forms.ts. */\nexport const HOT_KEYS = \`\n${hot.map(([k]) => k).join("\n")}\n\`;\n`);
-writeFileSync("/tmp/profile.txt", counts.map(([k, n]) => `${k}\t${n}`).join("\n"));
-process.stdout.write(`${counts.length} forms executed, ${hot.length} kept: ${(share * 100).toFixed(3)} % of ${total} instructions\n`);
+  `/** Profiled form keys, hottest first, a line each; then sequences of two. Written by tools/profile-forms.ts. */\nexport const HOT_KEYS = ${keys};\n\nexport const HOT_PAIRS = ${pairs};\n`);
+process.stdout.write(`${ranked.length} ${what} executed, ${kept.length} kept: ${(share * 100).toFixed(2)} % of ${total} instructions\n`);
 process.exit(0);

@@ -34,8 +34,8 @@ export function ensureInterpreter(): StoredInterpreter {
   } catch {
     // Not there yet, or half-written by a run that was killed: made anew.
   }
-  const { bytes, handlers, inlineCount, outlinedCount } = generate(false, false);
-  const info: StoredInfo & { hash: string } = { hash, handlers: Object.fromEntries(handlers), inlineCount, outlinedCount };
+  const { bytes, handlers, pairs, inlineCount, outlinedCount } = generate(false, null);
+  const info: StoredInfo & { hash: string } = { hash, handlers: Object.fromEntries(handlers), pairs, inlineCount, outlinedCount };
   mkdirSync(INTERPRETER_FOLDER, { recursive: true });
   const write = (path: string, data: string | Uint8Array): void => {
     const temporary = `${path}.${process.pid}`;

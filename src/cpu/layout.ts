@@ -146,10 +146,15 @@ export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
 /** Profile builds of the interpreter count dispatches here: one i64 for each handler number. */
 export const PROFILE_BASE = 0x80000;
 
+/** Inline handlers have numbers below this; profile builds count pairs of them at PAIR_PROFILE_BASE, one i64 each. */
+export const INLINE_MAX = 1024;
+
 /** Decode cache arena. */
 export const ARENA_BASE = 0x100000;
 export const RAM_BASE = 0x5000000;
 export const ARENA_SIZE = RAM_BASE - ARENA_BASE;
+/** In profile builds only, at the end of the arena. */
+export const PAIR_PROFILE_BASE = RAM_BASE - INLINE_MAX * INLINE_MAX * 8;
 if (TLB_END > PROFILE_BASE) throw new RangeError("TLBs overlap the decode cache");
 
 /**

@@ -9,8 +9,9 @@ import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
 import { CpuState } from "../cpu/state.ts";
 import { VECTOR } from "../cpu/fault.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
-import { compiledInterpreter, type CompiledInterpreter } from "./interpreter/compiled.ts";
+import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./interpreter/compiled.ts";
 import { RecordWriter } from "./interpreter/records.ts";
+import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
   /** At least RAM_BASE + ramSize bytes. */
@@ -21,7 +22,7 @@ export interface VcpuOptions {
   readonly env: CpuEnvironment;
   readonly model: CpuModel;
   /** Counts executions by form, slowly. */
-  readonly profile?: boolean;
+  readonly profile?: Profile;
 }
 
 /** Why Vcpu.run returned before its budget was used up. */
@@ -64,7 +65,7 @@ export class Vcpu {
         this.counters.unimplemented[name] = (this.counters.unimplemented[name] ?? 0) + 1;
       },
     });
-    const interpreter = this.interpreter = compiledInterpreter(options.memory, options.profile === true);
+    const interpreter = this.interpreter = compiledInterpreter(options.memory, options.profile ?? null);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
     this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
     const { mmu } = this;
@@ -157,8 +158,30 @@ export class Vcpu {
 
   private fault(): boolean {
     this.counters.faultsDelivered++;
+    const address = this.mmu.walker.nonCanonical;
+    if (address !== null) this.reviseNonCanonical(address);
     const { vector, errorCode } = this.mmu.fault;
     return this.cpu.interrupts.deliverHere(vector, errorCode, "fault") === "ok";
+  }
+
+  /** A non-canonical address raises #SS where it refers to the stack. */
+  private reviseNonCanonical(address: bigint): void {
+    const { state, mmu, phys } = this;
+    mmu.walker.nonCanonical = null;
+    if (mmu.fault.vector !== VECTOR.GP || !state.mode64) return;
+    const bytes: number[] = [];
+    // Its page is mapped, for it was fetched; the next one may not be.
+    const { cr2 } = state;
+    for (let i = 0n; i < 15n; i++) {
+      const at = state.rip + i;
+      const paddr = mmu.translateFetch(Number(at & 0xffffffffn) | 0, Number((at >> 32n) & 0xffffffffn) | 0);
+      const linear = paddr < 0 ? -1 : phys.ramAddress(paddr);
+      if (linear < 0) break;
+      bytes.push(state.u8[linear]);
+    }
+    state.cr2 = cr2;
+    mmu.fault.vector = isStackReference(Uint8Array.from(bytes), address, state.reg(4)) ? VECTOR.SS : VECTOR.GP;
+    mmu.fault.errorCode = 0;
   }
 
   /** #DB after an instruction that began with TF set (SDM 3B §18.3.1.4). */

@@ -49,6 +49,19 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   };
 }
 
+/** Like `connectMachine`, with the first worker started at once (if `early`), before anyone asks for it. */
+export function earlyConnect(early: boolean): typeof connectMachine {
+  let crash: (message: string) => void = () => undefined;
+  let first = early ? connectMachine((message) => crash(message)) : null;
+  return (onCrash) => {
+    if (first === null) return connectMachine(onCrash);
+    const connection = first;
+    first = null;
+    crash = onCrash;
+    return connection;
+  };
+}
+
 /** Images are moved, not copied: a kernel of 50 MB would be in memory twice. */
 function imageBuffers(config: MachineConfig): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();

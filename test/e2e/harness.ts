@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
+import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import type {} from "../../src/ui/test-hook.ts";
 import { applicationBytes, fakeWorkerPlugin, guestPlugin } from "../../tools/vite-guest.ts";
 
@@ -79,6 +80,8 @@ export interface Site {
 /** Builds the page as it is shipped and serves it on a free loopback port. */
 export async function serveSite(options: { fake: boolean }): Promise<Site> {
   const folder = join(ROOT, "build", options.fake ? "e2e-fake" : "e2e");
+  // As vite.config.ts does: the real worker fetches it as an asset.
+  if (!options.fake) ensureInterpreter();
   const plugins = options.fake ? [guestPlugin({ folder: fakeGuest(), copy: false }), fakeWorkerPlugin()] : [guestPlugin({ copy: false })];
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins } as const;
   await build({

@@ -6,7 +6,7 @@ import { DECODE_OK, decode, Insn } from "../../src/cpu/decode/decoder.ts";
 import { ISA, type IsaEntry } from "../../src/cpu/isa/isa.ts";
 import { sizeInBits } from "../../src/cpu/isa/sizes.ts";
 import { ARITH_FLAGS, FLAG } from "../../src/cpu/layout.ts";
-import { liftName } from "../../src/cpu/lift/form.ts";
+import { type Form, liftName } from "../../src/cpu/lift/form.ts";
 import { LIFTERS } from "../../src/cpu/lift/index.ts";
 import { AREA, CODE, type Case, DATA, type Patch } from "./format.ts";
 import { flagEffect } from "./flags.ts";
@@ -46,7 +46,7 @@ export function exclusion(entry: IsaEntry, hostFlags: ReadonlySet<string> | null
   if (entry.i64) return "not in 64-bit mode";
   if (entry.cpl0) return "privileged";
   if (LIFTERS[liftName(entry)] === undefined) return "no lifter";
-  if (entry.feature === "x87") return "x87";
+  if (entry.feature === "x87" || (entry.map === 0 && entry.opcode >= 0xd8 && entry.opcode <= 0xdf)) return "x87";
   if (SKIPPED[liftName(entry)] !== undefined || ["FS", "GS"].includes(entry.operands[0]?.fixed ?? "") && entry.mnemonic === "POP") return "environment";
   // 0F 0D with a register: a reserved NOP at Intel, #UD at AMD.
   if (entry.source.startsWith("NOP Ev | 0F 0D")) return "environment";
@@ -60,11 +60,17 @@ const isBranch = (entry: IsaEntry): boolean => BRANCHES.has(entry.lift) || entry
 const STRINGS = new Set(["movs", "cmps", "stos", "lods", "scas", "ins", "outs"]);
 /** What only stands alone: it moves a pointer or leaves, so that what follows would only fault. */
 const ALONE = new Set([...STRINGS, "xlat", "enter", "leave", "popf", "maskmovq", "maskmovdqu", "div", "idiv", "in", "out", "cli", "sti",
-  "cmpxchg8b", "cmpxchg16b", "ud0", "ud1", "ud2", "ldmxcsr", "pop", "push", "pushf"]);
+  "cmpxchg8b", "cmpxchg16b", "ud0", "ud1", "ud2", "ldmxcsr", "pushf",
+  // Shows the sticky exception flags, which are not compared yet.
+  "stmxcsr"]);
+/** What compilers emit most: the interpreter has handlers of its own for these, and for pairs of them. */
+const COMMON = new Set("mov add sub cmp test and or xor lea push pop inc dec shl shr sar movzx movsx movsxd imul2 xchg neg not".split(" "));
 const OPERAND_SIZED = new Set(["v", "z", "y", "p", "a", "bs", "at", "pt", ""]);
 const STACK_SIZE: Record<string, number> = { push: 8, pushf: 8, call: 8 };
 
+/** The dice do not fit together: again. Thrown often, so without a trace. */
 class GiveUp extends Error {}
+const GIVE_UP = new GiveUp();
 
 /** A case in the making. */
 class Draft {
@@ -89,7 +95,7 @@ class Draft {
   pin(reg: number, value: bigint): void {
     const now = this.gpr[reg];
     const v = value & MASK64;
-    if (now !== undefined && now !== v) throw new GiveUp();
+    if (now !== undefined && now !== v) throw GIVE_UP;
     this.gpr[reg] = v;
   }
   /** Its value, chosen now if need be. */
@@ -100,7 +106,7 @@ class Draft {
   pinLow(reg: number, bits: number, value: bigint): void {
     const now = this.gpr[reg];
     if (now !== undefined) {
-      if (low(bits, now) !== low(bits, value)) throw new GiveUp();
+      if (low(bits, now) !== low(bits, value)) throw GIVE_UP;
       return;
     }
     const upper = this.r.chance(0.5) ? this.r.u64() : 0n;
@@ -138,10 +144,13 @@ interface Shape {
   readonly mod: "reg" | "mem" | "none";
 }
 
+/** Operand-size prefixes make a form of their own, although no operand shows it. */
+const SIZED_FORMS = new Set([...STRINGS, "push", "pop", "enter", "leave", "xlat", "maskmovq", "maskmovdqu", "pcmpestrm", "pcmpestri"]);
+
 /** Encodings of an entry by operand size and operand kind. */
 function shapesOf(entry: IsaEntry): Shape[] {
   const sized = entry.operands.length === 0 || entry.operands.some((o) => (o.fixed ? o.fixed === "rAX" || o.fixed === "eAX" : OPERAND_SIZED.has(o.size)))
-    || ["push", "pop", "enter", "leave"].includes(entry.lift);
+    || SIZED_FORMS.has(liftName(entry));
   const mods = !entry.hasModrm ? ["none" as const] : entry.modKind === "reg" ? ["reg" as const] : entry.modKind === "mem" ? ["mem" as const] : ["reg" as const, "mem" as const];
   const mandatory = entry.prefix === "66" || entry.prefix === "NP";
   const sizes: (16 | 32 | 64)[] = [];
@@ -154,8 +163,15 @@ function shapesOf(entry: IsaEntry): Shape[] {
       if ((sized && entry.w !== 0) || entry.w === 1) sizes.push(64);
     }
   }
-  // MOVSXD and BSWAP with 16 bits: legal, the latter undefined.
-  return sizes.flatMap((opSize) => mods.map((mod) => ({ entry, opSize, mod })));
+  // BSWAP with 16 bits is undefined. MOVSXD with 16 bits reads 16 bits of memory at Intel, 32 at AMD.
+  return sizes.flatMap((opSize) => mods.map((mod) => ({ entry, opSize, mod }))).filter((s) => entry.lift !== "movsxd" || s.opSize !== 16 || s.mod === "reg");
+}
+
+/** Whether any bytes decode to this form in 64-bit mode: the form list is made without asking. */
+export function reachable(form: Form): boolean {
+  const { entry, opSize } = form;
+  if ((entry.f64 && opSize !== 64) || (entry.d64 && opSize === 32)) return false;
+  return opSize !== 16 || (entry.prefix !== "66" && entry.prefix !== "NP");
 }
 
 /** Where a memory operand of some bytes may stand; -1: not canonical. */
@@ -196,7 +212,7 @@ function makeAddress(d: Draft, target: number, address32: boolean, sequence: boo
   const bits = address32 ? 32 : 64;
   let kind = r.below(100);
   if (target < 0) {
-    if (address32 || sequence) throw new GiveUp();
+    if (address32 || sequence) throw GIVE_UP;
     kind %= 75;
   }
   if (!sequence && kind < 45 || sequence && kind < 60) {
@@ -205,7 +221,7 @@ function makeAddress(d: Draft, target: number, address32: boolean, sequence: boo
     let disp = [0n, BigInt(r.below(256) - 128), BigInt(r.u32() | 0)][r.below(3)];
     const known = d.gpr[base];
     if (known !== undefined) disp = BigInt.asIntN(bits, goal - known);
-    if (disp !== BigInt.asIntN(32, disp)) throw new GiveUp();
+    if (disp !== BigInt.asIntN(32, disp)) throw GIVE_UP;
     d.pinLow(base, bits, goal - disp);
     const short = disp >= -128n && disp < 128n && !r.chance(0.1);
     const mod = disp === 0n && (base & 7) !== 5 && !r.chance(0.1) ? 0 : short ? 1 : 2;
@@ -215,12 +231,12 @@ function makeAddress(d: Draft, target: number, address32: boolean, sequence: boo
   if (!sequence && kind < 75) {
     // SIB with an index, with or without a base.
     const index = r.below(16);
-    if (index === RSP) throw new GiveUp();
+    if (index === RSP) throw GIVE_UP;
     const scale = r.below(4);
     const base = r.chance(0.15) ? -1 : r.below(16);
     if (base === index) {
       const factor = BigInt((1 << scale) + 1);
-      if (d.gpr[base] !== undefined) throw new GiveUp();
+      if (d.gpr[base] !== undefined) throw GIVE_UP;
       const at = (goal - BigInt(r.below(100))) / factor;
       d.pinLow(base, bits, at);
     } else if (d.gpr[index] === undefined) {
@@ -236,7 +252,7 @@ function makeAddress(d: Draft, target: number, address32: boolean, sequence: boo
       d.pinLow(base, bits, goal - part - disp);
     } else {
       disp = BigInt.asIntN(bits, goal - part - known);
-      if (disp !== BigInt.asIntN(32, disp)) throw new GiveUp();
+      if (disp !== BigInt.asIntN(32, disp)) throw GIVE_UP;
     }
     const rex = ((index >> 3) << 1) | (base < 0 ? 0 : base >> 3);
     if (base < 0) return { modrm: 4, tail: [(scale << 6) | ((index & 7) << 3) | 5, ...bytesOf(disp, 4)], rex, relative: null };
@@ -263,10 +279,10 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   let { opSize } = shape;
   const lift = liftName(entry);
   const branch = isBranch(entry);
-  if (branch && !last) throw new GiveUp();
+  if (branch && !last) throw GIVE_UP;
 
   // --- Prefixes
-  const address32 = !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
+  const address32 = !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || lift.startsWith("maskmov") || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
   const prefixes: number[] = [];
   let w = opSize === 64 && !entry.d64 && !entry.f64 ? 1 : 0;
   if (entry.w === 1) w = 1;
@@ -357,10 +373,15 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   if (mod === "mem") {
     const vector = entry.operands.some((o) => "VW".includes(o.code)) && memoryBytes === 16;
     target = pickAddress(r, memoryBytes, vector || lift === "cmpxchg16b" ? 16 : 1);
+    // SHA with a misaligned operand: #GP at Intel, none at AMD.
+    if (entry.feature === "sha") {
+      if (target < 0) throw GIVE_UP;
+      target &= ~15;
+    }
     if (sequence && (target < DATA || target + memoryBytes > DATA + AREA)) target = DATA + r.below(AREA - memoryBytes);
     if (sequence && vector) target &= ~15;
     if (bit && registers.length > 0) {
-      if (sequence) throw new GiveUp();
+      if (sequence) throw GIVE_UP;
       const index = registers[0];
       // Mostly inside the area.
       if (d.gpr[index.num] === undefined && !r.chance(0.1)) {
@@ -398,7 +419,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
     d.pinLow(RDX, half, d.read(target + half / 8, half / 8));
   }
   if (lift === "ldmxcsr") {
-    if (target < DATA || target + 4 > DATA + AREA) throw new GiveUp();
+    if (target < DATA || target + 4 > DATA + AREA) throw GIVE_UP;
     d.write(target, 4, r.chance(0.15) ? BigInt(r.u32() | 0x1f80) : 0x1f80n | BigInt(r.below(4) << 13) | BigInt(r.below(64)));
   }
   if ((lift === "div" || lift === "idiv") && r.chance(0.7)) {
@@ -437,9 +458,9 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
       tail.push(...bytesOf(at < 0 ? 0x8000000000000000n : BigInt(at), address32 ? 4 : 8));
     } else if (o.fixed === "1") count = 1;
     else if (o.fixed === "CL" && (lift === "shld" || lift === "shrd") && width === 16) {
-      if (sequence) throw new GiveUp();
+      if (sequence) throw GIVE_UP;
       if (d.gpr[RCX] === undefined) d.pinLow(RCX, 8, BigInt(r.below(17) | (r.below(8) << 5)));
-      else if ((d.value(RCX) & 31n) > 16n) throw new GiveUp();
+      else if ((d.value(RCX) & 31n) > 16n) throw GIVE_UP;
     }
   });
   if (entry.operands.some((o) => o.fixed === "CL") && !sequence) {
@@ -450,7 +471,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
 
   // --- Flags: nothing reads what is undefined.
   const effect = flagEffect(lift, width, count);
-  if ((effect.reads & d.undefinedNow) !== 0) throw new GiveUp();
+  if ((effect.reads & d.undefinedNow) !== 0) throw GIVE_UP;
 
   // --- Bytes
   if (entry.plusR) rex |= (opreg >> 3) & 1;
@@ -479,14 +500,14 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
     const end = d.codeOffset + start + bytes.length;
     const to = branchField === 1 ? (end + r.below(230) - 110) & ~1 : r.chance(0.9) ? r.below(AREA - 8) & ~1 : AREA + r.below(8) * 2;
     bytesOf(BigInt(to - end), branchField).forEach((b, i) => (bytes[bytes.length - branchField + i] = b));
-    // Never into its own bytes.
-    if (to > d.codeOffset + start - 2 && to < end + 2) throw new GiveUp();
+    // Never back into the case.
+    if (to > d.codeOffset - 2 && to < end + 2) throw GIVE_UP;
   }
-  if (bytes.length > 15 || start + bytes.length > 100) throw new GiveUp();
+  if (bytes.length > 15 || start + bytes.length > 100) throw GIVE_UP;
   const check = Uint8Array.from(bytes);
   const status = decode(check, 0, check.length, 64, scratch);
   const locked = prefixes.includes(0xf0) && !lockable;
-  if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw new GiveUp();
+  if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw GIVE_UP;
   d.code.push(...bytes);
   d.undefinedNow = (d.undefinedNow & ~effect.defines) | effect.undefines;
   d.undefinedEver |= d.undefinedNow;
@@ -560,19 +581,28 @@ export interface GeneratorOptions {
   readonly only?: (entry: IsaEntry) => boolean;
   /** Share of multi-instruction cases. */
   readonly sequences?: number;
+  /** What the instruction does not use has fixed values, so that recorded cases pack well. */
+  readonly compact?: boolean;
+  /** Shape to begin with. */
+  readonly firstTurn?: number;
 }
 
 export class Generator {
   readonly shapes: readonly Shape[];
   private readonly chained: readonly Shape[];
+  private readonly common: readonly Shape[];
+  private readonly conditional: readonly Shape[];
   private readonly r: Prng;
   private turn = 0;
 
   constructor(private readonly options: GeneratorOptions) {
     this.r = new Prng(options.seed);
+    this.turn = options.firstTurn ?? 0;
     const entries = ISA.filter((e) => exclusion(e, options.hostFlags) === null && (options.only?.(e) ?? true));
     this.shapes = entries.flatMap(shapesOf);
     this.chained = this.shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
+    this.common = this.chained.filter((s) => COMMON.has(liftName(s.entry)) && s.opSize !== 16);
+    this.conditional = this.shapes.filter((s) => s.entry.lift === "jcc" || (s.entry.lift === "jmp" && !s.entry.hasModrm));
   }
 
   /** The next case. Goes through all shapes in turn. */
@@ -612,9 +642,11 @@ export class Generator {
     const base = 8 + r.below(8);
     d.reserved = (1 << base) | (1 << RSP);
     d.pin(base, BigInt(DATA + r.below(AREA)));
+    d.pin(RSP, BigInt(DATA + 256 + (r.below(AREA - 512) & (r.chance(0.8) ? -8 : -1))));
+    const shapes = this.common.length > 0 && r.chance(0.5) ? this.common : this.chained;
     let first = -1;
     for (let n = 3 + r.below(8), tries = 0; n > 0 && tries < 60; tries++) {
-      const shape = r.pick(this.chained);
+      const shape = r.pick(shapes);
       try {
         addInstruction(d, shape, true, false);
         if (first < 0) first = shape.entry.id;
@@ -623,14 +655,22 @@ export class Generator {
         if (!(e instanceof GiveUp)) throw e;
       }
     }
-    if (first < 0) throw new GiveUp();
+    if (first < 0) throw GIVE_UP;
+    if (this.conditional.length > 0 && r.chance(0.4)) {
+      try {
+        addInstruction(d, r.pick(this.conditional), true, true);
+      } catch (e) {
+        if (!(e instanceof GiveUp)) throw e;
+      }
+    }
     return this.finish(d, first);
   }
 
   private finish(d: Draft, entry: number): Case {
     const { r } = this;
     const gpr = new BigUint64Array(16);
-    for (let i = 0; i < 16; i++) gpr[i] = d.gpr[i] ?? interesting(r);
+    const compact = this.options.compact === true;
+    for (let i = 0; i < 16; i++) gpr[i] = d.gpr[i] ?? (compact ? 0xf1e2d3c4b5a69788n - BigInt(i) * 0x1111111111111111n & MASK64 : interesting(r));
     let { codeOffset } = d;
     const code = [...d.code];
     // At the very end of the code area nothing follows; the address changes, so only what does not depend on it.
@@ -638,8 +678,9 @@ export class Generator {
     else code.push(0x0f, 0x0b);
     return {
       code: Uint8Array.from(code), codeOffset, undefinedFlags: d.undefinedEver,
-      flags: (r.u32() & ARITH_FLAGS) | (d.down ? FLAG.DF : 0), mxcsr: this.mxcsr(d), gpr, xmm: d.xmm,
-      fpr: Uint16Array.from({ length: 8 }, () => (r.below(AREA / 64) * 4 + r.pick([SLOT_KINDS.integer, SLOT_KINDS.bytes, SLOT_KINDS.single])) * 16),
+      flags: (r.u32() & ARITH_FLAGS) | (d.down ? FLAG.DF : 0), mxcsr: this.mxcsr(d), gpr,
+      xmm: compact && !d.usesMxcsr ? Uint16Array.from({ length: 16 }, (_, i) => 16 * i) : d.xmm,
+      fpr: Uint16Array.from({ length: 8 }, (_, i) => compact && !d.useMmx ? 16 * i : (r.below(AREA / 64) * 4 + r.pick([SLOT_KINDS.integer, SLOT_KINDS.bytes, SLOT_KINDS.single])) * 16),
       fcw: 0x37f, fsw: 0, ftw: d.useMmx ? 0xff : 0, useFpu: d.useMmx ? 1 : 0, entry, patches: d.patches,
     };
   }

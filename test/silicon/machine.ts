@@ -9,6 +9,7 @@ const RAM_SIZE = 1 << 20;
 /** Physical. */
 const AT = { pml4: 0x1000, pdpt: 0x2000, dataDirectory: 0x3000, dataTable: 0x4000, codeTable: 0x5000, tss: 0x6000, data: 0x10000, code: 0x20000 } as const;
 const PRESENT_USER = 5n, WRITABLE = 2n, NO_EXECUTE = 1n << 63n;
+const TSS_PAGE = 500;
 /** Any case ends long before. */
 const BUDGET = 20_000;
 
@@ -31,11 +32,11 @@ export class Machine {
   private readonly data32: Int32Array;
   private runs = 0;
 
-  constructor(private readonly pool: Uint8Array, profile = false) {
+  constructor(private readonly pool: Uint8Array, everyForm = false) {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile,
+      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
         interruptPending: () => false, acknowledgeInterrupt: () => 0x20, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,
@@ -66,6 +67,8 @@ export class Machine {
       w64(AT.dataTable + 8 * i, BigInt(AT.data + 4096 * i) | PRESENT_USER | WRITABLE | NO_EXECUTE);
       w64(AT.codeTable + 8 * i, BigInt(AT.code + 4096 * i) | PRESENT_USER);
     }
+    // The TSS, for the kernel only: the processor looks for an I/O permission bitmap.
+    w64(AT.dataTable + 8 * TSS_PAGE, BigInt(AT.tss) | 3n);
     this.vcpu.reset();
     s.cr3 = BigInt(AT.pml4);
     s.cr4 = CR4.PAE | CR4.PGE | CR4.OSFXSR | CR4.OSXMMEXCPT;
@@ -73,7 +76,7 @@ export class Machine {
     s.cr0 = CR0.PE | CR0.PG | CR0.ET | CR0.WP | CR0.NE | CR0.MP | CR0.AM;
     // No IDT: every fault ends as a triple fault, which changes nothing, and mmu.fault keeps what it was.
     s.idtr.limit = 0;
-    Object.assign(s.tr, { selector: 0x40, base: BigInt(AT.tss), limit: 0x67, attr: 0x8b });
+    Object.assign(s.tr, { selector: 0x40, base: BigInt(DATA + TSS_PAGE * 4096), limit: 0x67, attr: 0x8b });
     s.u8[RAM_BASE + AT.tss + 0x66] = 0xff; // no I/O permission bitmap
     s.setCpl(3);
     // The selectors that Linux gives a 64-bit process.
@@ -89,7 +92,7 @@ export class Machine {
     const { state, mmu } = vcpu;
     const { u8, i32, u32, u64 } = state;
     // Mostly with warm TLBs.
-    if (++this.runs % 16 === 0) mmu.flushAll();
+    if (++this.runs % 64 === 0) mmu.flushAll();
     vcpu.cache.flush();
     u8.set(c.code, code + c.codeOffset);
     for (const p of c.patches) {
@@ -103,11 +106,13 @@ export class Machine {
     i32[STATE.mxcsr >> 2] = c.mxcsr;
     const xmm = initialXmm(c, this.pool);
     for (let i = 0; i < 16; i++) u8.set(xmm.subarray(16 * i, 16 * i + 16), STATE.xmm + i * XMM_STRIDE);
-    u8.set(initialFpr(c, this.pool), STATE.fpr);
-    for (let i = 0; i < 8; i++) u8.fill(0, STATE.fpr + 16 * i + 10, STATE.fpr + 16 * i + 16);
+    const fpr = initialFpr(c, this.pool);
+    // The harness counts from the top of the stack, the state block does not.
+    const top = (c.fsw >> 11) & 7;
+    for (let i = 0; i < 8; i++) u8.set(fpr.subarray(16 * i, 16 * i + 16), STATE.fpr + 16 * ((top + i) & 7));
     i32[STATE.fpuCw >> 2] = c.fcw;
     i32[STATE.fpuSw >> 2] = c.fsw & ~0x3800;
-    i32[STATE.fpuTop >> 2] = (c.fsw >> 11) & 7;
+    i32[STATE.fpuTop >> 2] = top;
     let tags = 0;
     for (let i = 0; i < 8; i++) if (!((c.ftw >> i) & 1)) tags |= 3 << (2 * i);
     i32[STATE.fpuTag >> 2] = tags;
@@ -118,9 +123,13 @@ export class Machine {
       vector: fault ? mmu.fault.vector : VECTOR_TIMEOUT, error: fault && [12, 13, 14].includes(mmu.fault.vector) ? mmu.fault.errorCode : 0,
       rip: state.rip, cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2],
       fcw: i32[STATE.fpuCw >> 2], fsw: i32[STATE.fpuSw >> 2] | (i32[STATE.fpuTop >> 2] << 11), ftw: 0,
-      gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, fpr: u8.slice(STATE.fpr, STATE.fpr + 128), memory: new Map(),
+      gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, fpr, memory: new Map(),
     };
     for (let i = 0; i < 8; i++) if (((u32[STATE.fpuTag >> 2] >> (2 * i)) & 3) !== 3) out.ftw |= 1 << i;
+    for (let i = 0; i < 8; i++) {
+      const at = STATE.fpr + 16 * ((i32[STATE.fpuTop >> 2] + i) & 7);
+      fpr.set(u8.subarray(at, at + 16), 16 * i);
+    }
     for (let i = 0; i < 16; i++) xmm.set(u8.subarray(STATE.xmm + i * XMM_STRIDE, STATE.xmm + i * XMM_STRIDE + 16), 16 * i);
     for (let i = 0; i < AREA / 8; i++) {
       if (this.data32[2 * i] === this.expected32[2 * i] && this.data32[2 * i + 1] === this.expected32[2 * i + 1]) continue;

@@ -65,7 +65,7 @@ const BASE64 = "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 c
 export const MODELS: Readonly<Record<string, ModelDefinition>> = {
   "x86-64-v2": {
     vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v2 virtual CPU", maxLeaf: 0x16,
-    features: `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep rdseed smap umip ` +
+    features: `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep erms fsrm rdseed smap umip ` +
       "spec-ctrl stibp arch-capabilities pdpe1gb rdtscp invtsc",
   },
   qemu64: {

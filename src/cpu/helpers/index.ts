@@ -17,6 +17,7 @@ import { HELPERS, HELPER_NAMES, type HelperImplementations, type HelperName } fr
 import { sseHelpers } from "./sse.ts";
 import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
+import { X87 } from "./x87.ts";
 
 export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./model.ts";
 export { UNIMPLEMENTED_TASK_SWITCH, type HelperContext } from "./core.ts";
@@ -32,6 +33,8 @@ export interface CpuHelpers {
   readonly interrupts: Interrupts;
   readonly msrs: Msrs;
   readonly persistence: CpuPersistence;
+  /** For its `ferr` hook. */
+  readonly x87: X87;
 }
 
 export function createCpuHelpers(context: HelperContext): CpuHelpers {
@@ -49,6 +52,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
   const fp = new FpState(core);
   const misc = new Miscellaneous(core, msrs, fp);
   const arith = new Arithmetic(core);
+  const x87 = new X87(core);
 
   const raw: HelperImplementations = {
     undefinedInstruction: (id) => misc.undefinedInstruction(id),
@@ -109,12 +113,15 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     mwait: (next) => misc.mwait(next),
     portIn: (port, width) => misc.portIn(port, width),
     portOut: (port, width, value) => misc.portOut(port, width, value),
+    portCheck: (port, width) => misc.portCheck(port, width),
+    checkCanonical: (linear) => misc.checkCanonical(linear),
     fxsave: (linear, wide) => fp.fxsave(linear, wide),
     fxrstor: (linear, wide) => fp.fxrstor(linear, wide),
     xsave: (linear, wide, form) => fp.xsave(linear, wide, form),
     xrstor: (linear, wide, form) => fp.xrstor(linear, wide, form),
     ldmxcsr: (value) => fp.ldmxcsr(value),
     ...sseHelpers(core),
+    ...x87.helpers(),
     divide128: (divisor, signed) => arith.divide128(divisor, signed),
     daa: () => arith.daa(),
     das: () => arith.das(),
@@ -126,7 +133,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     bound: (index, lower, upper) => arith.bound(index, lower, upper),
     ...sseHelpers(core),
   };
-  return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu) };
+  return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu), x87 };
 }
 
 /** The helpers alone. */

@@ -168,6 +168,18 @@ export class Miscellaneous {
     if (map & ((1 << width) - 1)) throw generalProtection();
   }
 
+  portCheck(port: number, width: number): number {
+    this.checkPort(port & 0xffff, width);
+    return STATUS.next;
+  }
+
+  /** SDM 1 §3.3.7.1. */
+  checkCanonical(linear: bigint): number {
+    const bits = this.core.state.cr4 & CR4.LA57 ? 57 : 48;
+    if (BigInt.asIntN(bits, linear) !== BigInt.asIntN(64, linear)) throw generalProtection();
+    return STATUS.next;
+  }
+
   portIn(portArg: number, width: number): number {
     const { core } = this;
     const port = portArg & 0xffff;

@@ -92,6 +92,10 @@ export const HELPERS = {
   /** IN: (port, width in bytes): ret0. OUT: (port, width, value). I/O permission is checked. OUT may return STATUS.leave. */
   portIn: ["i32", "i32"],
   portOut: ["i32", "i32", "i32"],
+  /** The permission alone: (port, width). */
+  portCheck: ["i32", "i32"],
+  /** #GP(0) for a linear address that is not canonical. */
+  checkCanonical: ["i64"],
 
   /** (linear address, 1 for REX.W forms) */
   fxsave: ["i64", "i32"],
@@ -115,6 +119,18 @@ export const HELPERS = {
   pcmpString: ["i32", "i32", "i32"],
   /** AES, PCLMULQDQ, SHA: (CRYPTO_OP, immediate). Operands as sseArith, XMM0 at + 32; result at + 32. */
   sseCrypto: ["i32", "i32"],
+
+  /** The gate is closed or an unmasked x87 exception is pending: #NM, #MF or FERR#. 0: a waiting instruction, 1: FWAIT. */
+  x87Wait: ["i32"],
+  /** (REG_OP, i of ST(i)), see x87-ops.ts. FCOMI's kin: ret0. */
+  x87Register: ["i32", "i32"],
+  /** (ARITH or MEM_LOAD, FORMAT): the memory operand's bits in ret0 and ret1. */
+  x87Memory: ["i32", "i32"],
+  /** (FORMAT, STORE_* flags): bits to store in ret0 and ret1; ret2 is 1 when they are to be. x87Commit then pops and sets the status. */
+  x87Prepare: ["i32", "i32"],
+  x87Commit: [],
+  /** (ENV_OP, linear address, operand bits 16 or 32) */
+  x87Environment: ["i32", "i64", "i32"],
 
   /** DIV and IDIV of RDX:RAX by a 64-bit divisor that no i64 division covers: #DE or RAX, RDX written. (divisor, signed) */
   divide128: ["i64", "i32"],

@@ -17,8 +17,10 @@ export const REG_OP = {
   fld1: 40, fldl2t: 41, fldl2e: 42, fldpi: 43, fldlg2: 44, fldln2: 45, fldz: 46,
   f2xm1: 47, fyl2x: 48, fptan: 49, fpatan: 50, fxtract: 51, fprem1: 52, fdecstp: 53, fincstp: 54, fprem: 55, fyl2xp1: 56,
   fsqrt: 57, fsincos: 58, frndint: 59, fscale: 60, fsin: 61, fcos: 62,
-  /** ret0: ZF | PF << 1 | CF << 2, or 8 where EFLAGS stay. */
+  /** ret0: ZF | PF << 1 | CF << 2. */
   fcomi: 63, fucomi: 64, fcomip: 65, fucomip: 66,
+  /** D9 D8+i: FSTP without a stack fault. */
+  fstpNoCheck: 67,
 } as const;
 
 /** Memory formats. */

@@ -364,7 +364,7 @@ function vexPrefix(entry: IsaEntry, rex: number, vvvv: number): number[] {
   return [0xc4, ((~rex & 7) << 5) | entry.map, ((rex & 8) << 4) | last];
 }
 
-/** All encodings, shortest first and in table order among equals. Throws UserError when there is none or the size is ambiguous. */
+/** All encodings, the one that is meant first: the shortest, in table order among equals. Throws UserError when there is none or the size is ambiguous. */
 export function encodings(request: AsmInstruction, mode: number, address: bigint): Uint8Array[] {
   const pseudo = PSEUDO.get(request.mnemonic);
   if (pseudo !== undefined) {
@@ -373,7 +373,7 @@ export function encodings(request: AsmInstruction, mode: number, address: bigint
   }
   const named = BY_NAME.get(request.mnemonic);
   if (named === undefined) throw new UserError(`unknown instruction ${request.mnemonic.toLowerCase()}`);
-  const found: { bytes: Uint8Array; order: number }[] = [];
+  const found: { bytes: Uint8Array; order: number; cuts: number }[] = [];
   const widths = new Set<number>();
   let order = 0;
   const unsized = request.operands.findIndex((o) => o.kind === "mem" && o.width === 0);
@@ -398,12 +398,14 @@ export function encodings(request: AsmInstruction, mode: number, address: bigint
         const bytes = encodeOne(entry, request.operands, bare, nameAddr, request, ctx, address);
         if (bytes === undefined) continue;
         if (unsized >= 0) widths.add(sizeInBits(entry.operands[unsized].size, ctx) || (entry.operands[unsized].fixed === "mBX" ? 8 : 0));
-        found.push({ bytes, order: order++ });
+        // A near branch of another operand size cuts the instruction pointer: nobody means it who does not say so.
+        const cuts = request.opSize === 0 && opSize !== defaultOpSize(entry, mode) && entry.operands.some((o) => o.code === "J");
+        found.push({ bytes, order: order++, cuts: cuts ? 1 : 0 });
       }
     }
   }
   if (found.length === 0) throw new UserError(`no encoding of ${request.mnemonic.toLowerCase()} takes these operands`);
   if (widths.size > 1) throw new UserError(`the size of the memory operand of ${request.mnemonic.toLowerCase()} is not known: write byte, word, dword or qword`);
-  found.sort((a, b) => a.bytes.length - b.bytes.length || a.order - b.order);
+  found.sort((a, b) => a.cuts - b.cuts || a.bytes.length - b.bytes.length || a.order - b.order);
   return found.map((x) => x.bytes);
 }

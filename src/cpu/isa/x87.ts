@@ -76,11 +76,11 @@ FCMOVNB ST0,STi | DB 11:/0 | cmov lift=fcmovcc
 FCMOVNE ST0,STi | DB 11:/1 | cmov lift=fcmovcc
 FCMOVNBE ST0,STi | DB 11:/2 | cmov lift=fcmovcc
 FCMOVNU ST0,STi | DB 11:/3 | cmov lift=fcmovcc
-FNENI | DB E0 | lift=fnop x87
-FNDISI | DB E1 | lift=fnop x87
+FNENI | DB E0 | lift=fnop_nowait x87
+FNDISI | DB E1 | lift=fnop_nowait x87
 FNCLEX | DB E2 | x87
 FNINIT | DB E3 | x87
-FNSETPM | DB E4 | lift=fnop x87
+FNSETPM | DB E4 | lift=fnop_nowait x87
 FUCOMI ST0,STi | DB 11:/5 | x87
 FCOMI ST0,STi | DB 11:/6 | x87
 FADD Mq | DC !11:/0 | x87
@@ -91,12 +91,12 @@ FSUB Mq | DC !11:/4 | x87
 FSUBR Mq | DC !11:/5 | x87
 FDIV Mq | DC !11:/6 | x87
 FDIVR Mq | DC !11:/7 | x87
-FADD STi,ST0 | DC 11:/0 | x87
-FMUL STi,ST0 | DC 11:/1 | x87
-FSUBR STi,ST0 | DC 11:/4 | x87
-FSUB STi,ST0 | DC 11:/5 | x87
-FDIVR STi,ST0 | DC 11:/6 | x87
-FDIV STi,ST0 | DC 11:/7 | x87
+FADD STi,ST0 | DC 11:/0 | lift=fadd_sti x87
+FMUL STi,ST0 | DC 11:/1 | lift=fmul_sti x87
+FSUBR STi,ST0 | DC 11:/4 | lift=fsubr_sti x87
+FSUB STi,ST0 | DC 11:/5 | lift=fsub_sti x87
+FDIVR STi,ST0 | DC 11:/6 | lift=fdivr_sti x87
+FDIV STi,ST0 | DC 11:/7 | lift=fdiv_sti x87
 FLD Mq | DD !11:/0 | x87
 FISTTP Mq | DD !11:/1 | sse3
 FST Mq | DD !11:/2 | x87
@@ -144,5 +144,5 @@ FCOMP STi | DE 11:/2 | x87
 FXCH STi | DF 11:/1 | x87
 FSTP STi | DF 11:/2 | x87
 FSTP STi | DF 11:/3 | x87
-FSTP STi | D9 11:/3 | x87
+FSTP STi | D9 11:/3 | lift=fstp_nocheck x87
 `;

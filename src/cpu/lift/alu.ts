@@ -143,7 +143,7 @@ function xchg(c: LiftContext): void {
   c.writeOp(1, m.old);
 }
 
-/** The destination is written in either case (SDM: "the processor never produces a locked read without a locked write"). */
+/** Memory is written in either case (SDM: "the processor never produces a locked read without a locked write"). */
 function cmpxchg(c: LiftContext): void {
   const w = c.width;
   const source = c.readOp(1);
@@ -155,11 +155,10 @@ function cmpxchg(c: LiftContext): void {
   const wasEqual = c.variable(equal);
   c.flags.sub(c, w, acc, m.old, result);
   if (c.isMem(0)) m.commit(c.select(equal, source, m.old));
+  // A register is written, and a 32-bit one zero-extended, only where the comparison succeeds; then RAX stays as it is. (The SDM's
+  // DEST <- TEMP for the failed case is the bus cycle; measured on silicon.)
   else c.if(c.read(wasEqual), () => m.commit(source));
-  // A failed 32-bit compare zero-extends EAX; a successful one leaves RAX alone. The destination register in the failed case
-  // is rewritten with its own value, which zero-extends it too.
   c.if(c.emit("i32.eqz", [c.read(wasEqual)]), () => {
-    if (!c.isMem(0)) c.setReg(w, c.ref(0), c.read(old));
     c.setReg(w, gpr(RAX), c.read(old));
   });
 }

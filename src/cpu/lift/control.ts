@@ -1,16 +1,24 @@
 /** Near control transfer: JMP, CALL, RET, Jcc, LOOP, JCXZ; far ones call helpers. SDM Vol. 2. */
-import { fixed } from "../ir/ir.ts";
+import { fixed, type Value, type Variable } from "../ir/ir.ts";
 import { STATE } from "../layout.ts";
 import { gpr, RCX, type LiftContext } from "./context.ts";
 import { COND } from "./flags.ts";
 import { stateful, type LifterTable } from "./registry.ts";
 
+/** Near transfers to a non-canonical address fault before anything changes (SDM Vol. 2, JMP, CALL, RET: #GP(0)). */
+function indirectTarget(c: LiftContext, v: Value): Variable {
+  const target = c.variable(c.zext64(v));
+  if (!c.mode64) return target;
+  const t = c.read(target);
+  // What 48 bits do not hold may still be canonical under 5-level paging.
+  const extended = c.emit("i64.shr_s", [c.emit("i64.shl", [t, c.i64(16)]), c.i64(16)]);
+  c.if(c.emit("i64.ne", [extended, t]), () => c.call("checkCanonical", c.read(target)));
+  return target;
+}
+
 function jmp(c: LiftContext): void {
   if (c.operand(0).kind === "rel") c.jumpRelative();
-  else {
-    const v = c.readOp(0);
-    c.jumpOffset(c.zext64(v));
-  }
+  else c.jumpOffset(c.read(indirectTarget(c, c.readOp(0))));
 }
 
 function call(c: LiftContext): void {
@@ -20,7 +28,7 @@ function call(c: LiftContext): void {
     c.jumpRelative();
     return;
   }
-  const target = c.variable(c.zext64(c.readOp(0)));
+  const target = indirectTarget(c, c.readOp(0));
   c.push(w, c.nextOffset(w));
   c.jumpOffset(c.read(target));
 }
@@ -28,7 +36,7 @@ function call(c: LiftContext): void {
 function ret(c: LiftContext): void {
   const w = c.mode64 ? 64 : c.form.opSize;
   const t = c.top(w);
-  const target = c.variable(c.zext64(t.value));
+  const target = indirectTarget(c, t.value);
   t.release(c.form.operands.length > 0 ? c.zext64(c.emit("i32.and", [c.immediate(32), c.i32(0xffff)])) : undefined);
   c.jumpOffset(c.read(target));
 }

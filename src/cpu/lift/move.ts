@@ -30,17 +30,11 @@ function push(c: LiftContext): void {
   // Segment registers push 16 significant bits; immediates and registers the operand size.
   const w = c.form.opSize;
   if (o.kind === "reg" && o.reg === "seg") {
-    const v = c.get(16, fixed(STATE.selector + 2 * segmentNumber(c)));
+    const v = c.get(16, c.ref(0));
     c.push(w, w === 64 ? c.zext64(v) : v);
     return;
   }
   c.push(w, c.readOp(0, w));
-}
-
-/** Which segment register operand 0 names, for the fixed forms. */
-function segmentNumber(c: LiftContext): number {
-  const name = c.form.entry.operands[0]?.fixed ?? "";
-  return ["ES", "CS", "SS", "DS", "FS", "GS"].indexOf(name);
 }
 
 /** POP m computes its address with RSP already incremented (SDM); POP rSP keeps the popped value. */
@@ -50,7 +44,8 @@ function pop(c: LiftContext): void {
   const t = c.top(w);
   if (o.kind === "reg" && o.reg === "seg") {
     const selector = w === 64 ? c.wrap(t.value) : t.value;
-    c.call("loadSegment", c.i32(segmentNumber(c)), c.mask(16, selector));
+    // All six share a form: the number stands in imm2.
+    c.call("loadSegment", c.immediate2(), c.mask(16, selector));
     t.release();
     return;
   }
@@ -172,6 +167,6 @@ export const MOVE: LifterTable = {
   xlat: stateful(xlat), leave: stateful(leave), enter: stateful(enter), pusha: stateful(pusha), popa: stateful(popa),
   lahf, sahf, clc: setCarry(0), stc: setCarry(1), cmc: setCarry("not"), cld: direction(false), std: direction(true), salc,
   movnti: mov, nop, pause: nop, prefetch: nop, prefetchw: nop, prefetchwt1: nop, prefetchnta: nop, prefetcht0: nop, prefetcht1: nop,
-  prefetcht2: nop, lfence: nop, mfence: nop, sfence: nop, cldemote: nop, fwait: nop,
+  prefetcht2: nop, lfence: nop, mfence: nop, sfence: nop, cldemote: nop,
   ...byCondition("set", setcc), ...byCondition("cmov", cmov),
 };

@@ -152,9 +152,13 @@ function scas(c: LiftContext): void {
   }, untilFlag(c));
 }
 
+/** The permission comes first, even before a count of zero: SDM Vol. 2, INS and OUTS; measured on silicon. */
+const checkPort = (c: LiftContext, width: number): void => c.call("portCheck", c.get(16, gpr(RDX)), c.i32(width / 8));
+
 /** The page is probed for writing before the port is read: a fault must not swallow the port's data. */
 function ins(c: LiftContext): void {
   const w = element(c);
+  checkPort(c, w);
   repeat(c, () => {
     const m = c.modifyAt(c.stringLinear(RDI, w / 8, true), w);
     c.call("portIn", c.get(16, gpr(RDX)), c.i32(w / 8));
@@ -165,6 +169,7 @@ function ins(c: LiftContext): void {
 
 function outs(c: LiftContext): void {
   const w = element(c);
+  checkPort(c, w);
   repeat(c, () => {
     const v = c.load(w, c.stringLinear(RSI, w / 8, false));
     c.call("portOut", c.get(16, gpr(RDX)), c.i32(w / 8), v);

@@ -31,6 +31,8 @@ export class PageWalker {
   noExecute = false;
   user = false;
   readonly fault: PendingFault = { vector: 0, errorCode: 0 };
+  /** The data address whose form raised the last #GP, until the run loop has seen it. */
+  nonCanonical: bigint | null = null;
 
   constructor(
     private readonly state: CpuState,
@@ -63,7 +65,8 @@ export class PageWalker {
       }
       const top = s.cr4 & CR4.LA57 ? hi >> 24 : hi >> 15;
       if (top !== 0 && top !== -1) {
-        // Callers turn it into #SS for stack references.
+        // The run loop turns it into #SS for stack references.
+        if (access !== ACCESS_FETCH) this.nonCanonical = (BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0);
         this.fault.vector = VECTOR.GP;
         this.fault.errorCode = 0;
         return -1;

@@ -153,7 +153,8 @@ export class DecodeCache implements CodePages {
     const { insn, writer, i32 } = this;
     let ip = lo & 4095;
     // An instruction's record is written before its slot, so that a fault on the way leaves nothing.
-    let at = this.top;
+    const start = this.top;
+    let at = start;
     for (let n = 0; ; n++) {
       if (ip >= PAGE) {
         writer.writeLookup(at, ip);
@@ -184,6 +185,7 @@ export class DecodeCache implements CodePages {
       if (status !== DECODE_OK || writer.ends(insn)) break;
       ip += insn.length;
     }
+    writer.fuse(start, at);
     this.top = at;
     return true;
   }
@@ -245,6 +247,7 @@ export class DecodeCache implements CodePages {
       const real = u16[record >> 1] === PSEUDO.cross ? record + RECORD_SIZE : record;
       if (u16[(real + REC.next) >> 1] <= offset) continue;
       i32[slot >> 2] = 0;
+      this.writer.unfuse(record - RECORD_SIZE);
       this.writer.writeGoto(record, ip, slot);
       if (real !== record) this.writer.writeGoto(real, ip, slot);
     }

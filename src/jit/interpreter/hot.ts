@@ -1,7 +1,7 @@
 /** Which forms stand in the interpreter's br_table, specialised by effective address: chosen by profile (tools/profile-forms.ts). */
 import { type Form, formKey } from "../../cpu/lift/form.ts";
 import { specialisations } from "./forms.ts";
-import { HOT_KEYS } from "./hot-keys.ts";
+import { HOT_KEYS, HOT_PAIRS } from "./hot-keys.ts";
 
 export const specialisedKey = (form: Form): string => (form.ea === "generic" ? formKey(form) : `${formKey(form)}@${form.ea}`);
 
@@ -13,4 +13,13 @@ export function hotForms(all: readonly Form[]): Form[] {
     for (const s of specialisations(f)) byKey.set(specialisedKey(s), s);
   }
   return HOT_KEYS.split("\n").flatMap((key) => byKey.get(key) ?? []);
+}
+
+/** The hot sequences of two, as indices into `hot`. */
+export function hotPairs(hot: readonly Form[]): [number, number][] {
+  const index = new Map(hot.map((f, i) => [specialisedKey(f), i]));
+  return HOT_PAIRS.split("\n").flatMap((line) => {
+    const [a, b] = line.split(" ").map((key) => index.get(key));
+    return a === undefined || b === undefined ? [] : [[a, b] as [number, number]];
+  });
 }

@@ -3,7 +3,8 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
+  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
+  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
 import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
@@ -33,6 +34,8 @@ export interface InterpreterModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Handler number by formKey, then by EA kind. */
   readonly handlers: ReadonlyMap<string, Readonly<Partial<Record<EaKind, number>>>>;
+  /** Superinstructions: handler numbers [first, second, both in one]. */
+  readonly pairs: readonly (readonly [number, number, number])[];
   readonly inlineCount: number;
   readonly outlinedCount: number;
 }
@@ -44,8 +47,10 @@ export interface HandlerRequest {
 }
 
 export interface GenerateOptions {
-  /** Count dispatches by handler at PROFILE_BASE. */
-  readonly profile?: boolean;
+  /** "forms" counts dispatches by handler at PROFILE_BASE, "pairs" those of one inline handler after another at PAIR_PROFILE_BASE. */
+  readonly profile?: "forms" | "pairs" | null;
+  /** Sequences of two inline forms, as indices into the inline requests, that get a handler of their own. */
+  readonly pairs?: readonly (readonly [number, number])[];
 }
 
 export function generateInterpreter(requests: readonly HandlerRequest[], memory: MemoryImport, options: GenerateOptions = {}): InterpreterModule {
@@ -63,7 +68,8 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
   const isInline = new Set(inline.map((f) => `${formKey(f)}@${f.ea}`));
   const outlined = requests.filter((r) => !r.inline && !isInline.has(`${formKey(r.form)}@${r.form.ea}`)).map((r) => r.form);
   inline.forEach((form, i) => register(form, PSEUDO_COUNT + i));
-  const first = PSEUDO_COUNT + inline.length;
+  const pairs = (options.pairs ?? []).map(([a, b], i) => [PSEUDO_COUNT + a, PSEUDO_COUNT + b, PSEUDO_COUNT + inline.length + i] as const);
+  const first = PSEUDO_COUNT + inline.length + pairs.length;
   const table: number[] = [];
   const handlerType = m.type(["i32", "i64"], ["i32"]);
   outlined.forEach((form, i) => {
@@ -71,9 +77,9 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     register(form, first + i);
   });
   m.setTable(table);
-  const run = m.addFunction(new RunFunction(support, inline, first, handlerType, options.profile === true).build());
+  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, options.profile ?? null).build());
   m.export("run", run);
-  return { bytes: m.encode(), handlers, inlineCount: inline.length, outlinedCount: outlined.length };
+  return { bytes: m.encode(), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
 }
 
 /** (record, page) -> STATUS. */
@@ -115,14 +121,17 @@ class RunFunction {
   private readonly key = this.fb.local("i64");
   private readonly statusLocal = this.fb.local("i32");
   private readonly entry = this.fb.local("i32");
+  /** Profile builds: the record before. */
+  private readonly previous = this.fb.local("i32");
   private readonly locals = new LocalPool(this.fb);
 
   constructor(
     private readonly support: Support,
     private readonly inline: readonly Form[],
+    private readonly pairs: readonly (readonly [number, number])[],
     private readonly firstOutlined: number,
     private readonly handlerType: number,
-    private readonly profile: boolean,
+    private readonly profile: "forms" | "pairs" | null,
   ) {}
 
   private loadMode(): void {
@@ -161,7 +170,7 @@ class RunFunction {
     const outlined = fb.begin("block", "outlined");
     const labels: Label[] = [];
     // br_table's first label is the innermost block.
-    for (let i = PSEUDO_COUNT + this.inline.length - 1; i >= 0; i--) labels[i] = fb.begin("block", `h${i}`);
+    for (let i = this.firstOutlined - 1; i >= 0; i--) labels[i] = fb.begin("block", `h${i}`);
     this.emitDispatch(labels, outlined);
 
     fb.end(labels[PSEUDO.miss]);
@@ -197,6 +206,11 @@ class RunFunction {
       new Lowerer(frame).lower(lift(new RecordContext(form)));
     });
 
+    this.pairs.forEach(([a, b], i) => {
+      fb.end(labels[PSEUDO_COUNT + this.inline.length + i]);
+      this.emitPair(frame, this.inline[a], this.inline[b], dispatch);
+    });
+
     fb.end(outlined);
     fb.i32(0).get(this.icount).mem("i32.store", STATE.icount);
     fb.get(this.rec).get(this.vpage).get(this.rec).mem("i32.load16_u", REC.handler).i32(this.firstOutlined).op("i32.sub");
@@ -210,6 +224,18 @@ class RunFunction {
     fb.get(this.rec).i32(RECORD_SIZE).op("i32.add").set(this.rec).br(dispatch);
     fb.end(dispatch).op("unreachable").end(lookup).op("unreachable");
     return fb;
+  }
+
+  /** Two instructions that stand one after the other: the second is entered without a dispatch, but counted and limited like any. */
+  private emitPair(frame: Frame, a: Form, b: Form, dispatch: Label): void {
+    const { fb } = this;
+    const second = fb.begin("block", "second");
+    new Lowerer({ ...frame, next: () => fb.br(second) }).lower(lift(new RecordContext(a)));
+    fb.end(second);
+    fb.get(this.rec).i32(RECORD_SIZE).op("i32.add").set(this.rec);
+    fb.get(this.icount).i32(0).mem("i32.load", STATE.limit).op("i32.ge_s").brIf(dispatch);
+    fb.get(this.icount).i32(1).op("i32.add").set(this.icount);
+    new Lowerer(frame).lower(lift(new RecordContext(b)));
   }
 
   /** From the rip local to record and page, through the fetch TLB and the page's slot table. */
@@ -235,11 +261,24 @@ class RunFunction {
     this.leave(EXIT.limit, REC.ip, false);
     fb.end(stop);
     fb.get(this.icount).i32(1).op("i32.add").set(this.icount);
-    if (this.profile) {
+    if (this.profile === "forms") {
       fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(3).op("i32.shl").tee(this.entry);
       fb.get(this.entry).mem("i64.load", PROFILE_BASE).i64(1n).op("i64.add").mem("i64.store", PROFILE_BASE);
-    }
+    } else if (this.profile === "pairs") this.countPair();
     fb.get(this.rec).mem("i32.load16_u", REC.handler).brTable(labels, outlined);
+  }
+
+  /** Pairs are counted where the second record follows the first in memory. */
+  private countPair(): void {
+    const { fb } = this;
+    fb.get(this.rec).get(this.previous).i32(RECORD_SIZE).op("i32.add").op("i32.eq");
+    fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(INLINE_MAX).op("i32.lt_u").op("i32.and");
+    fb.get(this.previous).mem("i32.load16_u", REC.handler).i32(INLINE_MAX).op("i32.lt_u").op("i32.and");
+    const counted = fb.begin("if", "counted");
+    fb.get(this.previous).mem("i32.load16_u", REC.handler).i32(INLINE_MAX).op("i32.mul");
+    fb.get(this.rec).mem("i32.load16_u", REC.handler).op("i32.add").i32(3).op("i32.shl").tee(this.entry);
+    fb.get(this.entry).mem("i64.load", PAIR_PROFILE_BASE).i64(1n).op("i64.add").mem("i64.store", PAIR_PROFILE_BASE);
+    fb.end(counted).get(this.rec).set(this.previous);
   }
 
   /** The second page must still be mapped to the physical page that was decoded. */

@@ -3,7 +3,7 @@ import { InternalError } from "../../base/errors.ts";
 import type { Insn } from "../../cpu/decode/insn.ts";
 import { getOperand, Operand, operandCount } from "../../cpu/decode/operands.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
-import { FS, GS, REC, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
+import { DS, FS, GS, REC, RECORD_SIZE, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { EA, type EaKind, type Form, formKey, liftName } from "../../cpu/lift/form.ts";
 import { formOf, VARIANTS, variantOf } from "./forms.ts";
 import { PSEUDO, type InterpreterModule } from "./module.ts";
@@ -29,6 +29,9 @@ export class RecordWriter {
   /** Handler numbers, KINDS.length for each form. */
   private readonly handlers: number[] = [];
   private readonly formIndex = new Map<string, number>();
+  /** Superinstruction by first * 65536 + second handler, and back to the first. */
+  private readonly fused = new Map<number, number>();
+  private readonly plain: number[] = [];
   private readonly endsRun: Uint8Array;
   private readonly operand = new Operand();
   private readonly u8: Uint8Array;
@@ -36,7 +39,7 @@ export class RecordWriter {
   private readonly i32: Int32Array;
 
   constructor(
-    private readonly module: Pick<InterpreterModule, "handlers">,
+    private readonly module: Pick<InterpreterModule, "handlers" | "pairs">,
     memory: { readonly buffer: ArrayBuffer | SharedArrayBuffer },
     private readonly hasFeature: (feature: string) => boolean,
   ) {
@@ -44,6 +47,10 @@ export class RecordWriter {
     this.u16 = new Uint16Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
     this.byVariant = new Int32Array(ISA.length * VARIANTS);
+    for (const [a, b, both] of module.pairs) {
+      this.fused.set(a * 65536 + b, both);
+      this.plain[both] = a;
+    }
     this.endsRun = Uint8Array.from(ISA, (e) => (ENDS_RUN.has(liftName(e)) ? 1 : 0));
   }
 
@@ -71,6 +78,21 @@ export class RecordWriter {
       this.formIndex.set(key, index);
     }
     return index + 1;
+  }
+
+  /** Joins the records from `from` to `to` (exclusive) two by two where there is a handler for both. */
+  fuse(from: number, to: number): void {
+    const { u16 } = this;
+    for (let at = from; at + RECORD_SIZE < to; at += RECORD_SIZE) {
+      const both = this.fused.get(u16[at >> 1] * 65536 + u16[(at + RECORD_SIZE) >> 1]);
+      if (both !== undefined) u16[at >> 1] = both;
+    }
+  }
+
+  /** Undoes that for the record at `at`: the one after it is about to change. */
+  unfuse(at: number): void {
+    const first = this.plain[this.u16[at >> 1]];
+    if (first !== undefined) this.u16[at >> 1] = first;
   }
 
   /** A record that raises `vector` when executed. */
@@ -121,6 +143,9 @@ export class RecordWriter {
     const n = operandCount(insn);
     i32[w + (REC.imm >> 2)] = insn.immLo;
     i32[w + (REC.imm2 >> 2)] = insn.immHi;
+    // For instructions that address memory without naming it (MASKMOVQ); others overwrite it.
+    u16[h + (REC.seg >> 1)] = insn.mode !== 64 ? segAddress(insn.seg >= 0 ? insn.seg : DS)
+      : insn.seg === FS || insn.seg === GS ? segAddress(insn.seg) : STATE.zero;
     for (let i = 0; i < n; i++) {
       getOperand(insn, i, operand);
       switch (operand.kind) {

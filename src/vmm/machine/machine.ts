@@ -26,7 +26,7 @@ export interface MachineHost {
 
 export interface MachineOptions extends LoadOptions {
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
-  readonly profile?: boolean;
+  readonly profile?: "forms" | "pairs" | null;
 }
 
 /** What `run` says. */
@@ -86,7 +86,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile === true,
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
       // The VGA window and the ROM area: not RAM on a PC.
       holes: [{ first: 0xa0, end: 0x100 }],
     });

@@ -1,0 +1,128 @@
+/** Chromium, and the page as it is shipped, served on loopback. */
+import { readdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, BrowserContext, Page } from "playwright";
+import { build, preview } from "vite";
+import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
+import { applicationBytes } from "../../tools/vite-guest.ts";
+import { FIRST_LINE, PROMPT } from "./guest.ts";
+import { BUILD, ROOT } from "./paths.ts";
+import { installProbe, runKernel, type LoopOutcome, type PageTimes } from "./probe.ts";
+
+const LIMIT_MS = 180_000;
+
+export interface Site {
+  readonly url: string;
+  /** The machine's worker, relative to the page. */
+  readonly worker: string;
+  /** Gzipped, without the guest. */
+  readonly bytes: number;
+  close(): Promise<void>;
+}
+
+/** Builds the page with the project's own configuration, into a folder of the bench. */
+export async function serveSite(): Promise<Site> {
+  const outDir = join(BUILD, "page");
+  const common = { root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir, emptyOutDir: true } } as const;
+  await build(common);
+  const server = await preview({ ...common, preview: { host: "127.0.0.1", port: 4600, strictPort: false } });
+  const url = server.resolvedUrls?.local[0];
+  const worker = readdirSync(join(outDir, "assets")).find((name) => /^worker-.*\.js$/.test(name));
+  if (url === undefined || worker === undefined) throw new Error("the build has no address or no worker");
+  return { url, worker: `assets/${worker}`, bytes: applicationBytes(outDir), close: () => server.close() };
+}
+
+function late<T>(what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: no end after ${LIMIT_MS / 1000} s`)), LIMIT_MS);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}
+
+/** One browser. Each page is in a context of its own: nothing is cached from the page before. */
+export class Chromium {
+  private constructor(
+    private readonly browser: Browser,
+    private readonly site: Site,
+  ) {}
+
+  static async launch(executablePath: string, site: Site): Promise<Chromium> {
+    const { chromium } = await import("playwright");
+    return new Chromium(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] }), site);
+  }
+
+  get version(): string {
+    return this.browser.version();
+  }
+
+  close(): Promise<void> {
+    return this.browser.close();
+  }
+
+  async context(): Promise<BrowserContext> {
+    const context = await this.browser.newContext({ viewport: { width: 1200, height: 800 } });
+    // esbuild (tsx) wraps named functions in a helper of its own, which functions that are sent as text then lack.
+    await context.addInitScript({ content: "globalThis.__name = (f) => f;" });
+    await context.addInitScript({ path: createRequire(import.meta.url).resolve("comlink/dist/umd/comlink.js") });
+    await context.addInitScript(installProbe, { firstLine: FIRST_LINE, prompt: PROMPT });
+    return context;
+  }
+
+  /** A page of the context whose machine starts on its own. */
+  async open(context: BrowserContext, query = ""): Promise<Page> {
+    const page = await context.newPage();
+    await page.goto(this.site.url + query);
+    return page;
+  }
+
+  /** Boots the default guest in a fresh page and gives the page to `use` at the prompt. */
+  async boot<T>(use: (page: Page, times: PageTimes) => Promise<T>): Promise<T> {
+    const context = await this.context();
+    try {
+      const page = await this.open(context);
+      const times = page.evaluate(() => window.__benchTimes);
+      const got = await late("the boot in Chromium", times);
+      if (got === undefined) throw new Error("the page has lost the bench's probe");
+      return await use(page, got);
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** Milliseconds from opening a page to the first line of the kernel. */
+  async firstLine(context: BrowserContext): Promise<number> {
+    const page = await this.open(context);
+    try {
+      const ms = await late("the first kernel line in Chromium", page.evaluate(() => window.__benchFirstLine));
+      if (ms === undefined) throw new Error("the page has lost the bench's probe");
+      return ms;
+    } finally {
+      await page.close();
+    }
+  }
+
+  /** Runs a test kernel in the worker of the page. */
+  async kernel(image: Uint8Array, memoryMib: number): Promise<LoopOutcome> {
+    const context = await this.context();
+    try {
+      const page = await this.open(context, "?autostart=0");
+      const kernel = Buffer.from(image).toString("base64");
+      return await late("the test kernel in Chromium", page.evaluate(runKernel, { workerUrl: this.site.worker, kernel, memoryMib }));
+    } finally {
+      await context.close();
+    }
+  }
+
+  /** The browser's processes by kind. */
+  async processes(): Promise<{ readonly pid: number; readonly renderer: boolean }[]> {
+    const session = await this.browser.newBrowserCDPSession();
+    try {
+      const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+      return processInfo.map(({ id, type }) => ({ pid: id, renderer: type === "renderer" }));
+    } finally {
+      await session.detach();
+    }
+  }
+}

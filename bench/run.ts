@@ -1,0 +1,102 @@
+/** `npm run bench`: takes the figures that the issues ask for and compares them with native QEMU on the same images. */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Context, type Suite } from "./lib/context.ts";
+import { environment } from "./lib/environment.ts";
+import { RESULTS, ROOT } from "./lib/paths.ts";
+import { environmentText, replaceFigures, table, verdict, type Results, type Row } from "./lib/report.ts";
+import { boot } from "./suites/boot.ts";
+import { hotloop } from "./suites/hotloop.ts";
+import { idle } from "./suites/idle.ts";
+import { memory } from "./suites/memory.ts";
+import { page } from "./suites/page.ts";
+
+const SUITES: readonly Suite[] = [boot, hotloop, page, idle, memory];
+
+const HELP = `Usage: npm run bench -- [options]
+
+  --only NAME[,NAME]  only these figures
+  --runs N            counted runs of each timed figure (default 5)
+  --update            also write the table into bench/README.md
+  --help
+
+Figures:
+${SUITES.map(({ name, about }) => `  ${name.padEnd(18)}  ${about}`).join("\n")}
+`;
+
+interface Options {
+  readonly suites: readonly Suite[];
+  readonly runs: number;
+  readonly update: boolean;
+}
+
+/** Null: only help was asked for. */
+function options(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      only: { type: "string", multiple: true, default: [] },
+      runs: { type: "string", default: "5" },
+      update: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return null;
+  const names = values.only.flatMap((list) => list.split(","));
+  const suites = names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
+  for (const name of names) if (!SUITES.some((suite) => suite.name === name)) throw new Error(`--only: '${name}' is unknown; known: ${SUITES.map((s) => s.name).join(", ")}`);
+  const runs = Number(values.runs);
+  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs: '${values.runs}' is not a whole number from 1`);
+  if (values.update && suites.length < SUITES.length) throw new Error("--update needs a run of all figures: the table is of one run");
+  return { suites, runs, update: values.update };
+}
+
+/** True if all suites could be run. A missed target is a figure like any other. */
+async function bench({ suites, runs, update }: Options): Promise<boolean> {
+  const log = (line: string): void => console.error(line);
+  const before = environment({});
+  const context = new Context(runs, log);
+  const rows: Record<string, readonly Row[]> = {};
+  let failed = false;
+  try {
+    for (const suite of suites) {
+      try {
+        rows[suite.name] = await suite.run(context);
+      } catch (error) {
+        failed = true;
+        context.skip(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
+      }
+    }
+  } finally {
+    await context.close();
+  }
+  const results: Results = {
+    ...before,
+    versions: { ...before.versions, ...context.versions },
+    runs,
+    suites: rows,
+    skipped: [...context.skipped],
+  };
+
+  const withVerdicts = Object.fromEntries(Object.entries(rows).map(([name, list]) => [name, list.map((r) => ({ ...r, verdict: verdict(r) }))]));
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify({ ...results, suites: withVerdicts }, null, 2)}\n`);
+  console.log(`\n${environmentText(results)}\n\n${table(rows)}`);
+  if (update && !failed) {
+    const readme = join(ROOT, "bench", "README.md");
+    writeFileSync(readme, replaceFigures(readFileSync(readme, "utf8"), results));
+    console.log("\nbench/README.md is up to date.");
+  } else if (update) console.log("\nbench/README.md stays as it is: not all figures could be taken.");
+  return !failed;
+}
+
+try {
+  const chosen = options();
+  if (chosen === null) console.log(HELP);
+  else process.exitCode = (await bench(chosen)) ? 0 : 1;
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}
+// A preview server's kept-alive connections would hold the process.
+process.exit();

@@ -1,0 +1,151 @@
+/** Puts the page together: one session, its terminal, its controls. */
+import { byId, messageOf } from "./dom.ts";
+import { type DefaultGuest, GuestMissingError } from "./guest.ts";
+import { type Connect, Session } from "./session.ts";
+import { loadSettings, saveSettings } from "./settings.ts";
+import { installClipboardKeys, installShortcuts } from "./shortcuts.ts";
+import { defaultSource, ownSource } from "./sources.ts";
+import { TerminalView } from "./terminal.ts";
+import { installTestHook } from "./test-hook.ts";
+import { Theme } from "./theme.ts";
+import { Card } from "./views/card.ts";
+import { installDrop } from "./views/drop.ts";
+import { HelpSheet } from "./views/help.ts";
+import { SettingsDialog } from "./views/settings-dialog.ts";
+import { StatusView } from "./views/status.ts";
+import { StoppedView } from "./views/stopped.ts";
+import { Toolbar } from "./views/toolbar.ts";
+
+export interface PageStart {
+  readonly guest: DefaultGuest;
+  readonly connect: Connect;
+  readonly autostart: boolean;
+  /** A feature that this browser has not, or null. */
+  readonly lacking: string | null;
+}
+
+export async function startPage({ guest, connect, autostart, lacking }: PageStart): Promise<void> {
+  const manifest = guest.manifest();
+  manifest.catch(() => undefined); // handled where it is used
+  const stored = loadSettings();
+
+  const status = new StatusView();
+  const banner = byId("banner");
+  const showBanner = (message: string | null): void => {
+    banner.hidden = message === null;
+    byId("banner-text").textContent = message ?? "";
+  };
+  byId("banner-close").addEventListener("click", () => showBanner(null));
+
+  const session: Session = new Session(connect, {
+    phase: (phase, report) => {
+      status.phase(phase, report);
+      toolbar.phase(phase);
+      switch (phase) {
+        case "off":
+          card.off();
+          break;
+        case "loading":
+          showBanner(null);
+          card.loading();
+          break;
+        case "starting":
+          card.starting();
+          break;
+        case "running":
+        case "paused":
+          card.hide();
+          break;
+        case "stopped":
+          card.hide();
+          break;
+      }
+      if (report === null) stopped.hide();
+      else stopped.show(report);
+    },
+    failed: (error, fatal) => {
+      const message = messageOf(error);
+      status.announce(message);
+      if (error instanceof GuestMissingError) card.missing();
+      else if (fatal) card.failed(message);
+      else showBanner(message);
+    },
+    progress: (progress) => card.progress(progress),
+    status: (machine) => status.status(machine, session.phase),
+    serial: (bytes) => terminal.write(bytes),
+    restarted: (byGuest) => terminal.restart(byGuest),
+  });
+  if (lacking === null) session.prewarm();
+
+  const terminal: TerminalView = new TerminalView(byId("terminal"), {
+    onInput: (bytes) => session.type(bytes),
+    onResize: (columns, rows) => status.terminalSize(columns, rows),
+  });
+  terminal.mountKeybar(byId("keybar"));
+  installTestHook(() => terminal.text());
+
+  const powerOn = (): void => {
+    const source = settings.choice === "own" ? ownSource(settings.images, settings.settings) : defaultSource(guest, settings.settings);
+    void session.powerOn(source);
+    focusTerminal();
+  };
+  const focusTerminal = (): void => {
+    if (document.querySelector("dialog[open]") === null) terminal.focus();
+  };
+  const openSettings = (): void => settings.open();
+
+  const card = new Card(byId("card"), { powerOn, powerOff: () => void session.powerOff(), openSettings });
+  const stopped = new StoppedView(byId("stopped"), { startAgain: powerOn, openSettings, closed: () => toolbar.focusFirst() });
+  const toolbar: Toolbar = new Toolbar({
+    powerOn,
+    pauseOrResume: () => void (session.phase === "paused" ? session.resume() : session.pause()),
+    reset: () => {
+      void session.reset();
+      focusTerminal();
+    },
+    powerOff: () => void session.powerOff(),
+    syncSize: () => terminal.syncSize(),
+    openSettings,
+    nextTheme: () => {
+      theme.next();
+      status.announce(byId("theme").getAttribute("aria-label") ?? "");
+    },
+    openHelp: () => help.open(),
+    toggleFocus: () => {
+      if (terminal.focused) toolbar.focusFirst();
+      else terminal.focus();
+    },
+  });
+  const help = new HelpSheet(toolbar.shortcuts, () => undefined);
+  const theme: Theme = new Theme((changed) => {
+    terminal.setDark(changed.dark);
+    toolbar.themeChanged(changed);
+  });
+  installShortcuts(toolbar.shortcuts);
+  installClipboardKeys(terminal, () => status.announce("Copied"));
+
+  const settings = new SettingsDialog(await stored, {
+    start: powerOn,
+    changed: (changed) => {
+      terminal.setScreenReader(changed.screenReader);
+      void saveSettings(changed);
+    },
+    closed: () => undefined,
+  });
+  terminal.setScreenReader(settings.settings.screenReader);
+  installDrop(byId("drop-layer"), (files) => settings.drop(files), showBanner);
+  manifest.then(
+    (found) => settings.describeDefault(found.description, found.cmdline),
+    (error: unknown) =>
+      settings.describeDefault(error instanceof GuestMissingError ? "There is none on this server." : messageOf(error), null),
+  );
+
+  toolbar.phase("off");
+  status.phase("off", null);
+  if (lacking !== null) card.failed(`This browser lacks ${lacking}.`);
+  else if (autostart) powerOn();
+  else {
+    card.off();
+  }
+  document.documentElement.dataset["ready"] = "true";
+}

@@ -1,0 +1,133 @@
+/** Runs generated cases on the real CPU and on ours and collects what differs and what was covered. */
+import { DECODE_OK, decode, Insn } from "../../src/cpu/decode/decoder.ts";
+import { ISA } from "../../src/cpu/isa/isa.ts";
+import { formKey } from "../../src/cpu/lift/form.ts";
+import { allForms, formOf } from "../../src/jit/interpreter/forms.ts";
+import { describeCase, differences } from "./compare.ts";
+import { type Case, OutcomeReader } from "./format.ts";
+import { exclusion, Generator, type GeneratorOptions, reachable } from "./generate.ts";
+import type { Host } from "./host.ts";
+import { Machine } from "./machine.ts";
+import { makePool } from "./pool.ts";
+
+export interface Mismatch {
+  readonly source: string;
+  readonly sequence: boolean;
+  /** What differs, without values. */
+  readonly kinds: string;
+  readonly text: string;
+}
+
+export interface Report {
+  executions: number;
+  readonly mismatches: Mismatch[];
+  mismatchCount: number;
+  readonly forms: Set<string>;
+  readonly vectors: Map<number, number>;
+}
+
+export const emptyReport = (): Report => ({ executions: 0, mismatches: [], mismatchCount: 0, forms: new Set(), vectors: new Map() });
+
+const insn = new Insn();
+/** 15 bytes may be read from any instruction. */
+const window = new Uint8Array(256);
+const keys = new Map<string, string>();
+
+function noteForms(c: Case, forms: Set<string>): number {
+  window.fill(0);
+  window.set(c.code);
+  let count = 0;
+  for (let at = 0; at < c.code.length; at += Math.max(1, insn.length)) {
+    if (decode(window, at, window.length, 64, insn) !== DECODE_OK) continue;
+    count++;
+    // What formOf looks at, as a cheap key.
+    const key = `${insn.entry} ${insn.opSize} ${insn.addrSize} ${insn.rep} ${insn.mod === 3}`;
+    let form = keys.get(key);
+    if (form === undefined) {
+      form = formKey(formOf(insn));
+      keys.set(key, form);
+    }
+    forms.add(form);
+  }
+  return count;
+}
+
+const kindOf = (difference: string): string => difference.split(":")[0].replace(/^xmm\d+$/, "xmm").replace(/^mm\d$/, "mm").replace(/^r(?!ip)\w+$/, "register").replace(/^memory.*/, "memory");
+
+/** `results`: what the real CPU did with these cases, as the harness writes it. */
+export function compareAll(machine: Machine, pool: Uint8Array, cases: readonly Case[], results: Uint8Array, report: Report): void {
+  const reader = new OutcomeReader(results, pool);
+  // A guest fault is an Error inside the CPU; its stack trace would take most of the time.
+  const traces = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  for (const c of cases) {
+    const real = reader.next(c);
+    const ours = machine.run(c);
+    const count = noteForms(c, report.forms);
+    report.executions++;
+    report.vectors.set(real.vector, (report.vectors.get(real.vector) ?? 0) + 1);
+    const found = differences(c, real, ours);
+    if (found.length === 0) continue;
+    report.mismatchCount++;
+    if (report.mismatches.length >= 5000) continue;
+    const kinds = [...new Set(found.map(kindOf))].join(", ");
+    report.mismatches.push({ source: ISA[c.entry].source, sequence: count > 2, kinds, text: `${describeCase(c)}\n  ${found.join("\n  ")}` });
+  }
+  Error.stackTraceLimit = traces;
+}
+
+const BATCH = 20_000;
+
+export interface DifferentialOptions extends Omit<GeneratorOptions, "pool" | "hostFlags"> {
+  readonly cases: number;
+  /** Every form in every specialisation, outlined. */
+  readonly profile?: boolean;
+  readonly progress?: (report: Report) => void;
+}
+
+/** Stops after the batch in which the cases are used up. */
+export function runDifferential(host: Host, options: DifferentialOptions): Report {
+  const report = emptyReport();
+  for (let batch = 0; report.executions < options.cases; batch++) {
+    const seed = options.seed + batch * 7919;
+    const pool = makePool(seed);
+    const generator = new Generator({ ...options, seed, pool, hostFlags: host.flags, firstTurn: report.executions });
+    const cases = Array.from({ length: Math.min(BATCH, options.cases - report.executions) }, () => generator.next());
+    compareAll(new Machine(pool, options.profile === true), pool, cases, host.run(pool, cases), report);
+    options.progress?.(report);
+  }
+  return report;
+}
+
+/** Forms of 64-bit mode: all, and those that this suite can reach on a host with these flags. */
+export function formCounts(hostFlags: ReadonlySet<string> | null): { table: number; testable: number; excluded: Map<string, number> } {
+  const excluded = new Map<string, number>();
+  let table = 0, testable = 0;
+  for (const f of allForms()) {
+    if (f.mode === "legacy" || f.entry.i64 || !reachable(f)) continue;
+    table++;
+    const why = exclusion(f.entry, hostFlags);
+    if (why === null) testable++;
+    else excluded.set(why, (excluded.get(why) ?? 0) + 1);
+  }
+  return { table, testable, excluded };
+}
+
+export function summary(report: Report, hostFlags: ReadonlySet<string> | null): string {
+  const { table, testable, excluded } = formCounts(hostFlags);
+  const why = [...excluded].map(([name, n]) => `${name} ${n}`).join(", ");
+  return `${report.executions} executions compared, ${report.mismatchCount} mismatches, ${report.forms.size} forms covered of ${testable} testable, ${table} in the table for 64-bit mode (not tested: ${why})`;
+}
+
+/** The mismatches by instruction and kind, most frequent first. */
+export function mismatchText(report: Report, groups = 20, each = 1): string {
+  const byKey = new Map<string, Mismatch[]>();
+  for (const m of report.mismatches) {
+    const key = `${m.sequence ? "(in a sequence) " : ""}${m.source} :: ${m.kinds}`;
+    const list = byKey.get(key);
+    if (list) list.push(m);
+    else byKey.set(key, [m]);
+  }
+  return [...byKey].sort((a, b) => b[1].length - a[1].length).slice(0, groups)
+    .map(([key, list]) => [`### ${list.length} x ${key}`, ...list.slice(0, each).map((m) => m.text)].join("\n")).join("\n");
+}
