@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { generate, type StoredInfo } from "../jit/interpreter/compiled.ts";
+import { generate, type StoredInfo } from "../vmm/interpreter.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const INTERPRETER_FOLDER = `${ROOT}build/interpreter/`;

@@ -4,7 +4,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import type { MachineConfig, StopReport } from "../vmm/config.ts";
-import { provideInterpreter } from "../jit/interpreter/compiled.ts";
+import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { StdioConsole } from "./stdio.ts";

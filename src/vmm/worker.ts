@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import type { MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
-import { provideInterpreter, type StoredInfo } from "../jit/interpreter/compiled.ts";
+import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
 
 /**

@@ -38,10 +38,10 @@ function noteForms(c: Case, forms: Set<string>): number {
   window.set(c.code);
   let count = 0;
   for (let at = 0; at < c.code.length; at += Math.max(1, insn.length)) {
-    if (decode(window, at, window.length, 64, insn) !== DECODE_OK) continue;
+    if (decode(window, at, window.length, c.mode, insn) !== DECODE_OK) continue;
     count++;
     // What formOf looks at, as a cheap key.
-    const key = `${insn.entry} ${insn.opSize} ${insn.addrSize} ${insn.rep} ${insn.mod === 3}`;
+    const key = `${insn.mode} ${insn.entry} ${insn.opSize} ${insn.addrSize} ${insn.rep} ${insn.mod === 3}`;
     let form = keys.get(key);
     if (form === undefined) {
       form = formKey(formOf(insn));

@@ -33,6 +33,17 @@ const TABLE: Record<string, FlagEffect> = {
   ...Object.fromEntries(["bsf", "bsr"].map((n) => [n, { reads: 0, defines: ZF, undefines: CF | OF | SF | AF | PF }])),
   // TZCNT, LZCNT: "OF, SF, PF, and AF flags are undefined."
   ...Object.fromEntries(["tzcnt", "lzcnt"].map((n) => [n, { reads: 0, defines: CF | ZF, undefines: OF | SF | PF | AF }])),
+  // DAA, DAS: "The OF flag is undefined."
+  daa: { reads: CF | AF, defines: ARITH_FLAGS & ~OF, undefines: OF },
+  das: { reads: CF | AF, defines: ARITH_FLAGS & ~OF, undefines: OF },
+  // AAA, AAS: "The OF, SF, ZF, and PF flags are undefined."
+  aaa: { reads: AF, defines: CF | AF, undefines: OF | SF | ZF | PF },
+  aas: { reads: AF, defines: CF | AF, undefines: OF | SF | ZF | PF },
+  // AAM, AAD: "The OF, AF, and CF flags are undefined."
+  aam: { reads: 0, defines: SF | ZF | PF, undefines: OF | AF | CF },
+  aad: { reads: 0, defines: SF | ZF | PF, undefines: OF | AF | CF },
+  salc: { reads: CF, defines: 0, undefines: 0 },
+  arpl: { reads: 0, defines: ZF, undefines: 0 },
   cmpxchg8b: { reads: 0, defines: ZF, undefines: 0 },
   cmpxchg16b: { reads: 0, defines: ZF, undefines: 0 },
   clc: { reads: 0, defines: CF, undefines: 0 },

@@ -44,6 +44,8 @@ export interface Case {
   readonly ftw: number;
   /** 0: empty x87 stack; 1: MMX values; 2: 80-bit values out of the pool. */
   readonly useFpu: 0 | 1 | 2;
+  /** 32: compatibility mode. */
+  readonly mode: 32 | 64;
   /** ISA entry of its (first) instruction. */
   readonly entry: number;
   /** Memory contents that differ from the pool. */
@@ -108,7 +110,7 @@ export function encodeCases(pool: Uint8Array, cases: readonly Case[]): Uint8Arra
     view.setUint16(at + 192, c.fcw, true);
     view.setUint16(at + 194, c.fsw, true);
     out[at + 196] = c.ftw;
-    out[at + 197] = c.useFpu;
+    out[at + 197] = c.useFpu | (c.mode === 32 ? 0x80 : 0);
     view.setUint16(at + 198, c.entry, true);
     out.set(c.code, at + CASE_SIZE);
     let p = at + CASE_SIZE + c.code.length;
@@ -145,7 +147,7 @@ export function decodeCases(bytes: Uint8Array): { pool: Uint8Array; cases: Case[
       xmm: Uint16Array.from({ length: 16 }, (_, i) => view.getUint16(at + 144 + 2 * i, true)),
       fpr: Uint16Array.from({ length: 8 }, (_, i) => view.getUint16(at + 176 + 2 * i, true)),
       fcw: view.getUint16(at + 192, true), fsw: view.getUint16(at + 194, true), ftw: bytes[at + 196],
-      useFpu: bytes[at + 197] as 0 | 1 | 2, entry: view.getUint16(at + 198, true), patches,
+      useFpu: (bytes[at + 197] & 3) as 0 | 1 | 2, mode: bytes[at + 197] & 0x80 ? 32 : 64, entry: view.getUint16(at + 198, true), patches,
     });
     at += view.getUint16(at, true);
   }

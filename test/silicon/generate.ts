@@ -19,8 +19,8 @@ const low = (bits: number, v: bigint): bigint => BigInt.asUintN(bits, v);
 /** Left out, and why. */
 export const SKIPPED: Readonly<Record<string, string>> = {
   ...reason("reports the machine or its environment", "cpuid rdtsc rdtscp rdpmc rdpid rdrand rdseed xgetbv sgdt sidt sldt str smsw lar lsl verr verw rdfsbase rdgsbase"),
-  ...reason("enters the kernel", "syscall sysenter int int1 int3 iret rdpkru wrpkru"),
-  ...reason("needs the host's descriptors", "mov_to_seg lss lfs lgs jmpf callf retf"),
+  ...reason("enters the kernel", "syscall sysenter int int1 int3 into iret rdpkru wrpkru"),
+  ...reason("needs the host's descriptors", "mov_to_seg les lds lss lfs lgs jmpf callf retf"),
   ...reason("would change the harness's own thread state", "wrfsbase wrgsbase"),
   ...reason("state that depends on the host's XSAVE features", "xsave xsaveopt xsavec xrstor fxsave fxrstor"),
   ...reason("approximations differ between vendors", "rcpps rcpss rsqrtps rsqrtss"),
@@ -38,16 +38,18 @@ export const HOST_FLAG: Readonly<Record<string, string>> = {
 /** What every x86-64 CPU has. */
 const BASELINE = new Set(["base", "cmov", "mmx", "sse", "sse2", "cx8", "fxsr", "clfsh", "sep", "x87"]);
 
-export type Exclusion = "vex" | "not in 64-bit mode" | "privileged" | "no lifter" | "x87" | "host lacks it" | "environment";
+export type Exclusion = "vex" | "not in this mode" | "privileged" | "no lifter" | "x87" | "host lacks it" | "environment";
+
+export type Mode = 32 | 64;
 
 /** Why an entry is not tested, or null. */
-export function exclusion(entry: IsaEntry, hostFlags: ReadonlySet<string> | null): Exclusion | null {
+export function exclusion(entry: IsaEntry, hostFlags: ReadonlySet<string> | null, mode: Mode = 64): Exclusion | null {
   if (entry.vex) return "vex";
-  if (entry.i64) return "not in 64-bit mode";
+  if (mode === 64 ? entry.i64 : entry.o64 || entry.w === 1) return "not in this mode";
   if (entry.cpl0) return "privileged";
   if (LIFTERS[liftName(entry)] === undefined) return "no lifter";
   if (entry.feature === "x87" || (entry.map === 0 && entry.opcode >= 0xd8 && entry.opcode <= 0xdf)) return "x87";
-  if (SKIPPED[liftName(entry)] !== undefined || ["FS", "GS"].includes(entry.operands[0]?.fixed ?? "") && entry.mnemonic === "POP") return "environment";
+  if (SKIPPED[liftName(entry)] !== undefined || ["ES", "SS", "DS", "FS", "GS"].includes(entry.operands[0]?.fixed ?? "") && entry.mnemonic === "POP") return "environment";
   // 0F 0D with a register: a reserved NOP at Intel, #UD at AMD.
   if (entry.source.startsWith("NOP Ev | 0F 0D")) return "environment";
   if (!BASELINE.has(entry.feature) && HOST_FLAG[entry.feature] === undefined) return "host lacks it";
@@ -60,7 +62,7 @@ const isBranch = (entry: IsaEntry): boolean => BRANCHES.has(entry.lift) || entry
 const STRINGS = new Set(["movs", "cmps", "stos", "lods", "scas", "ins", "outs"]);
 /** What only stands alone: it moves a pointer or leaves, so that what follows would only fault. */
 const ALONE = new Set([...STRINGS, "xlat", "enter", "leave", "popf", "maskmovq", "maskmovdqu", "div", "idiv", "in", "out", "cli", "sti",
-  "cmpxchg8b", "cmpxchg16b", "ud0", "ud1", "ud2", "ldmxcsr", "pushf",
+  "cmpxchg8b", "cmpxchg16b", "pusha", "popa", "bound", "aam", "ud0", "ud1", "ud2", "ldmxcsr", "pushf",
   // Shows the sticky exception flags, which are not compared yet.
   "stmxcsr"]);
 /** What compilers emit most: the interpreter has handlers of its own for these, and for pairs of them. */
@@ -86,7 +88,7 @@ class Draft {
   down: boolean;
   readonly xmm: Uint16Array;
 
-  constructor(readonly r: Prng, readonly pool: Uint8Array, readonly codeOffset: number) {
+  constructor(readonly r: Prng, readonly pool: Uint8Array, readonly codeOffset: number, readonly mode: Mode) {
     this.down = r.chance(0.3);
     const kind = r.below(5);
     this.xmm = Uint16Array.from({ length: 16 }, () => (kind === 4 || r.chance(0.1) ? r.below(AREA / 16 - 1) * 16 + r.below(2) * 8 : (r.below(AREA / 64) * 4 + kind) * 16));
@@ -94,13 +96,17 @@ class Draft {
 
   pin(reg: number, value: bigint): void {
     const now = this.gpr[reg];
-    const v = value & MASK64;
+    const v = value & (this.mode === 64 ? MASK64 : 0xffffffffn);
     if (now !== undefined && now !== v) throw GIVE_UP;
     this.gpr[reg] = v;
   }
   /** Its value, chosen now if need be. */
   value(reg: number): bigint {
-    return (this.gpr[reg] ??= interesting(this.r));
+    return (this.gpr[reg] ??= low(this.mode, interesting(this.r)));
+  }
+  /** General registers that instructions can name. */
+  get registers(): number {
+    return this.mode === 64 ? 16 : 8;
   }
   /** Keeps the bits above `bits` random. */
   pinLow(reg: number, bits: number, value: bigint): void {
@@ -109,7 +115,7 @@ class Draft {
       if (low(bits, now) !== low(bits, value)) throw GIVE_UP;
       return;
     }
-    const upper = this.r.chance(0.5) ? this.r.u64() : 0n;
+    const upper = this.r.chance(0.5) ? (this.mode === 64 ? this.r.u64() : BigInt(this.r.u32())) : 0n;
     this.gpr[reg] = bits === 64 ? low(64, value) : low(bits, value) | ((upper >> BigInt(bits)) << BigInt(bits));
   }
 
@@ -148,13 +154,17 @@ interface Shape {
 const SIZED_FORMS = new Set([...STRINGS, "push", "pop", "enter", "leave", "xlat", "maskmovq", "maskmovdqu", "pcmpestrm", "pcmpestri"]);
 
 /** Encodings of an entry by operand size and operand kind. */
-function shapesOf(entry: IsaEntry): Shape[] {
+function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
   const sized = entry.operands.length === 0 || entry.operands.some((o) => (o.fixed ? o.fixed === "rAX" || o.fixed === "eAX" : OPERAND_SIZED.has(o.size)))
     || SIZED_FORMS.has(liftName(entry));
   const mods = !entry.hasModrm ? ["none" as const] : entry.modKind === "reg" ? ["reg" as const] : entry.modKind === "mem" ? ["mem" as const] : ["reg" as const, "mem" as const];
   const mandatory = entry.prefix === "66" || entry.prefix === "NP";
   const sizes: (16 | 32 | 64)[] = [];
-  if (entry.f64) sizes.push(64);
+  if (mode === 32) {
+    // A 16-bit branch would leave for the first 64 KiB.
+    if (sized && !mandatory && entry.lift !== "bswap" && !isBranch(entry)) sizes.push(16);
+    sizes.push(32);
+  } else if (entry.f64) sizes.push(64);
   else {
     if (sized && !mandatory && !(["bswap"].includes(entry.lift))) sizes.push(16);
     if (entry.d64) sizes.push(64);
@@ -208,6 +218,7 @@ interface Address {
 /** ModRM.mod/rm, SIB and displacement that reach `target` (with registers chosen and pinned for it). */
 function makeAddress(d: Draft, target: number, address32: boolean, sequence: boolean): Address {
   const { r } = d;
+  if (d.mode === 32) return makeAddress32(d, target, sequence);
   const goal = target < 0 ? 0x8000000000000000n + BigInt(r.below(4096)) : BigInt(target);
   const bits = address32 ? 32 : 64;
   let kind = r.below(100);
@@ -264,6 +275,35 @@ function makeAddress(d: Draft, target: number, address32: boolean, sequence: boo
   return { modrm: 5, tail: [0, 0, 0, 0], rex: r.below(2), relative: { at: 0, target } };
 }
 
+/** The same for 32-bit addressing in 32-bit mode. */
+function makeAddress32(d: Draft, target: number, sequence: boolean): Address {
+  const { r } = d;
+  if (target < 0) throw GIVE_UP;
+  const goal = BigInt(target);
+  const result = (modrm: number, tail: number[]): Address => ({ modrm, tail, rex: 0, relative: null });
+  const kind = r.below(100);
+  if (kind < 15) return result(5, bytesOf(goal, 4));
+  if (kind < 25) return result(4, [0x25 | (r.below(4) << 6), ...bytesOf(goal, 4)]);
+  const base = sequence ? 31 - Math.clz32(d.reserved & ~(1 << RSP)) : r.below(8);
+  const index = sequence || r.chance(0.5) ? 4 : r.below(8);
+  const scale = r.below(4);
+  if (index === base && index !== RSP) throw GIVE_UP;
+  const part = index === 4 ? 0n : d.value(index) << BigInt(scale);
+  let disp = [0n, BigInt(r.below(256) - 128), BigInt(r.u32() | 0)][r.below(3)];
+  const known = d.gpr[base];
+  if (known !== undefined) disp = BigInt.asIntN(32, goal - part - known);
+  else d.pinLow(base, 32, goal - part - disp);
+  const mod = disp === 0n && base !== 5 ? 0 : disp >= -128n && disp < 128n ? 1 : 2;
+  const sib = index !== 4 || base === 4 ? [(scale << 6) | (index << 3) | base] : [];
+  return result((mod << 6) | (sib.length > 0 ? 4 : base), [...sib, ...bytesOf(disp, mod === 0 ? 0 : mod === 1 ? 1 : 4)]);
+}
+
+/** 16-bit addressing, where nothing is accessed (LEA). SDM Vol. 2 Table 2-1. */
+function makeAddress16(r: Prng): Address {
+  const mod = r.below(3), rm = r.below(8);
+  return { modrm: (mod << 6) | rm, tail: bytesOf(BigInt(r.u32()), mod === 2 || (mod === 0 && rm === 6) ? 2 : mod), rex: 0, relative: null };
+}
+
 const scratch = new Insn();
 const NO_PREFIX_LIFTS = new Set(["jcc", ...BRANCHES]);
 
@@ -282,12 +322,14 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   if (branch && !last) throw GIVE_UP;
 
   // --- Prefixes
-  const address32 = !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || lift.startsWith("maskmov") || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
+  const long = d.mode === 64;
+  const otherAddress = !long && !sequence && ((lift === "lea" && r.chance(0.3)) || (["loop", "loope", "loopne", "jcxz"].includes(lift) && r.chance(0.3)));
+  const address32 = long && !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || lift.startsWith("maskmov") || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
   const prefixes: number[] = [];
   let w = opSize === 64 && !entry.d64 && !entry.f64 ? 1 : 0;
   if (entry.w === 1) w = 1;
   if (opSize === 16 && !(entry.operands.length > 0 && entry.prefix === "66")) prefixes.push(0x66);
-  if (address32) prefixes.push(0x67);
+  if (address32 || otherAddress) prefixes.push(0x67);
   const repeatable = entry.rep !== "none" && r.chance(0.6);
   let rep = 0;
   if (entry.prefix === "F3") rep = 0xf3;
@@ -306,12 +348,13 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   }
   // REX.W where the size does not ask for it.
   if (w === 0 && entry.w < 0 && opSize !== 16 && (entry.f64 || entry.d64) && r.chance(0.05) && !branch) w = 1;
+  if (!long) w = 0;
 
-  const context = { mode: 64, opSize: entry.f64 ? 64 : opSize, addrSize: address32 ? 32 : 64, vexL: 0 };
+  const context = { mode: d.mode, opSize: entry.f64 && long ? 64 : opSize, addrSize: long ? (address32 ? 32 : 64) : otherAddress ? 16 : 32, vexL: 0 };
   if (w === 1) opSize = context.opSize = 64;
 
   // --- Registers that the instruction implies
-  if (!sequence) implied(d, entry, lift, opSize, address32, rep, context.opSize);
+  if (!sequence) implied(d, entry, lift, opSize, context.addrSize, rep, context.opSize);
 
   // --- Operands
   let reg = entry.regField >= 0 ? entry.regField : 0;
@@ -325,13 +368,14 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   const registers: { num: number; bits: number; operand: number }[] = [];
   const general = (): number => {
     for (;;) {
-      const n = r.below(16);
+      const n = r.below(d.registers);
+      // A byte register 4 to 7 is part of one of the first four in 32-bit code.
       if (!((d.reserved >> n) & 1)) return n;
     }
   };
   const byteRegister = (bits: number, n: number): number => {
     // 4 to 7 mean AH to BH unless a REX prefix stands before the instruction.
-    if (bits === 8 && n >= 4 && n < 8 && r.chance(0.5)) needRex = true;
+    if (long && bits === 8 && n >= 4 && n < 8 && r.chance(0.5)) needRex = true;
     return n;
   };
   let memoryBytes = 0;
@@ -339,11 +383,11 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
     const bits = sizeInBits(o.size, context);
     switch (o.code) {
       case "G": reg = byteRegister(bits, general()); registers.push({ num: reg, bits, operand: i }); break;
-      case "V": reg = r.below(16); break;
+      case "V": reg = r.below(d.registers); break;
       case "P": reg = r.below(8); d.useMmx = true; break;
       case "S": reg = r.pick([0, 1, 2, 3, 4, 5]); break;
       case "N": rm = r.below(8); d.useMmx = true; break;
-      case "U": rm = r.below(16); break;
+      case "U": rm = r.below(d.registers); break;
       case "R": rm = byteRegister(bits, general()); registers.push({ num: rm, bits, operand: i }); break;
       case "Z": opreg = byteRegister(bits, general()); registers.push({ num: opreg, bits, operand: i }); break;
       case "E":
@@ -358,7 +402,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
         d.useMmx = true;
         break;
       case "W":
-        if (mod === "reg") rm = r.below(16);
+        if (mod === "reg") rm = r.below(d.registers);
         else memoryBytes = bits / 8;
         break;
       case "M": memoryBytes = bits / 8; break;
@@ -393,19 +437,19 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
     if (lift === "lea" || lift === "nop" || lift.startsWith("prefetch")) {
       if (r.chance(0.5)) target = DATA + r.below(AREA);
     }
-    memory = makeAddress(d, target, address32, sequence);
+    memory = otherAddress ? makeAddress16(r) : makeAddress(d, target, address32, sequence);
     rm = memory.modrm & 7;
     rex |= memory.rex;
   } else rex |= (rm >> 3) & 1;
 
   // --- Values that make it interesting
   for (const x of registers) {
-    if (d.gpr[x.num] === undefined && !sequence && !branch) d.gpr[x.num] = interesting(r);
+    if (!sequence && !branch) d.value(x.num);
   }
-  const codeTarget = (): bigint => (r.chance(0.9) ? BigInt(CODE + 2 * r.below(AREA / 2 - 8)) : r.chance(0.6) ? BigInt(r.pick([DATA, CODE + AREA, CODE - 2, 0x1000])) : 0x123456789abcn & ~1n);
+  const codeTarget = (): bigint => (r.chance(0.9) ? BigInt(CODE + 2 * r.below(AREA / 2 - 8)) : r.chance(0.6) ? BigInt(r.pick([DATA, CODE + AREA, CODE - 2, 0x1000])) : long ? 0x123456789abcn : 0x12345678n);
   if (branch && entry.hasModrm) {
     if (mod === "reg") d.pin(rm, codeTarget());
-    else if (target >= 0) d.write(target, 8, codeTarget());
+    else if (target >= 0) d.write(target, long ? 8 : 4, codeTarget());
   }
   if (lift === "cmpxchg" && !sequence && r.chance(0.5)) {
     const bits = registers[registers.length - 1].bits;
@@ -455,7 +499,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
       tail.push(...bytesOf(0n, bytes));
     } else if (o.code === "O") {
       const at = pickAddress(r, sizeInBits(o.size, context) / 8, 1);
-      tail.push(...bytesOf(at < 0 ? 0x8000000000000000n : BigInt(at), address32 ? 4 : 8));
+      tail.push(...bytesOf(at < 0 ? 0x8000000000000000n : BigInt(at), address32 || !long ? 4 : 8));
     } else if (o.fixed === "1") count = 1;
     else if (o.fixed === "CL" && (lift === "shld" || lift === "shrd") && width === 16) {
       if (sequence) throw GIVE_UP;
@@ -478,7 +522,8 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   if (entry.hasModrm && entry.regField < 0) rex |= (reg >> 3) << 2;
   if (w) rex |= 8;
   // Bits that change nothing: REX.R and X where no register stands, B of an MMX register.
-  let rexByte = rex !== 0 || needRex || r.chance(0.08) ? 0x40 | rex : 0;
+  let rexByte = rex !== 0 || needRex || (long && r.chance(0.08)) ? 0x40 | rex : 0;
+  if (!long && rexByte !== 0) throw GIVE_UP;
   if (rexByte !== 0 && entry.operands.every((o) => !"VGSCD".includes(o.code)) && entry.regField < 0 && entry.hasModrm && r.chance(0.2)) rexByte |= 4;
   const map = entry.map === 0 ? [] : entry.map === 1 ? [0x0f] : entry.map === 2 ? [0x0f, 0x38] : [0x0f, 0x3a];
   const start = d.code.length;
@@ -505,7 +550,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   }
   if (bytes.length > 15 || start + bytes.length > 100) throw GIVE_UP;
   const check = Uint8Array.from(bytes);
-  const status = decode(check, 0, check.length, 64, scratch);
+  const status = decode(check, 0, check.length, d.mode, scratch);
   const locked = prefixes.includes(0xf0) && !lockable;
   if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw GIVE_UP;
   d.code.push(...bytes);
@@ -514,9 +559,8 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
 }
 
 /** Pins what the instruction uses without naming it. */
-function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, address32: boolean, rep: number, effective: number): void {
+function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, bits: number, rep: number, effective: number): void {
   const { r } = d;
-  const bits = address32 ? 32 : 64;
   if (STRINGS.has(lift)) {
     const size = effective === 64 && (lift === "ins" || lift === "outs") ? 4 : (entry.operands.some((o) => o.size === "b") ? 8 : effective) / 8;
     const count = rep === 0 ? r.u64() : BigInt(r.chance(0.1) ? r.below(1200) : r.below(24));
@@ -545,16 +589,19 @@ function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, addres
   if (lift === "maskmovq" || lift === "maskmovdqu") d.pinLow(RDI, bits, BigInt(DATA + r.below(AREA - 16)));
   if (["loop", "loope", "loopne", "jcxz"].includes(lift)) {
     d.pinLow(RCX, bits, r.pick([0n, 1n, 2n, 1n << 32n, 0xffffffffn, interesting(r)]));
-    if (!address32 && r.chance(0.3)) d.gpr[RCX] = r.pick([1n << 32n, (1n << 32n) | 1n, 1n << 16n]);
+    if (bits === 64 && r.chance(0.3)) d.gpr[RCX] = r.pick([1n << 32n, (1n << 32n) | 1n, 1n << 16n]);
   }
   if (["pcmpestrm", "pcmpestri"].includes(lift)) {
     for (const n of [RAX, RDX]) d.pinLow(n, opSize === 64 ? 64 : 32, r.chance(0.8) ? BigInt(r.below(40) - 20) : interesting(r));
   }
-  const stack = ["push", "pop", "pushf", "popf", "call", "ret", "enter", "leave"];
+  if (lift === "aam" || lift === "aad") d.value(RAX);
+  const stack = ["push", "pop", "pushf", "popf", "call", "ret", "enter", "leave", "pusha", "popa"];
   if (!stack.includes(lift)) return;
-  const size = STACK_SIZE[lift] ?? 8;
+  const slot = d.mode / 8;
+  const size = lift === "pusha" || lift === "popa" ? 8 * opSize / 8 : STACK_SIZE[lift] ?? slot;
   let at = r.chance(0.85) ? DATA + 1024 + (r.below(AREA - 2048) & (r.chance(0.7) ? -8 : -1)) : pickAddress(r, size, 1);
   if (lift === "popf" && (at < DATA || at + 8 > DATA + AREA)) at = DATA + 64;
+  if (at < 0 && d.mode === 32) at = DATA + AREA - 4;
   const pointer = at < 0 ? 0x8000000000000000n : BigInt(at);
   if (lift === "leave") {
     d.pin(RBP, pointer);
@@ -567,13 +614,15 @@ function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, addres
     d.write(at, 8, BigInt(r.u32() & kept) | (r.u64() << 32n & MASK64));
   }
   if (lift === "ret") {
-    if (at >= DATA && at + 8 <= DATA + AREA) d.write(at, 8, BigInt(r.chance(0.9) ? CODE + 2 * r.below(AREA / 2 - 8) : DATA + r.below(99)));
+    if (at >= DATA && at + slot <= DATA + AREA) d.write(at, slot, BigInt(r.chance(0.9) ? CODE + 2 * r.below(AREA / 2 - 8) : DATA + r.below(99)));
   }
   if (lift === "enter") d.pin(RBP, BigInt(DATA + 512 + (r.below(AREA - 1024) & -8)));
 }
 
 export interface GeneratorOptions {
   readonly seed: number;
+  /** Share of cases in 32-bit compatibility mode. */
+  readonly legacy?: number;
   readonly pool: Uint8Array;
   /** Flags of the host CPU; null: assume everything. */
   readonly hostFlags: ReadonlySet<string> | null;
@@ -587,35 +636,50 @@ export interface GeneratorOptions {
   readonly firstTurn?: number;
 }
 
-export class Generator {
+interface Pick {
   readonly shapes: readonly Shape[];
-  private readonly chained: readonly Shape[];
-  private readonly common: readonly Shape[];
-  private readonly conditional: readonly Shape[];
+  readonly chained: readonly Shape[];
+  readonly common: readonly Shape[];
+  readonly conditional: readonly Shape[];
+  turn: number;
+}
+
+export class Generator {
+  private readonly picks: Readonly<Record<Mode, Pick>>;
   private readonly r: Prng;
-  private turn = 0;
 
   constructor(private readonly options: GeneratorOptions) {
     this.r = new Prng(options.seed);
-    this.turn = options.firstTurn ?? 0;
-    const entries = ISA.filter((e) => exclusion(e, options.hostFlags) === null && (options.only?.(e) ?? true));
-    this.shapes = entries.flatMap(shapesOf);
-    this.chained = this.shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
-    this.common = this.chained.filter((s) => COMMON.has(liftName(s.entry)) && s.opSize !== 16);
-    this.conditional = this.shapes.filter((s) => s.entry.lift === "jcc" || (s.entry.lift === "jmp" && !s.entry.hasModrm));
+    this.picks = { 32: this.makePick(32), 64: this.makePick(64) };
+  }
+
+  private makePick(mode: Mode): Pick {
+    const { options } = this;
+    const entries = ISA.filter((e) => exclusion(e, options.hostFlags, mode) === null && (options.only?.(e) ?? true));
+    const shapes = entries.flatMap((e) => shapesOf(e, mode));
+    const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
+    return {
+      shapes, chained,
+      common: chained.filter((s) => COMMON.has(liftName(s.entry)) && s.opSize !== 16),
+      conditional: shapes.filter((s) => s.entry.lift === "jcc" || (s.entry.lift === "jmp" && !s.entry.hasModrm)),
+      turn: options.firstTurn ?? 0,
+    };
   }
 
   /** The next case. Goes through all shapes in turn. */
   next(): Case {
     for (let tries = 0; ; tries++) {
+      const mode: Mode = this.r.chance(this.options.legacy ?? 0.15) ? 32 : 64;
+      const pick = this.picks[mode];
+      if (pick.shapes.length === 0) continue;
       try {
-        if (this.r.chance(this.options.sequences ?? 0.2) && this.chained.length > 0) return this.sequence();
-        return this.single(this.shapes[this.turn % this.shapes.length]);
+        if (this.r.chance(this.options.sequences ?? 0.2) && pick.chained.length > 0) return this.sequence(mode, pick);
+        return this.single(mode, pick);
       } catch (e) {
         if (!(e instanceof GiveUp)) throw e;
         // A shape that never works out must not hold up the rest.
         if (tries > 200) {
-          this.turn++;
+          pick.turn++;
           tries = 0;
         }
       }
@@ -629,21 +693,23 @@ export class Generator {
     return 0x1800;
   }
 
-  private single(shape: Shape): Case {
-    const d = new Draft(this.r, this.options.pool, this.place());
+  private single(mode: Mode, pick: Pick): Case {
+    const shape = pick.shapes[pick.turn % pick.shapes.length];
+    const d = new Draft(this.r, this.options.pool, this.place(), mode);
     addInstruction(d, shape, false, true);
-    this.turn++;
+    pick.turn++;
     return this.finish(d, shape.entry.id);
   }
 
-  private sequence(): Case {
+  private sequence(mode: Mode, pick: Pick): Case {
     const { r } = this;
-    const d = new Draft(r, this.options.pool, this.place());
-    const base = 8 + r.below(8);
+    const d = new Draft(r, this.options.pool, this.place(), mode);
+    // In 32-bit code one that no instruction writes without naming it.
+    const base = mode === 64 ? 8 + r.below(8) : RBP;
     d.reserved = (1 << base) | (1 << RSP);
     d.pin(base, BigInt(DATA + r.below(AREA)));
     d.pin(RSP, BigInt(DATA + 256 + (r.below(AREA - 512) & (r.chance(0.8) ? -8 : -1))));
-    const shapes = this.common.length > 0 && r.chance(0.5) ? this.common : this.chained;
+    const shapes = pick.common.length > 0 && r.chance(0.5) ? pick.common : pick.chained;
     let first = -1;
     for (let n = 3 + r.below(8), tries = 0; n > 0 && tries < 60; tries++) {
       const shape = r.pick(shapes);
@@ -656,9 +722,9 @@ export class Generator {
       }
     }
     if (first < 0) throw GIVE_UP;
-    if (this.conditional.length > 0 && r.chance(0.4)) {
+    if (pick.conditional.length > 0 && r.chance(0.4)) {
       try {
-        addInstruction(d, r.pick(this.conditional), true, true);
+        addInstruction(d, r.pick(pick.conditional), true, true);
       } catch (e) {
         if (!(e instanceof GiveUp)) throw e;
       }
@@ -670,18 +736,18 @@ export class Generator {
     const { r } = this;
     const gpr = new BigUint64Array(16);
     const compact = this.options.compact === true;
-    for (let i = 0; i < 16; i++) gpr[i] = d.gpr[i] ?? (compact ? 0xf1e2d3c4b5a69788n - BigInt(i) * 0x1111111111111111n & MASK64 : interesting(r));
+    for (let i = 0; i < 16; i++) gpr[i] = (d.mode === 32 ? 0xffffffffn : MASK64) & (d.gpr[i] ?? (compact ? 0xf1e2d3c4b5a69788n - BigInt(i) * 0x1111111111111111n & MASK64 : interesting(r)));
     let { codeOffset } = d;
     const code = [...d.code];
     // At the very end of the code area nothing follows; the address changes, so only what does not depend on it.
-    if (codeOffset === 0x1800 && !isBranch(ISA[entry]) && !usesRip(d.code)) codeOffset = AREA - code.length;
+    if (codeOffset === 0x1800 && !isBranch(ISA[entry]) && !usesRip(d)) codeOffset = AREA - code.length;
     else code.push(0x0f, 0x0b);
     return {
       code: Uint8Array.from(code), codeOffset, undefinedFlags: d.undefinedEver,
       flags: (r.u32() & ARITH_FLAGS) | (d.down ? FLAG.DF : 0), mxcsr: this.mxcsr(d), gpr,
       xmm: compact && !d.usesMxcsr ? Uint16Array.from({ length: 16 }, (_, i) => 16 * i) : d.xmm,
       fpr: Uint16Array.from({ length: 8 }, (_, i) => compact && !d.useMmx ? 16 * i : (r.below(AREA / 64) * 4 + r.pick([SLOT_KINDS.integer, SLOT_KINDS.bytes, SLOT_KINDS.single])) * 16),
-      fcw: 0x37f, fsw: 0, ftw: d.useMmx ? 0xff : 0, useFpu: d.useMmx ? 1 : 0, entry, patches: d.patches,
+      fcw: 0x37f, fsw: 0, ftw: d.useMmx ? 0xff : 0, useFpu: d.useMmx ? 1 : 0, mode: d.mode, entry, patches: d.patches,
     };
   }
 
@@ -692,10 +758,10 @@ export class Generator {
 }
 
 /** Whether any instruction has an operand relative to RIP, or is a CALL. */
-function usesRip(code: readonly number[]): boolean {
-  const bytes = Uint8Array.from(code);
+function usesRip(d: Draft): boolean {
+  const bytes = Uint8Array.from(d.code);
   for (let at = 0; at < bytes.length; at += Math.max(1, scratch.length)) {
-    if (decode(bytes, at, bytes.length, 64, scratch) === DECODE_OK && scratch.ripRelative) return true;
+    if (decode(bytes, at, bytes.length, d.mode, scratch) === DECODE_OK && scratch.ripRelative) return true;
   }
   return false;
 }

@@ -36,7 +36,7 @@ struct test {
   uint64_t gpr[16];
   uint16_t xmm[16], fpr[8];
   uint16_t fcw, fsw;
-  uint8_t ftw, use_fpu;
+  uint8_t ftw, use_fpu; /* bit 7 of use_fpu: 32-bit code */
   uint16_t form;
   uint8_t code[];
 };
@@ -81,6 +81,8 @@ static void load(ucontext_t *uc) {
   for (int i = 0; i < 16; i++) g[order[i]] = t->gpr[i];
   g[REG_EFL] = (g[REG_EFL] & ~(greg_t)(FLAGS | 0x254000)) | (t->flags & FLAGS);
   g[REG_RIP] = CODE + t->code_offset;
+  /* __USER_CS or __USER32_CS; fs and gs are not restored from here. */
+  g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (t->use_fpu & 0x80 ? 0x23 : 0x33);
   memcpy(code_alias + t->code_offset, t->code, t->code_length);
   for (uint8_t *p = t->code + t->code_length, n = t->patches; n > 0; n--) {
     uint16_t offset, length;
@@ -97,8 +99,8 @@ static void load(ucontext_t *uc) {
   *(uint32_t *)(fx + 24) = t->mxcsr;
   for (int i = 0; i < 8; i++) {
     memset(fx + 32 + 16 * i, 0, 16);
-    if (t->use_fpu) memcpy(fx + 32 + 16 * i, input->pool + t->fpr[i], 10);
-    if (t->use_fpu == 1) memset(fx + 40 + 16 * i, 0xff, 2); /* MMX: exponents as MMX writes leave them */
+    if (t->use_fpu & 3) memcpy(fx + 32 + 16 * i, input->pool + t->fpr[i], 10);
+    if ((t->use_fpu & 3) == 1) memset(fx + 40 + 16 * i, 0xff, 2); /* MMX: exponents as MMX writes leave them */
   }
   for (int i = 0; i < 16; i++) memcpy(fx + 160 + 16 * i, input->pool + t->xmm[i], 16);
 }
@@ -129,10 +131,10 @@ static void store(ucontext_t *uc, int timeout) {
     memcpy(p, fx + 160 + 16 * i, 16);
     p += 16;
   }
-  if (t->use_fpu) for (int i = 0; i < 8; i++) {
+  if (t->use_fpu & 3) for (int i = 0; i < 8; i++) {
     uint8_t before[16] = { 0 };
     memcpy(before, input->pool + t->fpr[i], 10);
-    if (t->use_fpu == 1) memset(before + 8, 0xff, 2);
+    if ((t->use_fpu & 3) == 1) memset(before + 8, 0xff, 2);
     if (memcmp(fx + 32 + 16 * i, before, 10)) {
       r->fpr_mask |= 1 << i;
       memset(p, 0, 16);
@@ -219,6 +221,8 @@ int main(void) {
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) if (sigaction(signals[i], &action, NULL)) fail("sigaction");
   struct itimerval timer = { { 0, 100000 }, { 0, 100000 } };
   setitimer(ITIMER_REAL, &timer, NULL);
+  /* 32-bit code needs flat data segments; 64-bit code does not look at them. */
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(0x2b));
   raise(SIGUSR1);
   return 4;
 }

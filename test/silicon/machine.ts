@@ -1,6 +1,6 @@
 /** Our side of the comparison: one vCPU in 64-bit mode at CPL 3, with the pages of the harness at the same linear addresses. */
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
-import { CS, DS, ES, FLAG, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
+import { CS, DS, ES, FLAG, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
 import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
@@ -79,12 +79,17 @@ export class Machine {
     Object.assign(s.tr, { selector: 0x40, base: BigInt(DATA + TSS_PAGE * 4096), limit: 0x67, attr: 0x8b });
     s.u8[RAM_BASE + AT.tss + 0x66] = 0xff; // no I/O permission bitmap
     s.setCpl(3);
-    // The selectors that Linux gives a 64-bit process.
-    s.setSegment(CS, 0x33, 0n, 0xffffffff, 0xa0fb);
-    s.setSegment(SS, 0x2b, 0n, 0xffffffff, 0xc0f3);
-    for (const seg of [ES, DS, 4, 5]) s.setSegment(seg, 0, 0n, 0, 0);
-    s.updateMode();
+    // The selectors that Linux gives a 64-bit process; the harness loads DS and ES for its 32-bit code.
+    for (const seg of [SS, ES, DS]) s.setSegment(seg, 0x2b, 0n, 0xffffffff, 0xc0f3);
+    for (const seg of [FS, GS]) s.setSegment(seg, 0, 0n, 0, 0);
+    this.setMode(64);
     this.vcpu.mmu.flushAll();
+  }
+
+  private setMode(mode: 32 | 64): void {
+    if (mode === 64) this.vcpu.state.setSegment(CS, 0x33, 0n, 0xffffffff, 0xa0fb);
+    else this.vcpu.state.setSegment(CS, 0x23, 0n, 0xffffffff, 0xc0fb);
+    this.vcpu.state.updateMode();
   }
 
   run(c: Case): Outcome {
@@ -94,6 +99,7 @@ export class Machine {
     // Mostly with warm TLBs.
     if (++this.runs % 64 === 0) mmu.flushAll();
     vcpu.cache.flush();
+    this.setMode(c.mode);
     u8.set(c.code, code + c.codeOffset);
     for (const p of c.patches) {
       u8.set(p.bytes, data + p.offset);

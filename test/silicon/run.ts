@@ -1,7 +1,7 @@
 /**
  * The live comparison at any length:
  *
- *   npx tsx test/silicon/run.ts [--cases N] [--seed N] [--only REGEXP] [--sse | --integer] [--sequences SHARE]
+ *   npx tsx test/silicon/run.ts [--cases N] [--seed N] [--only REGEXP] [--sse | --integer] [--sequences SHARE] [--legacy SHARE]
  *     [--groups N] [--each N] [--profile]
  */
 import { parseArgs } from "node:util";
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "100000" }, seed: { type: "string", default: "1" }, only: { type: "string" }, sse: { type: "boolean", default: false },
     integer: { type: "boolean", default: false }, sequences: { type: "string" }, groups: { type: "string", default: "30" }, each: { type: "string", default: "1" },
-    profile: { type: "boolean", default: false },
+    profile: { type: "boolean", default: false }, legacy: { type: "string" },
   },
 });
 const host = openHost();
@@ -28,6 +28,7 @@ const began = Date.now();
 const report = runDifferential(host, {
   cases: Number(values.cases), seed: Number(values.seed), profile: values.profile,
   ...(values.sequences === undefined ? {} : { sequences: Number(values.sequences) }),
+  ...(values.legacy === undefined ? {} : { legacy: Number(values.legacy) }),
   only: (e) => (only?.test(liftName(e)) ?? true) && (!values.sse || !INTEGER.has(e.feature)) && (!values.integer || INTEGER.has(e.feature)),
   progress: (r) => {
     if (r.executions % 200_000 === 0) console.error(`${r.executions} executions, ${r.mismatchCount} mismatches`);

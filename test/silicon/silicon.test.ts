@@ -56,7 +56,7 @@ describe("the machine", () => {
   const caseOf = (code: number[], gpr: Record<number, bigint>): Case => ({
     code: Uint8Array.from(code), codeOffset: 0x400, undefinedFlags: 0, flags: 0, mxcsr: 0x1f80,
     gpr: BigUint64Array.from({ length: 16 }, (_, i) => gpr[i] ?? 0n), xmm: new Uint16Array(16), fpr: new Uint16Array(8),
-    fcw: 0x37f, fsw: 0, ftw: 0, useFpu: 0, entry: 0, patches: [],
+    fcw: 0x37f, fsw: 0, ftw: 0, useFpu: 0, mode: 64, entry: 0, patches: [],
   });
 
   it("reports faults and changed memory, and forgets them for the next case", () => {

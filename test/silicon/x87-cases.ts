@@ -167,9 +167,12 @@ export function makeCase(r: Random, e: IsaEntry): Case {
   gpr[0] = r.bits64();
   gpr[3] = BigInt(DATA + OPERAND + (r.chance(5) ? r.below(20) - 10 : 0));
   gpr[4] = BigInt(DATA + 0x800);
+  // Operands that reach into the unmapped page behind the data: the fault must leave the unit as it was.
+  const faults = memory && r.chance(4);
+  if (faults) gpr[3] = BigInt(DATA + AREA - r.below(12));
   return {
     code: Uint8Array.from(code), codeOffset: 0x40, undefinedFlags: 0, flags: r.next() & 0xcd5, mxcsr: 0x1f80, gpr, xmm: new Uint16Array(16), fpr, fcw, fsw, ftw,
-    useFpu: 2, entry: e.id, patches: memory ? [{ offset: Number(gpr[3]) - DATA, bytes: operandBytes(r, e) }] : [],
+    useFpu: 2, entry: e.id, patches: memory && !faults ? [{ offset: Number(gpr[3]) - DATA, bytes: operandBytes(r, e) }] : [],
   };
 }
 
@@ -203,6 +206,9 @@ export function difference(c: Case, theirs: Outcome, ours: Outcome): string {
   const out: string[] = [];
   const check = (what: string, a: number | bigint, b: number | bigint): void => void (a !== b && out.push(`${what} real ${hex(a)} ours ${hex(b)}`));
   check("vector", theirs.vector, ours.vector);
+  // Microcode touches an environment's parts in an order of its own.
+  const page = /^f(n?st|ld)env$|^fnsave$|^frstor$/.test(name) ? 12n : 0n;
+  check("cr2", theirs.cr2 >> page, ours.cr2 >> page);
   check("rip", theirs.rip - BigInt(CODE), ours.rip - BigInt(CODE));
   check("flags", theirs.flags & 0xcd5, ours.flags & 0xcd5);
   check("cw", theirs.fcw, ours.fcw);

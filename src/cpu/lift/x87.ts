@@ -120,6 +120,9 @@ const storing = (formatOf: (width: number) => number, flags: number): Lifter => 
       c.emit("raw.st.16", [c.emit("i32.add", [p, c.i32(8)]), c.get(32, plus(RET, 8))]);
       c.emit("rmw.end", [p]);
     } else c.store(width, c.address(width / 8, true), width === 64 ? c.get(64, RET) : c.get(32, RET));
+  }, () => {
+    // An unmasked exception keeps the value back, but the address must be one to write to.
+    c.emit("rmw.end", [c.emit("rmw.begin", [c.address(width / 8, true)], { imm: width / 8 })]);
   });
   c.call("x87Commit");
 });
