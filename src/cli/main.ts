@@ -3,7 +3,7 @@ import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs"
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
-import type { MachineConfig, StopReport } from "../vmm/config.ts";
+import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
@@ -16,7 +16,8 @@ const EXIT_USAGE = 1;
 function readImage(what: string, path: string): Uint8Array {
   try {
     if (!statSync(path).isFile()) throw new UserError(`${what}: '${path}' is not a file`);
-    return new Uint8Array(readFileSync(path));
+    const data = readFileSync(path);
+    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   } catch (e) {
     if (e instanceof UserError) throw e;
     const code = (e as NodeJS.ErrnoException).code;
@@ -62,8 +63,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
       },
       deterministic: options.deterministic,
       debugExit: options.debugExit,
-      // A fixed date for runs that are to be equal.
-      epochSeconds: options.deterministic ? 1_700_000_000 : Math.floor(Date.now() / 1000),
+      epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
     },
   };
@@ -98,7 +98,6 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`tabvisor ${(JSON.parse(text) as { version: string }).version}\n`);
     return 0;
   }
-  const { config, moduleStrings, kernelName } = configOf(options);
   await useStoredInterpreter();
   let file: number | null = null;
   if (options.serial.kind === "file") {
@@ -121,6 +120,8 @@ async function main(argv: readonly string[]): Promise<number> {
       resolve(code);
     };
     try {
+      // The images are read again for a reset, and not kept in memory until then.
+      const { config, moduleStrings, kernelName } = configOf(options);
       runner = new Runner(config, {
         serial: (bytes) => {
           stdio?.write(bytes);
@@ -132,7 +133,7 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings });
+      }, { kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot) });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

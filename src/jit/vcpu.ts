@@ -54,7 +54,7 @@ export class Vcpu {
   /** Instructions retired before the present entry into emitted code; the present ones are in STATE.icount only at exit. */
   private readonly exitCounts = new Float64Array(EXIT_NAMES.length);
 
-  constructor(private readonly options: VcpuOptions) {
+  constructor(readonly options: VcpuOptions) {
     this.state = new CpuState(options.memory);
     this.phys = new PhysicalMemory(this.state, options.ramSize, options.holes, options.env);
     this.mmu = new Mmu(this.state, this.phys);

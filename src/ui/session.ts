@@ -167,7 +167,6 @@ export class Session {
     const mine = (): boolean => generation === this.generation;
     const events: MachineEvents = {
       // The promise crosses the worker boundary: a worker that awaits it is slowed down to the terminal's speed.
-      // eslint-disable-next-line @typescript-eslint/no-misused-promises
       serial: (bytes) => {
         if (!mine()) return undefined;
         // It speaks, so it runs, whether or not the answer to `powerOn` is here already.

@@ -1,13 +1,11 @@
 /** What a machine is started from: the default guest or the user's own files, with the settings of the form. */
-import type { MachineConfig } from "../vmm/api.ts";
+import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig } from "../vmm/api.ts";
 import { readBlob, readUnzipped } from "./fetch-progress.ts";
 import type { DefaultGuest } from "./guest.ts";
 import { formatBytes } from "./format.ts";
 import type { MachineSource } from "./session.ts";
 import type { Settings } from "./settings.ts";
 
-/** A deterministic machine also starts at a fixed date: 2026-01-01 00:00 UTC. */
-const FIXED_EPOCH = 1_767_225_600;
 /** More cannot be in a 32-bit Wasm memory, nor in one array of some browsers. */
 const LARGEST_IMAGE = 2 ** 31 - 1;
 
@@ -24,7 +22,7 @@ function configure(settings: Settings, boot: MachineConfig["boot"], own: boolean
     deterministic: settings.deterministic,
     // Test kernels end through it; the default guest has no use for it.
     debugExit: own ? { iobase: 0xf4, iosize: 4 } : null,
-    epochSeconds: settings.deterministic ? FIXED_EPOCH : Math.floor(Date.now() / 1000),
+    epochSeconds: settings.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
     // Every reset is reported: a triple fault is shown, and a reboot is the session's to do.
     noReboot: true,
   };

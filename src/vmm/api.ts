@@ -1,10 +1,12 @@
 /** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
 import type { MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 export type { MachineConfig, MachineStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
+export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 
-/** Events from worker to page. Serial output arrives in batches, byte for byte. */
+/** Events from worker to page. */
 export interface MachineEvents {
-  serial(bytes: Uint8Array): void;
+  /** Serial output in batches, byte for byte. A promise slows the guest down to the speed at which it resolves. */
+  serial(bytes: Uint8Array): void | Promise<void>;
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
 }

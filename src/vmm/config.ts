@@ -24,6 +24,9 @@ export interface MachineConfig {
   readonly noReboot: boolean;
 }
 
+/** 2026-01-01 UTC: the date that deterministic machines start at. */
+export const DETERMINISTIC_EPOCH_SECONDS = 1_767_225_600;
+
 export type MachineState = "off" | "running" | "paused" | "stopped";
 
 export type StopKind = "power-off" | "reset" | "triple-fault" | "debug-exit" | "halted-forever" | "kernel-panic" | "error";

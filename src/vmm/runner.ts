@@ -1,10 +1,10 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
-import type { MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
 
 export interface RunnerEvents {
-  /** Serial output in batches, byte for byte. */
-  serial(bytes: Uint8Array): void;
+  /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
+  serial(bytes: Uint8Array): void | Promise<void>;
   debug?(bytes: Uint8Array): void;
   status?(status: MachineStatus): void;
   stopped(report: StopReport): void;
@@ -18,6 +18,19 @@ const STATUS_MS = 500;
 const MIN_SLEEP_MS = 0.2;
 /** Longest sleep, so that a wrong host timer cannot stall the guest. */
 const MAX_SLEEP_MS = 1000;
+
+/** Serial bytes that the receiver has not taken yet, before the guest is held. */
+const MAX_UNTAKEN = 1 << 20;
+
+export interface RunnerOptions extends MachineOptions {
+  /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
+  readonly images?: () => Promise<KernelImages>;
+}
+
+/** Where a deterministic machine's entropy begins. */
+const SEED = 0x2545f491;
+
+const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
 
 /** Collects bytes between flushes. */
 class Batch {
@@ -73,20 +86,22 @@ export class Runner {
 
   /** Builds the machine; throws UserError for bad input. */
   constructor(
-    readonly config: MachineConfig,
+    config: MachineConfig,
     private readonly events: RunnerEvents,
-    private readonly options: MachineOptions = {},
+    private readonly options: RunnerOptions = {},
   ) {
-    this.machine = this.build();
+    this.machine = this.build(config, this.options);
+    this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
+  private readonly config: MachineConfig;
 
-  private build(): Machine {
-    return new Machine(this.config, {
+  private build(config: MachineConfig, options: MachineOptions): Machine {
+    return new Machine(config, {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
-    }, this.options);
+    }, options);
   }
 
   /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */
@@ -102,7 +117,7 @@ export class Runner {
       bytes[i] = this.seed >>> 8;
     }
   }
-  private seed = 0x2545f491;
+  private seed = SEED;
 
   get current(): Machine {
     return this.machine;
@@ -123,20 +138,41 @@ export class Runner {
     this.reportStatus();
   }
 
-  /** Power cycle with the same configuration. */
-  reset(): void {
+  /** Power cycle with the same configuration; a paused machine stays paused. */
+  reset(): Promise<void> {
+    if (this.state === "stopped" || this.resetting) return Promise.resolve();
     const wasPaused = this.state === "paused";
     this.cancelSleep();
-    this.rebuild();
-    this.state = "paused";
-    if (!wasPaused) this.resume();
-    else this.reportStatus();
+    return this.restart(wasPaused);
   }
 
-  private rebuild(): void {
-    this.machine = this.build();
-    this.lastInstructions = 0;
-    this.seed = 0x2545f491;
+  private resetting = false;
+
+  private async restart(paused: boolean): Promise<void> {
+    this.resetting = true;
+    this.state = "paused";
+    try {
+      const boot = this.options.images === undefined ? this.config.boot : await this.options.images();
+      if (this.ended) return;
+      this.seed = SEED;
+      this.lastInstructions = 0;
+      this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
+    } catch (e) {
+      this.fail(e);
+      return;
+    } finally {
+      this.resetting = false;
+    }
+    if (paused) this.reportStatus();
+    else this.resume();
+  }
+
+  private get ended(): boolean {
+    return this.state === "stopped";
+  }
+
+  private fail(e: unknown): void {
+    this.finish({ kind: "error", message: e instanceof Error ? e.message : String(e), exitCode: 1, registers: [], disassembly: [] });
   }
 
   /** Ends the machine for good. */
@@ -170,8 +206,7 @@ export class Runner {
     try {
       outcome = this.machine.run(SLICE_MS);
     } catch (e) {
-      const message = e instanceof Error ? e.message : String(e);
-      this.finish({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
+      this.fail(e);
       return;
     }
     this.flush();
@@ -180,13 +215,8 @@ export class Runner {
         this.finish(outcome.report);
         return;
       case "reset":
-        try {
-          this.rebuild();
-        } catch (e) {
-          this.finish({ kind: "error", message: e instanceof Error ? e.message : String(e), exitCode: 1, registers: [], disassembly: [] });
-          return;
-        }
-        break;
+        void this.restart(false);
+        return;
       case "idle": {
         const ms = outcome.ns === null ? MAX_SLEEP_MS : Math.min(MAX_SLEEP_MS, outcome.ns / 1e6);
         this.idle = true;
@@ -201,12 +231,35 @@ export class Runner {
         this.idle = false;
         this.maybeReport();
     }
-    this.turn.schedule(this.step);
+    this.proceed();
   };
+
+  /** On the next turn, unless the receiver is too far behind: then when it has caught up. */
+  private proceed(): void {
+    if (this.untaken <= MAX_UNTAKEN) this.turn.schedule(this.step);
+    else this.held = true;
+  }
+  private untaken = 0;
+  private held = false;
+
+  private deliver(out: Uint8Array): void {
+    const { length } = out;
+    const taken = this.events.serial(out);
+    if (taken === undefined) return;
+    this.untaken += length;
+    const done = (): void => {
+      this.untaken -= length;
+      if (this.held && this.untaken <= MAX_UNTAKEN) {
+        this.held = false;
+        this.step();
+      }
+    };
+    taken.then(done, done);
+  }
 
   private flush(): void {
     const out = this.serial.take();
-    if (out !== null) this.events.serial(out);
+    if (out !== null) this.deliver(out);
     const debug = this.debug.take();
     if (debug !== null) this.events.debug?.(debug);
   }

@@ -1,7 +1,7 @@
 /** The machine's web worker: MachineApi over Comlink. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import type { MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
+import type { KernelImages, MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
 
@@ -18,6 +18,16 @@ async function fetchInterpreter(): Promise<void> {
 const interpreterReady = fetchInterpreter().catch((e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
 });
+
+/** Keeps images for a reset as blobs, which the browser may put on disk. */
+function keepImages(images: KernelImages): () => Promise<KernelImages> {
+  const blob = (bytes: Uint8Array): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
+  const kernel = blob(images.kernel);
+  const initrds = images.initrds.map(blob);
+  const { cmdline } = images;
+  const read = async (b: Blob): Promise<Uint8Array> => new Uint8Array(await b.arrayBuffer());
+  return async () => ({ kernel: await read(kernel), initrds: await Promise.all(initrds.map(read)), cmdline });
+}
 
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
@@ -37,7 +47,7 @@ class WorkerMachine implements MachineApi {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
-    });
+    }, { images: keepImages(config.boot) });
     this.runner = runner;
     runner.resume();
   }
@@ -50,8 +60,7 @@ class WorkerMachine implements MachineApi {
     return Promise.resolve();
   }
   reset(): Promise<void> {
-    this.need().reset();
-    return Promise.resolve();
+    return this.need().reset();
   }
   powerOff(): Promise<void> {
     this.need().powerOff();

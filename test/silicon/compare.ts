@@ -28,7 +28,7 @@ export function differences(c: Case, real: Outcome, ours: Outcome): string[] {
   // MXCSR's exception flags are not compared yet.
   note("mxcsr", real.mxcsr & ~0x3f, ours.mxcsr & ~0x3f);
   // The upper halves are undefined after 32-bit code.
-  if (c.mode === 64) for (let i = 0; i < 16; i++) note(NAMES[i], real.gpr[i], ours.gpr[i]);
+  if (c.mode !== 32) for (let i = 0; i < 16; i++) note(NAMES[i], real.gpr[i], ours.gpr[i]);
   else for (let i = 0; i < 8; i++) note(NAMES[i], real.gpr[i] & 0xffffffffn, ours.gpr[i] & 0xffffffffn);
   const vector = (name: string, a: Uint8Array, b: Uint8Array, stride: number, bytes: number): void => {
     for (let i = 0; i * stride < a.length; i++) {
@@ -57,7 +57,7 @@ const insn = new Insn();
 export function describeCase(c: Case): string {
   const lines: string[] = [];
   for (let at = 0; at < c.code.length;) {
-    const ok = decode(c.code, at, c.code.length, c.mode, insn) === DECODE_OK;
+    const ok = decode(c.code, at, c.code.length, c.mode ?? 64, insn) === DECODE_OK;
     const bytes = Array.from(c.code.subarray(at, at + Math.max(1, insn.length)), (b) => b.toString(16).padStart(2, "0")).join(" ");
     const address = CODE + c.codeOffset + at;
     lines.push(`${hex(address)}: ${bytes.padEnd(36)} ${ok ? disassemble(insn, c.code, BigInt(address)) : "?"}`);

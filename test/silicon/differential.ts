@@ -38,7 +38,7 @@ function noteForms(c: Case, forms: Set<string>): number {
   window.set(c.code);
   let count = 0;
   for (let at = 0; at < c.code.length; at += Math.max(1, insn.length)) {
-    if (decode(window, at, window.length, c.mode, insn) !== DECODE_OK) continue;
+    if (decode(window, at, window.length, c.mode ?? 64, insn) !== DECODE_OK) continue;
     count++;
     // What formOf looks at, as a cheap key.
     const key = `${insn.mode} ${insn.entry} ${insn.opSize} ${insn.addrSize} ${insn.rep} ${insn.mod === 3}`;
@@ -99,16 +99,21 @@ export function runDifferential(host: Host, options: DifferentialOptions): Repor
   return report;
 }
 
-/** Forms of 64-bit mode: all, and those that this suite can reach on a host with these flags. */
-export function formCounts(hostFlags: ReadonlySet<string> | null): { table: number; testable: number; excluded: Map<string, number> } {
+/** Forms that 64-bit or 32-bit code can have: all, and those that this suite can test on a host with these flags. */
+export function formCounts(hostFlags: ReadonlySet<string> | null): { table: number; testable: Set<string>; excluded: Map<string, number> } {
   const excluded = new Map<string, number>();
-  let table = 0, testable = 0;
+  const testable = new Set<string>();
+  let table = 0;
   for (const f of allForms()) {
-    if (f.mode === "legacy" || f.entry.i64 || !reachable(f)) continue;
+    const modes = ([64, 32] as const).filter((m) => reachable(f, m));
+    if (modes.length === 0) continue;
     table++;
-    const why = exclusion(f.entry, hostFlags);
-    if (why === null) testable++;
-    else excluded.set(why, (excluded.get(why) ?? 0) + 1);
+    const reasons = modes.map((m) => exclusion(f.entry, hostFlags, m));
+    if (reasons.includes(null)) testable.add(formKey(f));
+    else {
+      const why = reasons[0] ?? "";
+      excluded.set(why, (excluded.get(why) ?? 0) + 1);
+    }
   }
   return { table, testable, excluded };
 }
@@ -116,8 +121,13 @@ export function formCounts(hostFlags: ReadonlySet<string> | null): { table: numb
 export function summary(report: Report, hostFlags: ReadonlySet<string> | null): string {
   const { table, testable, excluded } = formCounts(hostFlags);
   const why = [...excluded].map(([name, n]) => `${name} ${n}`).join(", ");
-  return `${report.executions} executions compared, ${report.mismatchCount} mismatches, ${report.forms.size} forms covered of ${testable} testable, ${table} in the table for 64-bit mode (not tested: ${why})`;
+  const covered = [...testable].filter((key) => report.forms.has(key)).length;
+  return `${report.executions} executions compared, ${report.mismatchCount} mismatches, ${covered} forms covered of ${testable.size} testable, ${table} in the table (not tested here: ${why})`;
 }
+
+/** Testable forms that no case had. */
+export const uncovered = (report: Report, hostFlags: ReadonlySet<string> | null): string[] =>
+  [...formCounts(hostFlags).testable].filter((key) => !report.forms.has(key));
 
 /** The mismatches by instruction and kind, most frequent first. */
 export function mismatchText(report: Report, groups = 20, each = 1): string {

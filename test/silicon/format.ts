@@ -44,8 +44,8 @@ export interface Case {
   readonly ftw: number;
   /** 0: empty x87 stack; 1: MMX values; 2: 80-bit values out of the pool. */
   readonly useFpu: 0 | 1 | 2;
-  /** 32: compatibility mode. */
-  readonly mode: 32 | 64;
+  /** 32: compatibility mode. Default 64. */
+  readonly mode?: 32 | 64;
   /** ISA entry of its (first) instruction. */
   readonly entry: number;
   /** Memory contents that differ from the pool. */

@@ -161,8 +161,8 @@ function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
   const mandatory = entry.prefix === "66" || entry.prefix === "NP";
   const sizes: (16 | 32 | 64)[] = [];
   if (mode === 32) {
-    // A 16-bit branch would leave for the first 64 KiB.
-    if (sized && !mandatory && entry.lift !== "bswap" && !isBranch(entry)) sizes.push(16);
+    // 16-bit branches leave for the first 64 KiB, where nothing is mapped: the fault shows the target.
+    if ((sized || isBranch(entry)) && !mandatory && entry.lift !== "bswap") sizes.push(16);
     sizes.push(32);
   } else if (entry.f64) sizes.push(64);
   else {
@@ -177,11 +177,12 @@ function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
   return sizes.flatMap((opSize) => mods.map((mod) => ({ entry, opSize, mod }))).filter((s) => entry.lift !== "movsxd" || s.opSize !== 16 || s.mod === "reg");
 }
 
-/** Whether any bytes decode to this form in 64-bit mode: the form list is made without asking. */
-export function reachable(form: Form): boolean {
+/** Whether any bytes decode to this form in that mode: the form list is made without asking. */
+export function reachable(form: Form, mode: Mode): boolean {
   const { entry, opSize } = form;
-  if ((entry.f64 && opSize !== 64) || (entry.d64 && opSize === 32)) return false;
-  return opSize !== 16 || (entry.prefix !== "66" && entry.prefix !== "NP");
+  if (opSize === 16 && (entry.prefix === "66" || entry.prefix === "NP")) return false;
+  if (mode === 32) return opSize !== 64 && form.mode !== "64" && !entry.o64 && entry.w !== 1;
+  return form.mode !== "legacy" && !entry.i64 && !(entry.f64 && opSize !== 64) && !(entry.d64 && opSize === 32);
 }
 
 /** Where a memory operand of some bytes may stand; -1: not canonical. */
@@ -323,8 +324,9 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
 
   // --- Prefixes
   const long = d.mode === 64;
-  const otherAddress = !long && !sequence && ((lift === "lea" && r.chance(0.3)) || (["loop", "loope", "loopne", "jcxz"].includes(lift) && r.chance(0.3)));
-  const address32 = long && !sequence && r.chance(branch && entry.lift !== "jmp" && entry.lift !== "call" ? 0.3 : mod === "mem" || STRINGS.has(lift) || lift === "xlat" || lift.startsWith("maskmov") || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
+  const otherAddress = !long && !sequence && ((lift === "lea" && r.chance(0.3)) || (["loop", "loope", "loopne", "jcxz"].includes(lift) && r.chance(0.3))
+    || ((STRINGS.has(lift) || lift === "xlat") && r.chance(0.2)));
+  const address32 = long && !sequence && r.chance((branch && entry.lift !== "jmp" && entry.lift !== "call") || STRINGS.has(lift) ? 0.3 : mod === "mem" || lift === "xlat" || lift.startsWith("maskmov") || entry.operands.some((o) => o.code === "O") ? 0.12 : 0.02) && !(branch && entry.lift === "ret");
   const prefixes: number[] = [];
   let w = opSize === 64 && !entry.d64 && !entry.f64 ? 1 : 0;
   if (entry.w === 1) w = 1;
@@ -494,7 +496,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
       if (lift === "ret") v = BigInt(r.below(r.chance(0.9) ? 256 : 65536));
       tail.push(...bytesOf(v, bytes));
     } else if (o.code === "J") {
-      const bytes = o.size === "b" ? 1 : 4;
+      const bytes = o.size === "b" ? 1 : !long && opSize === 16 ? 2 : 4;
       branchField = bytes;
       tail.push(...bytesOf(0n, bytes));
     } else if (o.code === "O") {
@@ -602,6 +604,9 @@ function implied(d: Draft, entry: IsaEntry, lift: string, opSize: number, bits: 
   let at = r.chance(0.85) ? DATA + 1024 + (r.below(AREA - 2048) & (r.chance(0.7) ? -8 : -1)) : pickAddress(r, size, 1);
   if (lift === "popf" && (at < DATA || at + 8 > DATA + AREA)) at = DATA + 64;
   if (at < 0 && d.mode === 32) at = DATA + AREA - 4;
+  // AMD's POPA leaves the registers changed that it popped before a fault.
+  if (lift === "popa" && at > DATA + AREA - size && at < DATA + AREA) at = DATA + AREA - size;
+  if (lift === "popa" && at > DATA - size && at < DATA) at = DATA;
   const pointer = at < 0 ? 0x8000000000000000n : BigInt(at);
   if (lift === "leave") {
     d.pin(RBP, pointer);
@@ -656,7 +661,8 @@ export class Generator {
   private makePick(mode: Mode): Pick {
     const { options } = this;
     const entries = ISA.filter((e) => exclusion(e, options.hostFlags, mode) === null && (options.only?.(e) ?? true));
-    const shapes = entries.flatMap((e) => shapesOf(e, mode));
+    // Strings have more forms in a shape than others, by address size and REP prefix.
+    const shapes = entries.flatMap((e) => (STRINGS.has(liftName(e)) ? [1, 2, 3] : [1]).flatMap(() => shapesOf(e, mode)));
     const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
     return {
       shapes, chained,
@@ -669,7 +675,7 @@ export class Generator {
   /** The next case. Goes through all shapes in turn. */
   next(): Case {
     for (let tries = 0; ; tries++) {
-      const mode: Mode = this.r.chance(this.options.legacy ?? 0.15) ? 32 : 64;
+      const mode: Mode = this.r.chance(this.options.legacy ?? 0.25) ? 32 : 64;
       const pick = this.picks[mode];
       if (pick.shapes.length === 0) continue;
       try {

@@ -99,7 +99,7 @@ export class Machine {
     // Mostly with warm TLBs.
     if (++this.runs % 64 === 0) mmu.flushAll();
     vcpu.cache.flush();
-    this.setMode(c.mode);
+    this.setMode(c.mode ?? 64);
     u8.set(c.code, code + c.codeOffset);
     for (const p of c.patches) {
       u8.set(p.bytes, data + p.offset);

@@ -2,11 +2,11 @@
  * The live comparison at any length:
  *
  *   npx tsx test/silicon/run.ts [--cases N] [--seed N] [--only REGEXP] [--sse | --integer] [--sequences SHARE] [--legacy SHARE]
- *     [--groups N] [--each N] [--profile]
+ *     [--groups N] [--each N] [--profile] [--uncovered]
  */
 import { parseArgs } from "node:util";
 import { liftName } from "../../src/cpu/lift/form.ts";
-import { mismatchText, runDifferential, summary } from "./differential.ts";
+import { mismatchText, runDifferential, summary, uncovered } from "./differential.ts";
 import { openHost } from "./host.ts";
 
 const INTEGER = new Set(["base", "cmov", "popcnt", "lzcnt", "bmi1", "movbe", "adx", "cx8", "cx16", "prfchw", "clfsh", "clflushopt", "clwb"]);
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   options: {
     cases: { type: "string", default: "100000" }, seed: { type: "string", default: "1" }, only: { type: "string" }, sse: { type: "boolean", default: false },
     integer: { type: "boolean", default: false }, sequences: { type: "string" }, groups: { type: "string", default: "30" }, each: { type: "string", default: "1" },
-    profile: { type: "boolean", default: false }, legacy: { type: "string" },
+    profile: { type: "boolean", default: false }, uncovered: { type: "boolean", default: false }, legacy: { type: "string" },
   },
 });
 const host = openHost();
@@ -36,6 +36,7 @@ const report = runDifferential(host, {
 });
 host.close();
 console.log(mismatchText(report, Number(values.groups), Number(values.each)));
+if (values.uncovered) console.log(uncovered(report, host.flags).join("\n"));
 console.log(summary(report, host.flags));
 console.log(`${host.cpu}; ${((Date.now() - began) / 1000).toFixed(1)} s; endings by vector: ${[...report.vectors].sort((a, b) => a[0] - b[0]).map(([v, n]) => `${v}: ${n}`).join(", ")}`);
 process.exit(report.mismatchCount === 0 ? 0 : 1);

@@ -164,7 +164,8 @@ export function makeCase(r: Random, e: IsaEntry): Case {
   const fpr = Uint16Array.from({ length: 8 }, () => 16 * r.below(AREA / 16));
   if (r.chance(8)) fpr[i] = fpr[0];
   const gpr = new BigUint64Array(16).fill(0n);
-  gpr[0] = r.bits64();
+  const mode = r.chance(20) ? 32 : 64;
+  gpr[0] = mode === 32 ? BigInt(r.next()) : r.bits64();
   gpr[3] = BigInt(DATA + OPERAND + (r.chance(5) ? r.below(20) - 10 : 0));
   gpr[4] = BigInt(DATA + 0x800);
   // Operands that reach into the unmapped page behind the data: the fault must leave the unit as it was.
@@ -172,7 +173,7 @@ export function makeCase(r: Random, e: IsaEntry): Case {
   if (faults) gpr[3] = BigInt(DATA + AREA - r.below(12));
   return {
     code: Uint8Array.from(code), codeOffset: 0x40, undefinedFlags: 0, flags: r.next() & 0xcd5, mxcsr: 0x1f80, gpr, xmm: new Uint16Array(16), fpr, fcw, fsw, ftw,
-    useFpu: 2, entry: e.id, patches: memory && !faults ? [{ offset: Number(gpr[3]) - DATA, bytes: operandBytes(r, e) }] : [],
+    useFpu: 2, mode, entry: e.id, patches: memory && !faults ? [{ offset: Number(gpr[3]) - DATA, bytes: operandBytes(r, e) }] : [],
   };
 }
 

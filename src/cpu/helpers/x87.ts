@@ -1,4 +1,11 @@
-/** x87 instructions over the register stack: operands, stack faults, exceptions, and when a result is delivered. SDM Vol. 1 §8. */
+/**
+ * x87 instructions over the register stack: operands, stack faults, exceptions, and when a result is delivered. SDM Vol. 1 §8.
+ *
+ * Where manuals are silent, or the vendors differ, this is what AMD's unit does (test/silicon/x87.test.ts): comparisons set their
+ * condition bits and EFLAGS even when an exception is unmasked; FCOMI's kin and FCMOVcc leave C1; FFREE clears it; FLD m32/m64 of
+ * a denormal loads it although #D is unmasked; F2XM1 and FYL2XP1 out of range give the operand; exact logarithms set PE; a partial
+ * FPREM reduces the exponent by 32 + d % 32; unmasked #O or #U of a store does not set PE.
+ */
 import { GuestFault, VECTOR } from "../fault.ts";
 import { STATE, STATUS } from "../layout.ts";
 import { CR0 } from "../state.ts";

@@ -124,11 +124,11 @@ function enter(c: LiftContext): void {
 
 const REGISTERS = [0, 1, 2, 3, 4, 5, 6, 7];
 
-/** PUSHA pushes the original SP. All eight are checked by writing from the far end first. */
+/** PUSHA pushes the original SP. The first push that faults decides CR2, as in hardware; SP has not moved then. */
 function pusha(c: LiftContext): void {
   const w = c.form.opSize;
   const bytes = w / 8;
-  for (const r of [...REGISTERS].reverse()) {
+  for (const r of REGISTERS) {
     const at = c.stackLinear(c.stackPointer(c.i64(-(r + 1) * bytes)), bytes, true);
     c.store(w, at, c.get(w, gpr(r)));
   }
@@ -138,8 +138,9 @@ function pusha(c: LiftContext): void {
 function popa(c: LiftContext): void {
   const w = c.form.opSize;
   const bytes = w / 8;
-  const values = REGISTERS.map((r) => c.variable(c.load(w, c.stackLinear(c.stackPointer(c.i64((7 - r) * bytes)), bytes, false))));
-  for (const r of REGISTERS) if (r !== RSP) c.setReg(w, gpr(r), c.read(values[r]));
+  // From the top of the stack, so DI first: all are read before any register changes.
+  const values = REGISTERS.map((i) => c.variable(c.load(w, c.stackLinear(c.stackPointer(c.i64(i * bytes)), bytes, false))));
+  for (const r of REGISTERS) if (r !== RSP) c.setReg(w, gpr(r), c.read(values[7 - r]));
   c.setStackPointer(c.stackPointer(c.i64(8 * bytes)));
 }
 

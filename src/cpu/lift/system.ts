@@ -57,15 +57,13 @@ const verify = (write: 0 | 1): Lifter => (c) => {
   c.flags.zero(c, c.wrap(returned(c, 1)));
 };
 
-/** ARPL: raises the destination's RPL to the source's. */
+/** ARPL: raises the destination's RPL to the source's. Nothing is written where it is high enough (measured: no write fault). */
 const arpl: Lifter = (c) => {
-  const source = c.readOp(1, 16);
-  const m = c.modify(0, 16);
-  const rpl = c.emit("i32.and", [source, c.i32(3)]);
-  const low = c.emit("i32.lt_u", [c.emit("i32.and", [m.old, c.i32(3)]), rpl]);
-  const adjusted = c.variable(low);
-  m.commit(c.select(low, c.emit("i32.or", [c.emit("i32.and", [m.old, c.i32(~3)]), rpl]), m.old));
-  c.flags.zero(c, c.read(adjusted));
+  const rpl = c.variable(c.emit("i32.and", [c.readOp(1, 16), c.i32(3)]));
+  const old = c.variable(c.readOp(0, 16));
+  const low = c.variable(c.emit("i32.lt_u", [c.emit("i32.and", [c.read(old), c.i32(3)]), c.read(rpl)]));
+  c.if(c.read(low), () => c.writeOp(0, c.emit("i32.or", [c.emit("i32.and", [c.read(old), c.i32(~3)]), c.read(rpl)]), 16));
+  c.flags.zero(c, c.read(low));
 };
 
 /** The register operand of MOV to/from CR and DR: a selector for the helper, which number stands in the record's imm2. */

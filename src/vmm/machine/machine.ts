@@ -6,7 +6,7 @@ import type { IoWidth } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
+import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
 import { Board } from "./board.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
@@ -25,6 +25,8 @@ export interface MachineHost {
 }
 
 export interface MachineOptions extends LoadOptions {
+  /** That of a machine of the same RAM size which is no more: a reset needs no second one. */
+  readonly memory?: WebAssembly.Memory;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
 }
@@ -56,24 +58,25 @@ export class Machine {
   private busyNs = 0;
   private readonly console = new ConsoleWatch();
 
+  /** Without the images: they are large, and only needed once. */
+  readonly config: Omit<MachineConfig, "boot">;
+
   /** Throws UserError for whatever is wrong with the configuration or the images. */
   constructor(
-    readonly config: MachineConfig,
+    config: MachineConfig,
     private readonly host: MachineHost,
     private readonly options: MachineOptions = {},
   ) {
+    const { boot, ...rest } = config;
+    this.config = rest;
     const mib = config.memoryMib;
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
       throw new UserError(`RAM must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}, not ${mib}`);
     }
     const model = new CpuModel(config.cpu);
     const pages = (RAM_BASE + mib * MIB) / PAGE;
-    let memory: WebAssembly.Memory;
-    try {
-      memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
-    } catch {
-      throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
-    }
+    const memory = options.memory ?? allocate(mib, pages);
+    if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
     const env = {
       tscKhz: TSC_KHZ,
       portRead: (port: number, width: IoWidth): number => this.board.portRead(port, width),
@@ -92,7 +95,7 @@ export class Machine {
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
     this.board = this.wire();
-    this.boot();
+    this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
@@ -132,11 +135,11 @@ export class Machine {
     this.vcpu.requestStop();
   }
 
-  private boot(): void {
+  private boot(images: KernelImages): void {
     const { state } = this.vcpu;
     const size = this.config.memoryMib * MIB;
     this.vcpu.reset();
-    const entry = loadKernel(this.config.boot, {
+    const entry = loadKernel(images, {
       size,
       write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
@@ -222,6 +225,11 @@ export class Machine {
     return { kind: "stopped", report };
   }
 
+  /** For the machine that follows this one. */
+  get memory(): WebAssembly.Memory {
+    return this.vcpu.options.memory;
+  }
+
   /** Guest time in integer ns. */
   get guestTimeNs(): number {
     return this.clock.nowNs();
@@ -272,6 +280,14 @@ export class Machine {
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
     const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${this.vcpu.retired} ${this.guestTimeNs}`;
     return digest(new TextEncoder().encode(inner));
+  }
+}
+
+function allocate(mib: number, pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
   }
 }
 
