@@ -26,7 +26,7 @@ const REJECTED_BY_GAS: readonly RegExp[] = [
 const DIFFERENT_IN_GAS: readonly RegExp[] = [/^mov r\w+,[c-gs]s$/, /^(?:sldt|str) r\w+$/, /^jmp[wd] \$/];
 
 /** Two entries with the same text: the shorter encoding wins, as in GNU as. */
-const SAME_TEXT: readonly RegExp[] = [/^movq .*QWORD PTR/, /^movq (?:xmm|mm)\d+,(?:xmm|mm)\d+/, /^(?:call|jmp) DWORD PTR/];
+const SAME_TEXT: readonly RegExp[] = [/^movq .*QWORD PTR/, /^movq (?:xmm|mm)\d+,(?:xmm|mm)\d+/, /^(?:call|jmp) DWORD PTR/, /^f(?:add|mul|subr?|divr?) st\(0\),st$/, /^fstp st\(\d\)$/];
 
 describe("assembler", () => {
   describe.skipIf(!HAVE_BINUTILS).each(MODES)("against GNU as, %i-bit code", (mode) => {

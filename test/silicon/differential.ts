@@ -5,10 +5,11 @@ import { formKey } from "../../src/cpu/lift/form.ts";
 import { allForms, formOf } from "../../src/jit/interpreter/forms.ts";
 import { describeCase, differences } from "./compare.ts";
 import { type Case, OutcomeReader } from "./format.ts";
-import { exclusion, Generator, type GeneratorOptions, reachable } from "./generate.ts";
+import { Generator, type GeneratorOptions } from "./generate.ts";
 import type { Host } from "./host.ts";
 import { Machine } from "./machine.ts";
 import { makePool } from "./pool.ts";
+import { exclusion, reachable } from "./scope.ts";
 
 export interface Mismatch {
   readonly source: string;

@@ -295,4 +295,10 @@ export class ControlRegisters {
     this.core.requireCpl0();
     return STATUS.next;
   }
+  /** What LLDT and LTR ask for before they read their operand. */
+  privilegedSelector(): number {
+    this.core.requireProtected();
+    this.core.requireCpl0();
+    return STATUS.next;
+  }
 }

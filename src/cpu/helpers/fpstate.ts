@@ -9,6 +9,8 @@ const XSAVE_HEADER = 512;
 /** Bits of MXCSR that may be set; FXSAVE reports it as MXCSR_MASK. */
 export const MXCSR_MASK = 0xffff;
 const MXCSR_INIT = 0x1f80;
+/** Error summary and busy. */
+const ES_B = 0x8080;
 const FCW_INIT = 0x37f;
 
 const X87 = 1;
@@ -81,7 +83,9 @@ export class FpState {
     const top = (halves[FSW >> 1] >> 11) & 7;
     // Bit 6 of the control word reads as one; bits 7 and 13-15 are reserved.
     i32[STATE.fpuCw >> 2] = (halves[FCW >> 1] & 0x1f3f) | 0x40;
-    i32[STATE.fpuSw >> 2] = halves[FSW >> 1] & ~0x3800;
+    // ES and B follow from flags and masks (SDM 1 §8.1.3.3), whatever the image says.
+    const sw = halves[FSW >> 1] & ~(0x3800 | ES_B);
+    i32[STATE.fpuSw >> 2] = sw & ~halves[FCW >> 1] & 0x3f ? sw | ES_B : sw;
     i32[STATE.fpuTop >> 2] = top;
     for (let i = 0; i < 8; i++) {
       const to = (STATE.fpr + ((top + i) & 7) * 16) >> 2;

@@ -89,6 +89,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     invlpg: (linear) => control.invlpg(linear),
     invpcid: (type, linear) => control.invpcid(type, linear),
     privilegedNop: () => control.privilegedNop(),
+    privilegedSelector: () => control.privilegedSelector(),
     cli: () => flags.cli(),
     sti: () => flags.sti(),
     clac: (next) => flags.clac(next),

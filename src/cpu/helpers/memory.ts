@@ -4,7 +4,7 @@
  */
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
-  FLAG, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE, tlbAddress,
+  FLAG, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, SEGMENT_FAULT, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { CR4, EFER, type CpuState } from "../state.ts";
@@ -72,8 +72,8 @@ export class LinearMemory {
     const i32 = this.state.i32;
     const present = i32[STATE.tlbBase >> 2];
     i32[STATE.tlbBase >> 2] = tlbAddress(index);
-    // Legacy modes have 32-bit linear addresses.
-    const top = this.state.efer & EFER.LMA ? hi : 0;
+    // Legacy modes have 32-bit linear addresses; an upper half there is what a failed segment check left (layout.ts).
+    const top = this.state.efer & EFER.LMA || (hi & ~7) === SEGMENT_FAULT ? hi : 0;
     const at = write ? this.mmu.writeSlow(lo, top, size) : this.mmu.readSlow(lo, top, size);
     this.state.i32[STATE.tlbBase >> 2] = present;
     if (at === 0) throw new GuestFault(this.mmu.fault.vector, this.mmu.fault.errorCode);

@@ -60,6 +60,7 @@ export const HELPERS = {
   invpcid: ["i64", "i64"],
   /** INVD, WBINVD and other CPL-0 no-operations. */
   privilegedNop: [],
+  privilegedSelector: [],
   cli: [],
   /** Returns STATUS.leave when an interrupt is pending (after the shadow). */
   sti: [],

@@ -30,12 +30,20 @@ const describe = (which: 0 | 1): Lifter => (c) => {
 
 const loadTable = (name: "lgdt" | "lidt"): Lifter => (c) => {
   const wide = c.form.operands[0].width === 80;
+  // The privilege comes before the operand: #GP, not #PF (measured).
+  c.call("privilegedNop");
   const at = c.variable(c.address(wide ? 10 : 6));
   const limit = c.variable(c.load(16, c.read(at)));
   const from = c.emit("i64.add", [c.read(at), c.i64(2)]);
   let base = wide ? c.load(64, from) : c.zext64(c.load(32, from));
   if (!wide && c.form.opSize === 16) base = c.emit("i64.and", [base, c.i64(0xffffff)]);
   c.call(name, base, c.read(limit));
+};
+
+/** The privilege comes before the operand here too. */
+const loadSystemSelector = (name: "lldt" | "ltr"): Lifter => (c) => {
+  c.call("privilegedSelector");
+  c.call(name, c.readOp(0, 16));
 };
 
 const storeSelector = (which: number): Lifter => (c) => {
@@ -125,8 +133,11 @@ const undefined_: Lifter = (c) => c.call("raise", c.i32(6));
 export const SYSTEM: LifterTable = {
   sgdt: describe(0), sidt: describe(1), lgdt: loadTable("lgdt"), lidt: loadTable("lidt"),
   sldt: storeSelector(2), str: storeSelector(3), smsw: storeSelector(4),
-  lldt: (c) => c.call("lldt", c.readOp(0, 16)), ltr: (c) => c.call("ltr", c.readOp(0, 16)),
-  lmsw: (c) => c.call("lmsw", c.readOp(0, 16)),
+  lldt: loadSystemSelector("lldt"), ltr: loadSystemSelector("ltr"),
+  lmsw: (c) => {
+    c.call("privilegedNop");
+    c.call("lmsw", c.readOp(0, 16));
+  },
   lar: accessRights("lar"), lsl: accessRights("lsl"), verr: verify(0), verw: verify(1), arpl,
   mov_from_cr: readControl("readCr"), mov_from_dr: readControl("readDr"),
   mov_to_cr: writeControl("writeCr"), mov_to_dr: writeControl("writeDr"),
