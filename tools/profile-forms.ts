@@ -9,9 +9,9 @@ import { Machine } from "../src/vmm/machine/machine.ts";
 import { ensureImage } from "./image/ensure.ts";
 
 /** Forms that stand in the br_table: what is beyond costs a call. */
-const HOT = 600;
+const HOT = 350;
 /** Sequences that get a handler of their own. */
-const PAIRS = 400;
+const PAIRS = 200;
 const what = process.argv[2];
 if (what !== "forms" && what !== "pairs") throw new Error("say which: forms or pairs");
 const PROMPT = "# ";

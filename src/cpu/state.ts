@@ -68,6 +68,10 @@ export class CpuState {
   readonly fastMsr32 = new Int32Array(this.fastMsr.buffer);
   /** After MOV SS / POP SS / STI: interrupts are held off for one instruction (SDM 3A §6.8.3). */
   interruptShadow = false;
+  /** STATE.icount of the instruction that cast it; 0 when that was in an earlier run. */
+  shadowCast = 0;
+  /** An event was delivered inside the present instruction (INT n, INT3): TF as it was before raises no #DB. */
+  eventTaken = false;
   halted = false;
   /** The exception being delivered, or -1: decides double faults (SDM 3A §6.15, table 6-5). */
   delivering = -1;
@@ -276,6 +280,14 @@ export class CpuState {
     const of = (f & FLAG.OF) !== 0;
     this.u64[STATE.ccA >> 3] = of ? 0x8000000000000000n - cf : 0n;
     this.i64[STATE.ccB >> 3] = of ? (cf ? -0x8000000000000000n : 1n) : cf;
+  }
+
+  /** Called by the instruction itself. Of several in a row only the first holds interrupts off (SDM 2B "MOV", "STI"). */
+  castInterruptShadow(): void {
+    const now = this.i32[STATE.icount >> 2];
+    if (this.interruptShadow && this.shadowCast === now - 1) return;
+    this.interruptShadow = true;
+    this.shadowCast = now;
   }
 
   get interruptsEnabled(): boolean {

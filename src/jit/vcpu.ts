@@ -128,12 +128,17 @@ export class Vcpu {
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
       if (trap) slice = 1;
       i32[STATE.limit >> 2] = slice;
+      state.eventTaken = false;
       const code = this.enter();
       const done = i32[STATE.icount >> 2];
       this.retired += done;
       i32[STATE.icount >> 2] = 0;
       this.exitCounts[code]++;
-      if (done > 0) state.interruptShadow = state.interruptShadow && code === EXIT.leave && slice !== 1;
+      if (done > 0) {
+        // Only the instruction that has just ended can have cast one.
+        state.interruptShadow = state.interruptShadow && state.shadowCast === done;
+        state.shadowCast = 0;
+      }
       switch (code) {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
@@ -144,7 +149,7 @@ export class Vcpu {
           if (!this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]) && !this.fault()) return "triple-fault";
           break;
       }
-      if (trap && done > 0 && !this.singleStep()) return "triple-fault";
+      if (trap && done > 0 && !state.eventTaken && !this.singleStep()) return "triple-fault";
     }
     return this.stopRequested ? "stopped" : "budget";
   }

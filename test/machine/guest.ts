@@ -116,12 +116,12 @@ export interface Ended {
   readonly machine: Machine;
 }
 
-/** Runs until the guest ends the machine; throws after `seconds` of host time. */
-export function runKernel(kernel: Uint8Array, config: Partial<MachineConfig> = {}, seconds = 20): Ended {
+/** Runs until the guest ends the machine, in pieces of `slice` instructions; throws after `seconds` of host time. */
+export function runKernel(kernel: Uint8Array, config: Partial<MachineConfig> = {}, seconds = 20, slice = Infinity): Ended {
   const run = makeMachine({ kernel }, config);
   const until = performance.now() + seconds * 1000;
   for (;;) {
-    const outcome = run.machine.run(100);
+    const outcome = run.machine.run(100, slice);
     if (outcome.kind === "stopped") return { debug: run.debug(), serial: run.serial(), report: outcome.report, machine: run.machine };
     if (outcome.kind === "reset") throw new Error("the guest reset the machine");
     if (performance.now() > until) {
@@ -158,7 +158,7 @@ export function runOnQemu(kernel: Uint8Array): QemuEnded {
     const { status } = spawnSync("qemu-system-x86_64", [
       "-accel", "tcg", "-cpu", QEMU_CPU, "-m", "32", "-display", "none", "-serial", "none", "-monitor", "none", "-no-reboot", "-net", "none",
       "-vga", "none", "-kernel", image, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-debugcon", `file:${log}`,
-    ], { stdio: "ignore", timeout: 20_000 });
+    ], { stdio: "ignore", timeout: 5_000 });
     // SeaBIOS writes to the port, too.
     const text = readFileSync(log, "latin1");
     const at = text.indexOf(START);

@@ -20,6 +20,8 @@ export class Draft {
   reserved = 0;
   undefinedNow = 0;
   undefinedEver = 0;
+  /** Contains a branch: its target depends on where it stands. */
+  branches = false;
   useMmx = false;
   usesMxcsr = false;
   down: boolean;

@@ -263,6 +263,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   const locked = prefixes.includes(0xf0) && !lockable;
   if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw GIVE_UP;
   d.code.push(...bytes);
+  d.branches ||= branch;
   d.undefinedNow = (d.undefinedNow & ~effect.defines) | effect.undefines;
   d.undefinedEver |= d.undefinedNow;
 }
@@ -453,7 +454,7 @@ export class Generator {
     let { codeOffset } = d;
     const code = [...d.code];
     // At the very end of the code area nothing follows; the address changes, so only what does not depend on it.
-    if (codeOffset === 0x1800 && !isBranch(ISA[entry]) && !usesRip(d)) codeOffset = AREA - code.length;
+    if (codeOffset === 0x1800 && !d.branches && !usesRip(d)) codeOffset = AREA - code.length;
     else code.push(0x0f, 0x0b);
     return {
       code: Uint8Array.from(code), codeOffset, undefinedFlags: d.undefinedEver,
@@ -470,7 +471,7 @@ export class Generator {
   }
 }
 
-/** Whether any instruction has an operand relative to RIP, or is a CALL. */
+/** Whether any instruction has an operand relative to RIP. */
 function usesRip(d: Draft): boolean {
   const bytes = Uint8Array.from(d.code);
   for (let at = 0; at < bytes.length; at += Math.max(1, scratch.length)) {

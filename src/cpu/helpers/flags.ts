@@ -89,7 +89,7 @@ export class Flags {
     const eflags = state.i32[STATE.eflags >> 2];
     if (eflags & FLAG.IF) return STATUS.next;
     state.i32[STATE.eflags >> 2] = eflags | FLAG.IF;
-    state.interruptShadow = true;
+    state.castInterruptShadow();
     return env.interruptPending() ? STATUS.leave : STATUS.next;
   }
 

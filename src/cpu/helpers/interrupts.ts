@@ -118,6 +118,7 @@ export class Interrupts {
     else this.enterProtected(vector, errorCode, kind, lo);
     state.halted = false;
     state.interruptShadow = false;
+    state.eventTaken = true;
   }
 
   /** RFLAGS as the frame shows them: RF is set for faults. SDM 3A §6.8.3 (RF), SDM 3B §17.3.1.1. */

@@ -7,6 +7,7 @@ import { V86_ATTR } from "./segments.ts";
 import { PopReader } from "./stack.ts";
 import type { Tasks } from "./tasks.ts";
 
+/** RF would last for one instruction and hold off breakpoints only, which there are none of: it is never set (SDM 3B §17.3.1.1). */
 const ALWAYS = ARITH_FLAGS | FLAG.TF | FLAG.DF | FLAG.NT;
 
 export class InterruptReturn {
@@ -44,7 +45,7 @@ export class InterruptReturn {
   private flagMask(bits: number): number {
     const { core } = this;
     let mask: number = ALWAYS;
-    if (bits >= 32) mask |= FLAG.RF | FLAG.AC | FLAG.ID;
+    if (bits >= 32) mask |= FLAG.AC | FLAG.ID;
     if (core.state.cpl <= core.iopl) mask |= FLAG.IF;
     if (core.state.cpl === 0) {
       mask |= FLAG.IOPL;
@@ -66,7 +67,7 @@ export class InterruptReturn {
     far.checkRealOffset(eip);
     pops.commit();
     let mask = ALWAYS | FLAG.IF;
-    if (size === 4) mask |= FLAG.RF | FLAG.AC | FLAG.ID;
+    if (size === 4) mask |= FLAG.AC | FLAG.ID;
     if (!v86) mask |= FLAG.IOPL;
     this.setFlags(flags, mask);
     far.jumpReal(selector, eip);
@@ -159,7 +160,7 @@ export class InterruptReturn {
     if (eip >>> 0 > 0xffff) throw generalProtection();
     const esp = pops.pop(4);
     const selectors = V86_LOADED.map(() => pops.pop(4) & 0xffff);
-    state.setFlags(flags & (ALWAYS | FLAG.RF | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
+    state.setFlags(flags & (ALWAYS | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
     V86_LOADED.forEach((s, i) => state.loadSegmentCache(s, selectors[i], selectors[i] << 4, 0xffff, V86_ATTR));
     state.setCpl(3);
     core.setReg64(4, esp, 0);

@@ -48,7 +48,7 @@ export class Segments {
       this.commit(s, selector, d);
     }
     if (s === SS) {
-      state.interruptShadow = true;
+      state.castInterruptShadow();
       state.updateMode();
     }
     return STATUS.next;

@@ -16,6 +16,8 @@ export { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE };
 
 /** Flag for writeSlow: the present contents are needed too. */
 export const SLOW_RMW = 0x100;
+/** Flag for writeSlow: more may be written than `size`, up to the page's end. */
+export const SLOW_BULK = 0x200;
 
 export class Mmu {
   readonly walker: PageWalker;
@@ -189,7 +191,7 @@ export class Mmu {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
         // The fill first: onCodeWrite may walk nothing, but the walker's findings belong to this translation.
-        if (flags[ppn] & 1) this.phys.codePages?.onCodeWrite(ppn, a & 4095, size);
+        if (flags[ppn] & 1) this.phys.codePages?.onCodeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? 4096 - (a & 4095) : size);
         this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }

@@ -6,7 +6,7 @@ import { InternalError } from "../../base/errors.ts";
 import type { Node, Ref } from "../../cpu/ir/ir.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
-import { SLOW_RMW } from "../../cpu/mmu/mmu.ts";
+import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
 import { lowerCondition } from "./conditions.ts";
 import type { Frame } from "./frame.ts";
@@ -216,7 +216,8 @@ export class Lowerer {
     const { fb, support } = this.frame;
     this.value(n.args[0]);
     if (kind === "read") this.translate(bytes, TLB_READ, () => fb.i32(bytes).call(support.readSlow));
-    else this.translate(bytes, TLB_WRITE, () => fb.i32(kind === "rmw" ? bytes | SLOW_RMW : bytes).call(support.writeSlow));
+    // "write" is for what goes on behind its first element: string instructions.
+    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : SLOW_BULK)).call(support.writeSlow));
   }
 
   private load(n: Node): void {

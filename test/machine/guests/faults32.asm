@@ -75,20 +75,10 @@ start:
   xor ax, ax
   %try mov ss, ax
   mov gs, ax
-  %try mov eax, [gs:0]
-  mov ax, 0x58
-  mov fs, ax
-  mov eax, [fs:0xffc]
-  %try mov eax, [fs:0xffd]
-  %try mov [fs:0xfff], ax
-  mov al, [fs:0xfff]
-  %try mov al, [fs:0x1000]
   mov ax, 0x50
   mov fs, ax
   mov eax, [fs:0x100000]
   %hex eax
-  %try mov [fs:0x100000], eax
-  %try mov [cs:0x100000], eax
   %try jmp 0x10:0
   %try jmp 0x78:0
   %try jmp 0:0
@@ -104,22 +94,6 @@ start:
   %hex eax
   mov ax, 0x14
   %try mov fs, ax
-  %line
-
-  %print "stack", 10
-  mov ax, 0x58
-  mov ebx, esp
-  mov ss, ax
-  mov esp, 0x1002
-  %try push eax
-  mov esp, 0x1000
-  push 0x1234567
-  pop eax
-  %try pop ecx
-  mov cx, 0x10
-  mov ss, cx
-  mov esp, ebx
-  %hex eax
   %line
 
   %print "gates", 10
@@ -150,27 +124,13 @@ start:
 
   %print "double fault", 10
   mov byte [IDT + 13 * 8 + 5], 0x0e
-  %try mov [cs:0], eax
+  mov ax, 0x50
+  %try mov ss, ax
   mov byte [IDT + 13 * 8 + 5], 0x8e
   mov byte [IDT + 5], 0x0e
   xor ecx, ecx
   %try div ecx
   mov byte [IDT + 5], 0x8e
-
-  %print "control registers", 10
-  mov eax, 0x80000000
-  %try mov cr0, eax
-  mov eax, 0x20000001
-  %try mov cr0, eax
-  mov eax, 0x80000000
-  %try mov cr4, eax
-  mov ecx, 0xc0000100
-  mov ecx, 0x12345
-  %try rdmsr
-  mov ecx, 0xc0000080
-  xor edx, edx
-  mov eax, 0x80000000
-  %try wrmsr
 
   %print "single step", 10
   pushfd
@@ -185,8 +145,27 @@ start:
   mov eax, dr6
   %hex eax
   %line
-  db 0xf1
+  %print "single step over int, syscalls of a kind", 10
+  mov ebx, 0x70
+  mov ecx, .handler
+  mov dx, 0x8e00
+  call set_gate32
+  pushfd
+  or dword [esp], 0x100
+  popfd
   nop
+  int 0x70
+  nop
+  mov ax, ds
+  mov ds, ax
+  pushfd
+  and dword [esp], ~0x100
+  popfd
+  jmp .stepped
+.handler:
+  %print "handler", 10
+  iretd
+.stepped:
   %print "length", 10
   %try db 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90
   db 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90

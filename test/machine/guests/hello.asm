@@ -5,9 +5,6 @@ start:
   %hex eax
   mov eax, cr0
   %hex eax
-  mov ax, cs
-  movzx eax, ax
-  %hex eax
   %line
   mov eax, 21
   jmp exit32
