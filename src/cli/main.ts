@@ -17,7 +17,8 @@ function readImage(what: string, path: string): Uint8Array {
   try {
     if (!statSync(path).isFile()) throw new UserError(`${what}: '${path}' is not a file`);
     const data = readFileSync(path);
-    return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    // Small files stand in a buffer that Node shares with others: the machine may give this one's memory back.
+    return data.byteLength === data.buffer.byteLength ? new Uint8Array(data.buffer) : Uint8Array.from(data);
   } catch (e) {
     if (e instanceof UserError) throw e;
     const code = (e as NodeJS.ErrnoException).code;

@@ -132,7 +132,6 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     aad: (base) => arith.aad(base),
     enter: (frame, level, bits) => arith.enter(frame, level, bits),
     bound: (index, lower, upper) => arith.bound(index, lower, upper),
-    ...sseHelpers(core),
   };
   return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu), x87 };
 }

@@ -58,7 +58,7 @@ export class PageWalker {
       return s.a20 ? linear : (linear & ~(1 << 20)) >>> 0;
     }
     if (s.efer & EFER.LMA) {
-      if ((hi & ~7) === SEGMENT_FAULT) {
+      if ((hi & ~7) === SEGMENT_FAULT && !s.mode64) {
         this.fault.vector = (hi & 7) === SS ? VECTOR.SS : VECTOR.GP;
         this.fault.errorCode = 0;
         return -1;

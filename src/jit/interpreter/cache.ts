@@ -80,8 +80,10 @@ export class DecodeCache implements CodePages {
     const key = ppn * 4 + (mode >> 5);
     let page = this.pages.get(key);
     if (page === undefined) {
-      const slots = this.allocate(SLOT_TABLE_SIZE);
-      this.state.i32.fill(0, slots >> 2, (slots + SLOT_TABLE_SIZE) >> 2);
+      // An empty record behind it: what stands before a run's first record is never taken for one of its pairs.
+      const size = SLOT_TABLE_SIZE + RECORD_SIZE;
+      const slots = this.allocate(size);
+      this.state.i32.fill(0, slots >> 2, (slots + size) >> 2);
       page = { ppn, mode, slots, writes: 0, crossers: [] };
       this.pages.set(key, page);
     }
@@ -90,7 +92,7 @@ export class DecodeCache implements CodePages {
 
   /** Makes room for one more run and its pages. */
   private reserve(): void {
-    if (this.top + 4 * SLOT_TABLE_SIZE + (RUN_LIMIT + 4) * 2 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) this.flush();
+    if (this.top + 4 * (SLOT_TABLE_SIZE + RECORD_SIZE) + (RUN_LIMIT + 4) * 2 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) this.flush();
   }
 
   /**

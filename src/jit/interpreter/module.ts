@@ -6,6 +6,7 @@ import {
   EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
   PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
 } from "../../cpu/layout.ts";
+import type { Node } from "../../cpu/ir/ir.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
 import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
 import { lift } from "../../cpu/lift/index.ts";
@@ -108,6 +109,11 @@ export function outlinedHandler(form: Form, support: Support): FunctionBuilder {
   new Lowerer(frame).lower(lift(new RecordContext(form)));
   fb.op("unreachable");
   return fb;
+}
+
+/** Whether an instruction may change guest memory. */
+function writesMemory(nodes: readonly Node[]): boolean {
+  return nodes.some((n) => /^(st\.|rmw\.begin|ptr\.write|call)/.test(n.op) || n.bodies.some((b) => writesMemory(b)));
 }
 
 /** run() -> EXIT. Executes from STATE.rip until something stops it. */
@@ -230,9 +236,12 @@ class RunFunction {
   private emitPair(frame: Frame, a: Form, b: Form, dispatch: Label): void {
     const { fb } = this;
     const second = fb.begin("block", "second");
-    new Lowerer({ ...frame, next: () => fb.br(second) }).lower(lift(new RecordContext(a)));
+    const first = lift(new RecordContext(a));
+    new Lowerer({ ...frame, next: () => fb.br(second) }).lower(first);
     fb.end(second);
     fb.get(this.rec).i32(RECORD_SIZE).op("i32.add").set(this.rec);
+    // The first may have overwritten the second's bytes, which turned its record into a detour.
+    if (writesMemory(first)) fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.goto).op("i32.eq").brIf(dispatch);
     fb.get(this.icount).i32(0).mem("i32.load", STATE.limit).op("i32.ge_s").brIf(dispatch);
     fb.get(this.icount).i32(1).op("i32.add").set(this.icount);
     new Lowerer(frame).lower(lift(new RecordContext(b)));

@@ -10,6 +10,7 @@ import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } 
 import { Board } from "./board.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
+import { PHYSICAL } from "./memory-map.ts";
 import { startAt } from "./start.ts";
 
 /** What a machine needs of its host. */
@@ -91,7 +92,7 @@ export class Machine {
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
       // The VGA window and the ROM area: not RAM on a PC.
-      holes: [{ first: 0xa0, end: 0x100 }],
+      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
     this.board = this.wire();
