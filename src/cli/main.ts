@@ -1,5 +1,5 @@
 /** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
-import { closeSync, openSync, readFileSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
@@ -7,22 +7,36 @@ import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
-import { StdioConsole } from "./stdio.ts";
+import { StdioConsole, writeAll } from "./stdio.ts";
 
 const EXIT_TIMEOUT = 124;
+/** As of a program that SIGPIPE ends: nobody reads the guest's output any more. */
+const EXIT_PIPE = 141;
 /** QEMU's own. */
 const EXIT_USAGE = 1;
 
+/** Nothing that boots is larger, and no guest's RAM takes two of them. */
+const IMAGE_MAX = 2 ** 30;
+
+function reason(e: unknown): string {
+  const code = (e as NodeJS.ErrnoException).code;
+  const known: Record<string, string> = {
+    ENOENT: "there is no such file or folder", EACCES: "permission denied", EISDIR: "it is a folder", ENOSPC: "the disk is full", EROFS: "the file system is read-only",
+  };
+  return known[code ?? ""] ?? code ?? String(e);
+}
+
 function readImage(what: string, path: string): Uint8Array {
   try {
-    if (!statSync(path).isFile()) throw new UserError(`${what}: '${path}' is not a file`);
+    const stat = statSync(path);
+    if (!stat.isFile()) throw new UserError(`${what}: '${path}' is not a file`);
+    if (stat.size > IMAGE_MAX) throw new UserError(`${what}: '${path}' has ${Math.ceil(stat.size / 2 ** 20)} MiB, at most ${IMAGE_MAX / 2 ** 20} are taken`);
     const data = readFileSync(path);
     // Small files stand in a buffer that Node shares with others: the machine may give this one's memory back.
     return data.byteLength === data.buffer.byteLength ? new Uint8Array(data.buffer) : Uint8Array.from(data);
   } catch (e) {
     if (e instanceof UserError) throw e;
-    const code = (e as NodeJS.ErrnoException).code;
-    throw new UserError(`${what}: cannot read '${path}': ${code === "ENOENT" ? "there is no such file" : code === "EACCES" ? "permission denied" : String(code)}`);
+    throw new UserError(`${what}: cannot read '${path}': ${reason(e)}`);
   }
 }
 
@@ -105,7 +119,7 @@ async function main(argv: readonly string[]): Promise<number> {
     try {
       file = openSync(options.serial.path, "w");
     } catch (e) {
-      throw new UserError(`-serial: cannot write '${options.serial.path}': ${String((e as NodeJS.ErrnoException).code)}`);
+      throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
   const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
@@ -125,8 +139,13 @@ async function main(argv: readonly string[]): Promise<number> {
       const { config, moduleStrings, kernelName } = configOf(options);
       runner = new Runner(config, {
         serial: (bytes) => {
-          stdio?.write(bytes);
-          if (file !== null) writeSync(file, bytes);
+          try {
+            if (stdio?.write(bytes) === false) quit(EXIT_PIPE);
+            if (file !== null) writeAll(file, bytes);
+          } catch (e) {
+            if (ended === null) process.stderr.write(`tabvisor: serial output: ${reason(e)}\n`);
+            quit(1);
+          }
         },
         debug: (bytes) => process.stderr.write(bytes),
         stopped: (report) => {
@@ -161,11 +180,19 @@ async function main(argv: readonly string[]): Promise<number> {
   });
 }
 
+function internalError(e: unknown): void {
+  process.stderr.write(`tabvisor: internal error: ${e instanceof Error ? e.message : String(e)}\n`);
+}
+
+process.once("uncaughtException", (e) => {
+  internalError(e);
+  process.exit(1);
+});
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (e) {
   if (e instanceof UserError) process.stderr.write(`tabvisor: ${e.message}\n`);
-  else process.stderr.write(`tabvisor: internal error: ${e instanceof Error ? e.message : String(e)}\n`);
+  else internalError(e);
   process.exitCode = EXIT_USAGE;
 }
 // Standard input may hold the process open; output is written synchronously.

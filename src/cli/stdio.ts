@@ -31,24 +31,33 @@ export class StdioConsole {
     stdin.resume();
   }
 
-  write(bytes: Uint8Array): void {
-    // Synchronous, so that nothing is lost when the process ends; a full pipe says EAGAIN.
-    let at = 0;
-    while (at < bytes.length) {
-      try {
-        at += writeSync(1, bytes, at);
-      } catch (e) {
-        const code = (e as NodeJS.ErrnoException).code;
-        if (code === "EAGAIN") Atomics.wait(PAUSE, 0, 0, 1);
-        else if (code === "EPIPE") return;
-        else throw e;
-      }
+  /** False when nobody reads any more. */
+  write(bytes: Uint8Array): boolean {
+    try {
+      writeAll(1, bytes);
+      return true;
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code === "EPIPE") return false;
+      throw e;
     }
   }
 
   close(): void {
     if (this.raw) process.stdin.setRawMode(false);
     process.stdin.pause();
+  }
+}
+
+/** Synchronously, so that nothing is lost when the process ends; a full pipe says EAGAIN. */
+export function writeAll(fd: number, bytes: Uint8Array): void {
+  let at = 0;
+  while (at < bytes.length) {
+    try {
+      at += writeSync(fd, bytes, at);
+    } catch (e) {
+      if ((e as NodeJS.ErrnoException).code !== "EAGAIN") throw e;
+      Atomics.wait(PAUSE, 0, 0, 1);
+    }
   }
 }
 

@@ -14,8 +14,12 @@ export interface RunnerEvents {
 const SLICE_MS = 8;
 /** Status reports while running. */
 const STATUS_MS = 500;
-/** Timers shorter than this are waited for by running on. */
-const MIN_SLEEP_MS = 0.2;
+/** Waits shorter than this are run through. */
+const MIN_SLEEP_MS = 0.05;
+/** Host timers have milliseconds, and may be one early or late: what is shorter, or left over, blocks the thread. */
+const TIMER_MS = 1;
+/** How much a sleep that took too long may shorten the following ones (deterministic mode). */
+const MAX_CREDIT_MS = 20;
 /** Longest sleep, so that a wrong host timer cannot stall the guest. */
 const MAX_SLEEP_MS = 1000;
 
@@ -32,11 +36,17 @@ const SEED = 0x2545f491;
 
 const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
 
-/** Gives the images' memory back at once, where the engine can (ECMAScript 2024), instead of at some collection. */
+/**
+ * Gives the images' memory back now instead of at some collection, by sending it to nowhere. (ArrayBuffer.transfer would leave
+ * it with the browser's own object for what came in a message.)
+ */
 function release(images: KernelImages): void {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
   for (const { buffer } of [images.kernel, ...images.initrds]) {
-    if (buffer instanceof ArrayBuffer && "transfer" in buffer) (buffer as ArrayBuffer & { transfer(length: number): ArrayBuffer }).transfer(0);
+    if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) port1.postMessage(null, [buffer]);
   }
+  port1.close();
 }
 
 /** Collects bytes between flushes. */
@@ -61,6 +71,9 @@ class Batch {
 
 /** Node's, where it lets timers, signals and input in between; a message port there is drained before them. */
 const immediate = (globalThis as { setImmediate?: (f: () => void) => unknown }).setImmediate;
+
+/** Something to wait on for less than a timer's millisecond, in Node; a browser's worker sleeps whole milliseconds. */
+const PAUSE = immediate === undefined ? null : new Int32Array(new SharedArrayBuffer(4));
 
 /** Runs a function on a later turn of the event loop, sooner than setTimeout's clamp in browsers allows. */
 class Turn {
@@ -169,6 +182,7 @@ export class Runner {
       if (this.ended) return;
       this.seed = SEED;
       this.lastInstructions = 0;
+      this.owedMs = 0;
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       if (this.options.images !== undefined) release(boot);
     } catch (e) {
@@ -200,6 +214,7 @@ export class Runner {
     this.machine.serialInput(bytes);
     if (this.state === "running" && this.timer !== null) {
       this.cancelSleep();
+      this.owedMs = 0;
       this.turn.schedule(this.step);
     }
   }
@@ -213,8 +228,45 @@ export class Runner {
     this.timer = null;
   }
 
+  /** Lets `ns` pass (null: until something happens). True: a timer will take the next step. */
+  private sleep(ns: number | null): boolean {
+    const wait = ns === null ? MAX_SLEEP_MS : ns / 1e6;
+    const ms = (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs;
+    const now = performance.now();
+    if (ms >= TIMER_MS) {
+      this.startTimer(now, now + ms);
+      return true;
+    }
+    if (ms < MIN_SLEEP_MS) this.owe(ms);
+    else this.block(now, now + ms);
+    return false;
+  }
+  /** Deterministic mode: host time that is still to pass, or (negative) that sleeps took too long. */
+  private owedMs = 0;
+
+  private startTimer(now: number, until: number): void {
+    this.timer = setTimeout(() => {
+      const woken = performance.now();
+      if (until - woken >= TIMER_MS) this.startTimer(woken, until);
+      else {
+        this.block(woken, until);
+        this.step();
+      }
+    }, Math.min(MAX_SLEEP_MS, PAUSE === null ? Math.ceil(until - now) : Math.floor(until - now)));
+  }
+
+  private block(now: number, until: number): void {
+    if (until > now && PAUSE !== null) Atomics.wait(PAUSE, 0, 0, until - now);
+    this.owe(until - performance.now());
+  }
+
+  /** In real-time mode guest time follows the host's, whatever the sleep was. */
+  private owe(ms: number): void {
+    this.owedMs = this.config.deterministic ? Math.max(-MAX_CREDIT_MS, ms) : 0;
+  }
+
   private readonly step = (): void => {
-    this.timer = null;
+    this.cancelSleep();
     if (this.state !== "running") return;
     let outcome;
     try {
@@ -232,13 +284,9 @@ export class Runner {
         void this.restart(false);
         return;
       case "idle": {
-        const ms = outcome.ns === null ? MAX_SLEEP_MS : Math.min(MAX_SLEEP_MS, outcome.ns / 1e6);
         this.idle = true;
         this.maybeReport();
-        if (ms >= MIN_SLEEP_MS) {
-          this.timer = setTimeout(this.step, ms);
-          return;
-        }
+        if (this.sleep(outcome.ns)) return;
         break;
       }
       case "more":

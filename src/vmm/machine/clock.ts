@@ -43,6 +43,12 @@ export class GuestClock {
     this.hostOffset = hostNs - this.nowNs();
   }
 
+  /** Sets guest time when a snapshot is restored; devices then re-arm their timers, and `resume` follows. */
+  restore(ns: number): void {
+    this.rebase(ns);
+    this.timers.restoreNow(ns);
+  }
+
   private rebase(ns: number): void {
     this.baseInstructions = this.retired();
     this.baseNs = ns;
@@ -61,12 +67,13 @@ export class GuestClock {
     return Math.max(1, Math.min(most, left));
   }
 
-  /** A halted guest in deterministic mode: time jumps to the next deadline. False when there is none. */
-  skipToDeadline(): boolean {
+  /** A halted guest in deterministic mode: time jumps to the next deadline. How far in ns; null when there is none. */
+  skipToDeadline(): number | null {
     const next = this.timers.nextDeadlineNs();
-    if (next === null) return false;
-    this.rebase(Math.max(next, this.nowNs()));
-    return true;
+    if (next === null) return null;
+    const now = this.nowNs();
+    this.rebase(Math.max(next, now));
+    return Math.max(0, next - now);
   }
 
   /** Guest ns until the next deadline, or null. */

@@ -35,7 +35,10 @@ export interface MachineOptions extends LoadOptions {
 /** What `run` says. */
 export type RunOutcome =
   | { readonly kind: "more" }
-  /** Halted: nothing to do for `ns` (null: until input comes). */
+  /**
+   * Halted: nothing to do for `ns` (null: until input comes). In deterministic mode guest time has moved on by `ns` already,
+   * and whoever wants time to look real lets so much of it pass on the host before the next `run`.
+   */
   | { readonly kind: "idle"; readonly ns: number | null }
   /** The guest reset the machine: the owner builds a new one from the same configuration. */
   | { readonly kind: "reset" }
@@ -202,11 +205,9 @@ export class Machine {
       return this.stopped();
     }
     if (this.config.deterministic) {
-      if (this.clock.skipToDeadline()) {
-        this.clock.fire();
-        return null;
-      }
-      return { kind: "idle", ns: null };
+      const skipped = this.clock.skipToDeadline();
+      if (skipped !== null) this.clock.fire();
+      return { kind: "idle", ns: skipped };
     }
     this.clock.sync(this.host.hostNs());
     this.clock.fire();
@@ -258,8 +259,19 @@ export class Machine {
 
   // --- State ---------------------------------------------------------------------------------------------------------
 
+  /** First of all sections: devices arm their timers by it. */
+  private readonly time: Persistent = {
+    sectionName: "time",
+    sectionVersion: 1,
+    save: () => ({ ns: this.clock.nowNs(), instructions: this.vcpu.retired }),
+    restore: (r) => {
+      this.vcpu.retired = r.int("instructions", 0);
+      this.clock.restore(r.int("ns", 0));
+    },
+  };
+
   private persistents(): Persistent[] {
-    return [this.vcpu.cpu.persistence, ...this.board.persistents];
+    return [this.time, this.vcpu.cpu.persistence, ...this.board.persistents];
   }
 
   /** Every component's section, without RAM. */
@@ -267,8 +279,11 @@ export class Machine {
     return this.persistents().map((p) => saveSection(p));
   }
 
+  /** Between runs. RAM is restored by the caller, before or after. */
   restore(sections: readonly StateSection[]): void {
+    this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.resume();
   }
 
   /** SHA-256 over RAM and all state sections, in hex: equal for equal machines. */

@@ -1,0 +1,176 @@
+/** The command's options and exit codes, and what it says to bad input: one line, an exit code, no stack trace. */
+import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { join } from "node:path";
+import { spawnSync } from "node:child_process";
+import { afterAll, describe, expect, it } from "vitest";
+import { existingGuest } from "../../tools/image/ensure.ts";
+import { Folder, ROOT, tabvisor } from "./cli.ts";
+
+const folder = new Folder();
+afterAll(() => folder.remove());
+const EXIT = ["-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"];
+const guest = await existingGuest();
+
+describe("exit codes", () => {
+  it("isa-debug-exit: (value << 1) | 1, nothing said", () => {
+    expect(tabvisor(["-kernel", folder.kernel("exit"), ...EXIT])).toEqual({ code: 43, stdout: Buffer.alloc(0), stderr: "" });
+  });
+  it("triple fault: 1, with registers and the last instructions", () => {
+    const { code, stdout, stderr } = tabvisor(["-kernel", folder.kernel("triple")]);
+    expect([code, stdout.length]).toEqual([1, 0]);
+    expect(stderr).toMatch(/^tabvisor: triple fault at 0x1000[0-9a-f]{2}\nRAX=0000000000001234 [^]*CR0=[^]*\n=> [0-9a-f]{16}: 0f 0b +ud2/m);
+    expect(stderr).not.toContain(".ts:");
+  });
+  it("halted with interrupts off: 1", () => {
+    const { code, stderr } = tabvisor(["-kernel", folder.kernel("halt")]);
+    expect([code, stderr.split("\n")[0]]).toEqual([1, "tabvisor: the CPU halted with interrupts disabled: nothing can wake it"]);
+  });
+  it("-no-reboot: a reset ends the machine, 0", () => {
+    expect(tabvisor(["-kernel", folder.kernel("reset"), "-no-reboot"])).toMatchObject({ code: 0, stderr: "" });
+  });
+  it("without it the machine starts again; --timeout: 124", () => {
+    const { code, stderr } = tabvisor(["-kernel", folder.kernel("reset"), "--timeout", "1"]);
+    expect([code, stderr]).toEqual([124, "tabvisor: ended after 1 s (--timeout)\n"]);
+  });
+  it("--timeout ends a busy guest, too", () => {
+    const from = performance.now();
+    expect(tabvisor(["-kernel", folder.kernel("loop"), "--timeout", "0.5"]).code).toBe(124);
+    expect(performance.now() - from).toBeLessThan(5000);
+  });
+  it("a kernel panic on the console: 1, with its line", () => {
+    const { code, stdout, stderr } = tabvisor(["-kernel", folder.kernel("panic")]);
+    expect([code, stderr.split("\n")[0]]).toEqual([1, "tabvisor: Kernel panic - not syncing: no root"]);
+    expect(stdout.toString()).toContain("end Kernel panic");
+  });
+});
+
+describe("options", () => {
+  it("-append, -initrd with several files and strings", () => {
+    const [a, b] = [folder.file("first", "one"), folder.file("second", "two\n2")];
+    folder.file("empty-module", "");
+    const args = ["-kernel", folder.kernel("modules"), "-append", "root=/dev/x quiet -- -v", "-initrd", `${a} its args=1,${b},${folder.path}/empty-module x`, ...EXIT];
+    const { code, stdout, stderr } = tabvisor(args);
+    expect([code, stderr]).toEqual([1, ""]);
+    expect(stdout.toString()).toBe(`modules root=/dev/x quiet -- -v\n${a} its args=1:one\n${b}:two\n2\n${folder.path}/empty-module x:\n`);
+  });
+  it("values that begin with a dash, and empty ones", () => {
+    expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "-s", ...EXIT]).stdout.toString()).toBe("modules -s\n");
+    expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "", ...EXIT]).stdout.toString()).toBe("modules\n");
+  });
+  it.each([["64", 63], ["64M", 63], ["64m", 63], ["size=64M", 63], ["1G", 1023], ["0.5G", 511], ["3072", 3071]])("-m %s", (size, mib) => {
+    const { code, stderr } = tabvisor(["-kernel", folder.kernel("memory"), "-m", size, ...EXIT]);
+    expect([code, parseInt(stderr, 16)]).toEqual([1, mib * 1024]);
+  });
+  it("-cpu flags are what CPUID tells", () => {
+    const words = (cpu: string): number[] => tabvisor(["-kernel", folder.kernel("cpuid"), "-cpu", cpu, ...EXIT]).stderr.trim().split(" ").map((w) => parseInt(w, 16));
+    const [ecx, ebx] = words("x86-64-v2");
+    expect([(ecx >> 20) & 1, (ecx >> 23) & 1, (ebx >> 7) & 1, (ebx >> 20) & 1]).toEqual([1, 1, 1, 1]); // SSE4.2, POPCNT, SMEP, SMAP
+    const [less, less7] = words("x86-64-v2,-sse4.2,-smap");
+    expect([(less >> 20) & 1, (less >> 23) & 1, (less7 >> 7) & 1, (less7 >> 20) & 1]).toEqual([0, 1, 1, 0]);
+    const [more] = words("qemu64,+popcnt");
+    expect([(more >> 20) & 1, (more >> 23) & 1]).toEqual([0, 1]);
+  });
+  it("--stats: a JSON object on the last line of standard error", () => {
+    const { code, stderr } = tabvisor(["-kernel", folder.kernel("bytes"), ...EXIT, "--stats"]);
+    expect(code).toBe(1);
+    const stats = JSON.parse(stderr) as Record<string, unknown> & { instructions: number; instructionsByTier: Record<string, number>; exitsByReason: Record<string, number> };
+    expect(Object.keys(stats).sort()).toEqual(["decodeMisses", "exitsByReason", "instructions", "instructionsByTier", "mips", "peakMemory", "seconds", "tlbMisses", "unimplemented"]);
+    // 25,600 bytes, more than eight instructions each.
+    expect(stats.instructions).toBeGreaterThan(200_000);
+    expect(Object.values(stats.instructionsByTier).reduce((a, b) => a + b)).toBe(stats.instructions);
+    expect(stats["seconds"]).toBeGreaterThan(0);
+    expect(stats["peakMemory"]).toBeGreaterThan(2 ** 25);
+    expect(stats["mips"]).toBeCloseTo(stats.instructions / Number(stats["seconds"]) / 1e6, 3);
+    for (const n of [stats["decodeMisses"], stats["tlbMisses"], ...Object.values(stats.exitsByReason)]) expect(n).toBeGreaterThanOrEqual(0);
+  });
+  it("--deterministic: equal counts", () => {
+    const count = (): number => (JSON.parse(tabvisor(["-kernel", folder.kernel("bytes"), ...EXIT, "--stats", "--deterministic"]).stderr) as { instructions: number }).instructions;
+    expect(count()).toBe(count());
+  });
+  it("--help and --version", () => {
+    const help = tabvisor(["--help"]);
+    expect([help.code, help.stderr]).toEqual([0, ""]);
+    for (const option of ["-kernel", "-initrd", "-append", "-m ", "-cpu", "-serial", "-nographic", "-device isa-debug-exit", "-no-reboot", "--timeout", "--deterministic", "--stats"]) {
+      expect(help.stdout.toString()).toContain(option);
+    }
+    expect(tabvisor(["--version"]).stdout.toString()).toMatch(/^tabvisor \d+\.\d+\.\d+\n$/);
+  });
+  it("from another folder, and through npm", () => {
+    folder.kernel("hello");
+    expect(tabvisor(["-kernel", "hello", ...EXIT], { cwd: folder.path }).stdout.toString()).toBe("hello from the guest\r\n");
+    const npm = spawnSync("npm", ["run", "--silent", "vm", "--", "-kernel", folder.kernel("hello"), ...EXIT], { cwd: ROOT, timeout: 30_000, input: "" });
+    expect([npm.status, npm.stdout.toString()]).toEqual([1, "hello from the guest\r\n"]);
+  });
+});
+
+describe("bad input", () => {
+  /** Exactly one line, that begins so; exit code 1; nothing on standard output. */
+  function refused(args: readonly string[], message: string | RegExp): void {
+    const { code, stdout, stderr } = tabvisor(args);
+    expect(stderr).toMatch(/^tabvisor: [^\n]+\n$/);
+    expect(stderr.slice("tabvisor: ".length, -1)).toMatch(message);
+    expect([code, stdout.toString()]).toEqual([1, ""]);
+  }
+  const halt = (): string[] => ["-kernel", folder.kernel("halt")];
+
+  it("options", () => {
+    refused(["-foo"], /^unknown option '-foo'/);
+    refused(["kernel.bin"], /^unexpected argument 'kernel.bin'/);
+    refused(["-kernel"], /^option '-kernel' needs a value$/);
+    refused(["-kernel", "a", "-kernel", "b"], /^option '-kernel' is given twice$/);
+    refused([...halt(), "-cpu", "pentium9"], /^unknown CPU model 'pentium9'; models: x86-64-v2/);
+    refused([...halt(), "-cpu", "x86-64-v2,+warp"], /^CPU flag 'warp' is unknown/);
+    refused([...halt(), "-cpu", "x86-64-v2,warp"], /warp/);
+    refused([...halt(), "-serial", "tcp:1"], /^-serial: 'tcp:1' is not/);
+    refused([...halt(), "-serial", `file:${folder.path}/no/such/folder`], /^-serial: cannot write .*there is no such file or folder$/);
+    refused([...halt(), "-device", "e1000"], /^-device: 'e1000' is unknown/);
+    refused([...halt(), "-device", "isa-debug-exit,iobase=0xf4,colour=red"], /property 'colour'/);
+    refused([...halt(), "-device", "isa-debug-exit,iobase=x"], /'x' is not a number/);
+    refused([...halt(), "-device", "isa-debug-exit,iobase=0x3f8"], /taken by another device/);
+    refused([...halt(), "--timeout", "soon"], /^--timeout: 'soon'/);
+  });
+  it("RAM", () => {
+    for (const size of ["4G", "1", "0", "3073"]) refused([...halt(), "-m", size], /^RAM must be a whole number of MiB from 2 to 3072/);
+    for (const size of ["-5", "lots", "1.3", "5T", "64K"]) refused([...halt(), "-m", size], /^-m: /);
+    if (guest !== null) refused(["-m", "16"], /^RAM too small: .* needs at least \d+ MiB, the machine has 16 MiB$/);
+    const initrd = folder.file("large", "");
+    truncateSync(initrd, 40 * 2 ** 20);
+    refused(["-kernel", folder.kernel("modules"), "-initrd", initrd, "-m", "32"], /^RAM too small: module 1/);
+  });
+  it("kernels and initrds", () => {
+    const missing = join(folder.path, "missing");
+    refused(["-kernel", missing], /^kernel: cannot read '.*missing': there is no such file/);
+    refused(["-kernel", folder.path], /^kernel: '.*' is not a file$/);
+    refused(["-kernel", folder.file("empty", "")], /^kernel: the file is empty$/);
+    refused(["-kernel", folder.file("text", "This is no kernel.\n".repeat(100))], /^kernel: not in a known format/);
+    refused(["-kernel", folder.file("gz", Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0))], /^kernel: the file is gzip-compressed/);
+    const whole = readFileSync(folder.kernel("halt"));
+    refused(["-kernel", folder.file("cut", whole.subarray(0, 40))], /^kernel: the Multiboot image is truncated|^kernel: /);
+    for (const gib of [1.5, 4]) {
+      const huge = folder.file("huge", "");
+      truncateSync(huge, gib * 2 ** 30);
+      refused(["-kernel", huge], /^kernel: '.*huge' has \d+ MiB, at most 1024 are taken$/);
+    }
+    refused([...halt(), "-initrd", missing], /^initrd: cannot read/);
+    refused([...halt(), "-initrd", folder.path], /^initrd: '.*' is not a file$/);
+    if (process.getuid?.() !== 0) {
+      const locked = folder.file("locked", "x");
+      chmodSync(locked, 0);
+      refused(["-kernel", locked], /^kernel: cannot read '.*locked': permission denied$/);
+    }
+    if (guest !== null) {
+      for (const [name, size] of [["vmlinux", 100], ["vmlinux", 5000], ["vmlinux", 3_000_000], ["bzImage", 600], ["bzImage", 100_000]] as const) {
+        refused(["-kernel", folder.file("cut", readFileSync(guest.files[name]).subarray(0, size))], /^kernel: /);
+      }
+    }
+  });
+  it("a full disk", () => {
+    if (!existsSync("/dev/full")) return;
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-serial", "file:/dev/full"], /^serial output: the disk is full$/);
+  });
+  it("no default guest", () => {
+    // A copy of nothing but the command's own files would be needed to show it; the message is that of options.
+    mkdirSync(join(folder.path, "elsewhere"));
+    refused(["-initrd", join(folder.path, "elsewhere")], guest === null ? /^no kernel: give one with -kernel/ : /^initrd: /);
+  });
+});
