@@ -154,7 +154,8 @@ export class Runner {
     this.state = "running";
     this.machine.resume();
     this.reportStatus();
-    this.step();
+    // Not at once: a guest that resets itself without end must leave room for timers and input.
+    this.turn.schedule(this.step);
   }
 
   pause(): void {
@@ -191,8 +192,15 @@ export class Runner {
     } finally {
       this.resetting = false;
     }
-    if (paused) this.reportStatus();
-    else this.resume();
+    if (paused) {
+      this.reportStatus();
+      return;
+    }
+    this.state = "running";
+    this.machine.resume();
+    this.reportStatus();
+    // Not at once: a guest that does nothing but reset must leave room for timers and signals.
+    this.turn.schedule(this.step);
   }
 
   private get ended(): boolean {

@@ -21,7 +21,7 @@ export interface Options {
 
 /** Runs to the end; 30 s at most. */
 export function tabvisor(args: readonly string[], options: Options = {}): Result {
-  const r = spawnSync(process.execPath, [COMMAND, ...args], { input: options.input ?? "", cwd: options.cwd ?? tmpdir(), timeout: 30_000, maxBuffer: 1 << 26 });
+  const r = spawnSync(process.execPath, [COMMAND, ...args], { input: options.input ?? "", cwd: options.cwd ?? tmpdir(), timeout: 30_000, killSignal: "SIGKILL", maxBuffer: 1 << 26 });
   return { code: r.status, stdout: r.stdout, stderr: r.stderr.toString("utf8") };
 }
 

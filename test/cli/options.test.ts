@@ -98,7 +98,7 @@ describe("options", () => {
   it("from another folder, and through npm", () => {
     folder.kernel("hello");
     expect(tabvisor(["-kernel", "hello", ...EXIT], { cwd: folder.path }).stdout.toString()).toBe("hello from the guest\r\n");
-    const npm = spawnSync("npm", ["run", "--silent", "vm", "--", "-kernel", folder.kernel("hello"), ...EXIT], { cwd: ROOT, timeout: 30_000, input: "" });
+    const npm = spawnSync("npm", ["run", "--silent", "vm", "--", "-kernel", folder.kernel("hello"), ...EXIT], { cwd: ROOT, timeout: 30_000, killSignal: "SIGKILL", input: "" });
     expect([npm.status, npm.stdout.toString()]).toEqual([1, "hello from the guest\r\n"]);
   });
 });

@@ -28,7 +28,7 @@ describe("output", () => {
     expect(Buffer.compare(readFileSync(path), ALL)).toBe(0);
   });
   it("a reader that leaves ends it", () => {
-    const r = spawnSync("bash", ["-c", `"${process.execPath}" "${COMMAND}" -kernel "${folder.kernel("echo")}" < <(head -c 1000000 /dev/zero) | head -c 100 | wc -c; echo "\${PIPESTATUS[0]}"`], { timeout: 30_000 });
+    const r = spawnSync("bash", ["-c", `"${process.execPath}" "${COMMAND}" -kernel "${folder.kernel("echo")}" < <(head -c 1000000 /dev/zero) | head -c 100 | wc -c; echo "\${PIPESTATUS[0]}"`], { timeout: 30_000, killSignal: "SIGKILL" });
     expect(r.stdout.toString()).toBe("100\n141\n");
   });
 });
@@ -96,7 +96,7 @@ _, status = os.waitpid(pid, 0)
 sys.stdout.buffer.write(out)
 sys.exit(os.waitstatus_to_exitcode(status) % 256)
 `;
-    const r = spawnSync("python3", ["-c", script, process.execPath, COMMAND, "-kernel", folder.kernel("echo"), ...EXIT], { timeout: 30_000 });
+    const r = spawnSync("python3", ["-c", script, process.execPath, COMMAND, "-kernel", folder.kernel("echo"), ...EXIT], { timeout: 30_000, killSignal: "SIGKILL" });
     return { code: r.status ?? -1, output: r.stdout.toString("latin1") };
   };
 
