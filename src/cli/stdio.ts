@@ -1,4 +1,5 @@
 /** The terminal as a serial console: raw input, Ctrl-A commands, output byte for byte. */
+import { spawnSync } from "node:child_process";
 import { writeSync } from "node:fs";
 
 const CTRL_A = 1;
@@ -12,6 +13,8 @@ export class StdioConsole {
     if (stdin.isTTY) {
       stdin.setRawMode(true);
       this.raw = true;
+      // Node's raw mode still turns LF into CR LF. setRawMode(false) brings the terminal's own settings back.
+      spawnSync("stty", ["-opost"], { stdio: ["inherit", "ignore", "ignore"] });
     }
     stdin.on("data", (data: Buffer) => {
       const out: number[] = [];

@@ -4,6 +4,9 @@ import { TimerQueue } from "../../base/clock.ts";
 /** One guest nanosecond an instruction: deterministic mode runs a 1 GHz, one-instruction-a-cycle machine. */
 const NS_PER_INSTRUCTION = 1;
 
+/** Real-time mode: instructions worth an entry into emitted code. */
+const SHORTEST_SLICE = 300;
+
 /** TSC frequency told to the guest: one tick a guest nanosecond. */
 export const TSC_KHZ = 1_000_000;
 
@@ -59,12 +62,17 @@ export class GuestClock {
     this.timers.advanceTo(this.nowNs());
   }
 
-  /** Instructions until the next deadline (at least 1), or `most`. */
-  instructionsToDeadline(most: number): number {
+  /**
+   * Instructions until the next deadline (at least 1), or `most`. In real-time mode an instruction takes `hostNsEach` of the
+   * host's time, more than the guest's clock counts inside a slice: the slice ends when the host's clock is to be looked at.
+   */
+  instructionsToDeadline(most: number, hostNsEach: number): number {
     const next = this.timers.nextDeadlineNs();
     if (next === null) return most;
-    const left = Math.ceil((next - this.nowNs()) / NS_PER_INSTRUCTION);
-    return Math.max(1, Math.min(most, left));
+    const ns = next - this.nowNs();
+    const left = Math.ceil(ns / NS_PER_INSTRUCTION);
+    const sooner = this.deterministic ? left : Math.min(left, Math.max(SHORTEST_SLICE, Math.ceil(ns / hostNsEach)));
+    return Math.max(1, Math.min(most, sooner));
   }
 
   /** A halted guest in deterministic mode: time jumps to the next deadline. How far in ns; null when there is none. */

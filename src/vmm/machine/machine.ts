@@ -172,7 +172,8 @@ export class Machine {
         if (this.stop !== null) return this.stopped();
         this.clock.sync(now);
         this.clock.fire();
-        const budget = Math.min(this.clock.instructionsToDeadline(SLICE), last - this.vcpu.retired);
+        const before = this.vcpu.retired;
+        const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
         if (why === "triple-fault") {
@@ -184,7 +185,9 @@ export class Machine {
           if (idle !== null) return idle;
         }
         if (this.vcpu.retired >= last) return this.stop === null ? { kind: "more" } : this.stopped();
+        const then = now;
         now = this.host.hostNs();
+        this.measure(now - then, this.vcpu.retired - before);
         if (now >= deadline) return { kind: "more" };
       }
     } catch (e) {
@@ -194,6 +197,12 @@ export class Machine {
     } finally {
       this.busyNs += this.host.hostNs() - from;
     }
+  }
+
+  /** Host ns that an instruction has taken lately: thousands for port I/O, less than one in a loop. Host clocks may be coarse. */
+  private nsEach = 1;
+  private measure(ns: number, instructions: number): void {
+    if (instructions > 0) this.nsEach += (Math.min(10_000, ns / instructions) - this.nsEach) / 8;
   }
 
   /** A halted CPU: what to wait for. Null: time has moved on and it may run. */
