@@ -1,8 +1,9 @@
 /** The command's options and exit codes, and what it says to bad input: one line, an exit code, no stack trace. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterAll, describe, expect, it } from "vitest";
+import { parseOptions } from "../../src/cli/options.ts";
 import { existingGuest } from "../../tools/image/ensure.ts";
 import { Folder, ROOT, tabvisor } from "./cli.ts";
 
@@ -57,9 +58,14 @@ describe("options", () => {
     expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "-s", ...EXIT]).stdout.toString()).toBe("modules -s\n");
     expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "", ...EXIT]).stdout.toString()).toBe("modules\n");
   });
-  it.each([["64", 63], ["64M", 63], ["64m", 63], ["size=64M", 63], ["1G", 1023], ["0.5G", 511], ["3072", 3071]])("-m %s", (size, mib) => {
-    const { code, stderr } = tabvisor(["-kernel", folder.kernel("memory"), "-m", size, ...EXIT]);
-    expect([code, parseInt(stderr, 16)]).toEqual([1, mib * 1024]);
+  it("-m in QEMU's forms", () => {
+    const forms = { 64: 64, "64M": 64, "64m": 64, "size=64M": 64, "1G": 1024, "0.5G": 512, 3072: 3072 };
+    for (const [text, mib] of Object.entries(forms)) expect([text, parseOptions(["-m", text]).memoryMib]).toEqual([text, mib]);
+    expect(parseOptions([]).memoryMib).toBe(256);
+    for (const [text, mib] of [["64M", 64], ["3072", 3072]] as const) {
+      const { code, stderr } = tabvisor(["-kernel", folder.kernel("memory"), "-m", text, ...EXIT]);
+      expect([code, parseInt(stderr, 16)]).toEqual([1, (mib - 1) * 1024]);
+    }
   });
   it("-cpu flags are what CPUID tells", () => {
     const words = (cpu: string): number[] => tabvisor(["-kernel", folder.kernel("cpuid"), "-cpu", cpu, ...EXIT]).stderr.trim().split(" ").map((w) => parseInt(w, 16));
@@ -114,24 +120,27 @@ describe("bad input", () => {
   const halt = (): string[] => ["-kernel", folder.kernel("halt")];
 
   it("options", () => {
+    const wrong: [string[], RegExp][] = [
+      [["-foo"], /^unknown option '-foo'/],
+      [["kernel.bin"], /^unexpected argument 'kernel.bin'/],
+      [["-kernel"], /^option '-kernel' needs a value$/],
+      [["-kernel", "a", "-kernel", "b"], /^option '-kernel' is given twice$/],
+      [["-serial", "tcp:1"], /^-serial: 'tcp:1' is not/],
+      [["-device", "e1000"], /^-device: 'e1000' is unknown/],
+      [["-device", "isa-debug-exit,iobase=0xf4,colour=red"], /property 'colour'/],
+      [["-device", "isa-debug-exit,iobase=x"], /'x' is not a number/],
+      [["--timeout", "soon"], /^--timeout: 'soon'/],
+      ...["-5", "lots", "1.3", "5T", "64K", ""].map((size): [string[], RegExp] => [["-m", size], /-m/]),
+    ];
+    for (const [args, message] of wrong) expect(() => parseOptions(args)).toThrow(message);
     refused(["-foo"], /^unknown option '-foo'/);
-    refused(["kernel.bin"], /^unexpected argument 'kernel.bin'/);
-    refused(["-kernel"], /^option '-kernel' needs a value$/);
-    refused(["-kernel", "a", "-kernel", "b"], /^option '-kernel' is given twice$/);
     refused([...halt(), "-cpu", "pentium9"], /^unknown CPU model 'pentium9'; models: x86-64-v2/);
     refused([...halt(), "-cpu", "x86-64-v2,+warp"], /^CPU flag 'warp' is unknown/);
-    refused([...halt(), "-cpu", "x86-64-v2,warp"], /warp/);
-    refused([...halt(), "-serial", "tcp:1"], /^-serial: 'tcp:1' is not/);
     refused([...halt(), "-serial", `file:${folder.path}/no/such/folder`], /^-serial: cannot write .*there is no such file or folder$/);
-    refused([...halt(), "-device", "e1000"], /^-device: 'e1000' is unknown/);
-    refused([...halt(), "-device", "isa-debug-exit,iobase=0xf4,colour=red"], /property 'colour'/);
-    refused([...halt(), "-device", "isa-debug-exit,iobase=x"], /'x' is not a number/);
     refused([...halt(), "-device", "isa-debug-exit,iobase=0x3f8"], /taken by another device/);
-    refused([...halt(), "--timeout", "soon"], /^--timeout: 'soon'/);
   });
   it("RAM", () => {
-    for (const size of ["4G", "1", "0", "3073"]) refused([...halt(), "-m", size], /^RAM must be a whole number of MiB from 2 to 3072/);
-    for (const size of ["-5", "lots", "1.3", "5T", "64K"]) refused([...halt(), "-m", size], /^-m: /);
+    for (const size of ["4G", "1"]) refused([...halt(), "-m", size], /^RAM must be a whole number of MiB from 2 to 3072/);
     if (guest !== null) refused(["-m", "16"], /^RAM too small: .* needs at least \d+ MiB, the machine has 16 MiB$/);
     const initrd = folder.file("large", "");
     truncateSync(initrd, 40 * 2 ** 20);
@@ -146,20 +155,17 @@ describe("bad input", () => {
     refused(["-kernel", folder.file("gz", Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0))], /^kernel: the file is gzip-compressed/);
     const whole = readFileSync(folder.kernel("halt"));
     refused(["-kernel", folder.file("cut", whole.subarray(0, 40))], /^kernel: the Multiboot image is truncated|^kernel: /);
-    for (const gib of [1.5, 4]) {
-      const huge = folder.file("huge", "");
-      truncateSync(huge, gib * 2 ** 30);
-      refused(["-kernel", huge], /^kernel: '.*huge' has \d+ MiB, at most 1024 are taken$/);
-    }
+    const huge = folder.file("huge", "");
+    truncateSync(huge, 4 * 2 ** 30);
+    refused(["-kernel", huge], /^kernel: '.*huge' has 4096 MiB, at most 1024 are taken$/);
     refused([...halt(), "-initrd", missing], /^initrd: cannot read/);
-    refused([...halt(), "-initrd", folder.path], /^initrd: '.*' is not a file$/);
     if (process.getuid?.() !== 0) {
       const locked = folder.file("locked", "x");
       chmodSync(locked, 0);
       refused(["-kernel", locked], /^kernel: cannot read '.*locked': permission denied$/);
     }
     if (guest !== null) {
-      for (const [name, size] of [["vmlinux", 100], ["vmlinux", 5000], ["vmlinux", 3_000_000], ["bzImage", 600], ["bzImage", 100_000]] as const) {
+      for (const [name, size] of [["vmlinux", 5000], ["bzImage", 100_000]] as const) {
         refused(["-kernel", folder.file("cut", readFileSync(guest.files[name]).subarray(0, size))], /^kernel: /);
       }
     }
@@ -167,10 +173,5 @@ describe("bad input", () => {
   it("a full disk", () => {
     if (!existsSync("/dev/full")) return;
     refused(["-kernel", folder.kernel("hello"), ...EXIT, "-serial", "file:/dev/full"], /^serial output: the disk is full$/);
-  });
-  it("no default guest", () => {
-    // A copy of nothing but the command's own files would be needed to show it; the message is that of options.
-    mkdirSync(join(folder.path, "elsewhere"));
-    refused(["-initrd", join(folder.path, "elsewhere")], guest === null ? /^no kernel: give one with -kernel/ : /^initrd: /);
   });
 });
