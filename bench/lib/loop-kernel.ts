@@ -1,8 +1,8 @@
 /** A Multiboot 1 kernel that enters 64-bit mode, runs a loop, and ends the machine through isa-debug-exit. */
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
+import { ELF_HEADERS, elf32 } from "../../test/elf32.ts";
 
 const LOAD = 0x10_0000;
-const HEADERS = 52 + 32;
 
 export interface LoopKernel {
   readonly image: Buffer;
@@ -15,7 +15,7 @@ export const INSTRUCTIONS_PER_TURN = 10.5;
 const WORDS = 64;
 
 const source = (turns: number): string => `
-    org ${LOAD + HEADERS}
+    org ${LOAD + ELF_HEADERS}
     bits 32
     dd 0x1badb002, 0, 0xe4524ffe
   start:
@@ -109,24 +109,6 @@ function checksum(turns: number): number {
 
 export function hotLoopKernel(turns: number): LoopKernel {
   const { bytes, symbols } = assembleProgram(source(turns), { mode: 32 });
-  const elf = Buffer.alloc(HEADERS + bytes.length);
-  elf.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]); // 32-bit, little endian
-  elf.writeUInt16LE(2, 16); // executable
-  elf.writeUInt16LE(3, 18); // i386
-  elf.writeUInt32LE(1, 20);
-  elf.writeUInt32LE(Number(symbols.get("start")), 24);
-  elf.writeUInt32LE(52, 28); // program headers
-  elf.writeUInt16LE(52, 40);
-  elf.writeUInt16LE(32, 42);
-  elf.writeUInt16LE(1, 44);
-  elf.writeUInt32LE(1, 52); // PT_LOAD
-  elf.writeUInt32LE(0, 56);
-  elf.writeUInt32LE(LOAD, 60);
-  elf.writeUInt32LE(LOAD, 64);
-  elf.writeUInt32LE(elf.length, 68);
-  elf.writeUInt32LE(elf.length, 72);
-  elf.writeUInt32LE(7, 76);
-  elf.writeUInt32LE(0x1000, 80);
-  elf.set(bytes, HEADERS);
+  const elf = elf32(bytes, LOAD, Number(symbols.get("start")));
   return { image: elf, exitCode: (checksum(turns) << 1) | 1 };
 }

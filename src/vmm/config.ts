@@ -20,7 +20,7 @@ export interface MachineConfig {
   readonly debugExit: { readonly iobase: number; readonly iosize: number } | null;
   /** Seconds since 1970 that the RTC starts from. Recorded input. */
   readonly epochSeconds: number;
-  /** A guest reset (triple fault, port 0xCF9, keyboard controller) ends the machine instead of restarting it. */
+  /** A guest reset (ports 0x92, 0xCF9, keyboard controller) ends the machine instead of restarting it. A triple fault always does. */
   readonly noReboot: boolean;
 }
 

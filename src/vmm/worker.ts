@@ -37,8 +37,7 @@ class WorkerMachine implements MachineApi {
     return this.runner;
   }
 
-  // Events are Comlink proxies: calls are queued messages, so nothing waits for the page.
-  // eslint would have these awaited; a failed post means that the page is gone.
+  // Events are Comlink proxies: calls are queued messages. Only serial output is waited for, by the Runner, when too much is under way.
   async powerOn(config: MachineConfig, events: MachineEvents): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;

@@ -17,7 +17,7 @@ export interface CodePages {
 }
 
 export class PhysicalMemory {
-  /** Bit 0: decoded code in this page (writes take the slow path). Bit 1: page was written (dirty tracking). */
+  /** Bit 0: decoded code in this page (writes take the slow path). */
   readonly pageFlags: Uint8Array;
   readonly pages: number;
   private readonly hole: Uint8Array;
