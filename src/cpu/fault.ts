@@ -5,6 +5,9 @@ export const VECTOR = {
   MF: 16, AC: 17, MC: 18, XM: 19,
 } as const;
 
+/** Not a vector of the guest's: an instruction with an execution breakpoint was reached. The run loop makes it #DB or steps over it. */
+export const BREAKPOINT_REACHED = 0x101;
+
 /** Vectors that push an error code. */
 export const HAS_ERROR_CODE = new Set<number>([8, 10, 11, 12, 13, 14, 17, 21]);
 

@@ -52,6 +52,8 @@ export class CpuState {
   efer = 0;
   xcr0 = 1n;
   dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+  /** The four PDPTE registers of PAE paging, low and high halves: loaded with CR3, not read by walks. SDM 3A §4.4.1. */
+  readonly pdptes = new Int32Array(8);
   gdtr = systemSegment();
   idtr = systemSegment();
   ldtr = systemSegment();
@@ -73,6 +75,19 @@ export class CpuState {
   /** An event was delivered inside the present instruction (INT n, INT3): TF as it was before raises no #DB. */
   eventTaken = false;
   halted = false;
+  /** Something rare waits for the run loop: one of the fields below. Whoever sets one sets this, and lowers STATE.limit. */
+  attention = false;
+  /** DR6 bits of a trap-class #DB that is due after the present instruction. */
+  pendingDebug = 0;
+  /** DR0-DR3, DR7 or CR4.DE have changed: breakpoints are to be armed anew. */
+  debugChanged = false;
+  /** A fault of the task that was just switched to, before its first instruction. */
+  taskFault: { readonly vector: number; readonly errorCode: number } | null = null;
+  /** An NMI has arrived; they are blocked from the delivery of one to the next IRET. SDM 3A §6.7.1. */
+  nmiPending = false;
+  nmiBlocked = false;
+  /** The shadow is that of MOV SS or POP SS, which holds off #DB traps too. */
+  shadowOfStack = false;
   /** The exception being delivered, or -1: decides double faults (SDM 3A §6.15, table 6-5). */
   delivering = -1;
   a20 = true;
@@ -106,6 +121,7 @@ export class CpuState {
     this.efer = 0;
     this.xcr0 = 1n;
     this.dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+    this.pdptes.fill(0);
     for (const t of [this.gdtr, this.idtr, this.ldtr, this.tr]) Object.assign(t, systemSegment());
     this.ldtr.attr = ATTR.P | 2;
     this.tr.attr = ATTR.P | 11;
@@ -115,6 +131,9 @@ export class CpuState {
     this.interruptShadow = false;
     this.halted = false;
     this.delivering = -1;
+    this.clearPending();
+    this.nmiPending = this.nmiBlocked = false;
+    this.debugChanged = this.attention = true;
     for (let s = 0; s < 6; s++) this.setSegment(s, 0, 0n, 0xffff, ATTR.P | ATTR.S | 3);
     this.setSegment(CS, 0xf000, 0xffff0000n, 0xffff, ATTR.P | ATTR.S | 3);
     this.u64[STATE.rip >> 3] = 0xfffffff0n;
@@ -127,6 +146,12 @@ export class CpuState {
     this.u8.fill(0, STATE.xmm, STATE.xmm + 16 * XMM_STRIDE);
     this.setFlags(2);
     this.updateMode();
+  }
+
+  /** Forgets what waits for the run loop. */
+  clearPending(): void {
+    this.pendingDebug = 0;
+    this.taskFault = null;
   }
 
   reg(n: number): bigint {
@@ -283,10 +308,11 @@ export class CpuState {
   }
 
   /** Called by the instruction itself. Of several in a row only the first holds interrupts off (SDM 2B "MOV", "STI"). */
-  castInterruptShadow(): void {
+  castInterruptShadow(ofStack: boolean): void {
     const now = this.i32[STATE.icount >> 2];
     if (this.interruptShadow && this.shadowCast === now - 1) return;
     this.interruptShadow = true;
+    this.shadowOfStack = ofStack;
     this.shadowCast = now;
   }
 

@@ -7,10 +7,11 @@ import { liftName } from "../cpu/lift/form.ts";
 import { Mmu } from "../cpu/mmu/mmu.ts";
 import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
 import { CpuState } from "../cpu/state.ts";
-import { VECTOR } from "../cpu/fault.ts";
+import { BREAKPOINT_REACHED, VECTOR } from "../cpu/fault.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
 import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./interpreter/compiled.ts";
 import { RecordWriter } from "./interpreter/records.ts";
+import { RareEvents } from "./rare-events.ts";
 import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
@@ -49,6 +50,7 @@ export class Vcpu {
   readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
   /** Instructions retired since construction. */
   retired = 0;
+  private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
   /** Instructions retired before the present entry into emitted code; the present ones are in STATE.icount only at exit. */
@@ -61,13 +63,14 @@ export class Vcpu {
     this.cpu = createCpuHelpers({
       state: this.state, mmu: this.mmu, env: options.env, model: options.model,
       countUnimplemented: (id) => {
-        const name = id >= 0 && id < ISA.length ? liftName(ISA[id]) : "task-switch";
+        const name = liftName(ISA[id]);
         this.counters.unimplemented[name] = (this.counters.unimplemented[name] ?? 0) + 1;
       },
     });
     const interpreter = this.interpreter = compiledInterpreter(options.memory, options.profile ?? null);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
     this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
+    this.rare = new RareEvents(this.state, this.mmu, this.cpu, this.cache);
     const { mmu } = this;
     const instance = new WebAssembly.Instance(interpreter.module, {
       env: { memory: options.memory },
@@ -104,6 +107,12 @@ export class Vcpu {
     this.state.i32[STATE.limit >> 2] = 0;
   }
 
+  /** A non-maskable interrupt arrives. */
+  nmi(): void {
+    this.state.nmiPending = this.state.attention = true;
+    this.kick();
+  }
+
   /** Counters for --stats, exits by name. */
   exitsByReason(): Record<string, number> {
     const out: Record<string, number> = { ...this.counters.exits };
@@ -119,6 +128,7 @@ export class Vcpu {
     this.stopRequested = false;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
+      if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
       if (this.options.env.interruptPending() && state.interruptsEnabled) {
         if (state.interruptShadow) slice = 1;
@@ -126,7 +136,8 @@ export class Vcpu {
       }
       if (state.halted) return "halted";
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
-      if (trap) slice = 1;
+      if (trap || state.attention) slice = 1;
+      if (this.rare.armed) slice = this.rare.beforeEntry(slice);
       i32[STATE.limit >> 2] = slice;
       state.eventTaken = false;
       const code = this.enter();
@@ -139,6 +150,9 @@ export class Vcpu {
         state.interruptShadow = state.interruptShadow && state.shadowCast === done;
         state.shadowCast = 0;
       }
+      if (this.rare.armed) this.rare.afterEntry(done, code === EXIT.fault);
+      if (trap && done > 0 && code !== EXIT.fault && !state.eventTaken) this.rare.singleStep();
+      if (state.attention && this.rare.due(code === EXIT.fault)) continue;
       switch (code) {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
@@ -149,7 +163,6 @@ export class Vcpu {
           if (!this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]) && !this.fault()) return "triple-fault";
           break;
       }
-      if (trap && done > 0 && !state.eventTaken && !this.singleStep()) return "triple-fault";
     }
     return this.stopRequested ? "stopped" : "budget";
   }
@@ -162,6 +175,7 @@ export class Vcpu {
   }
 
   private fault(): boolean {
+    if (this.mmu.fault.vector === BREAKPOINT_REACHED) return this.rare.breakpoint();
     this.counters.faultsDelivered++;
     const address = this.mmu.walker.nonCanonical;
     if (address !== null) this.reviseNonCanonical(address);
@@ -187,12 +201,6 @@ export class Vcpu {
     state.cr2 = cr2;
     mmu.fault.vector = isStackReference(Uint8Array.from(bytes), address, state.reg(4)) ? VECTOR.SS : VECTOR.GP;
     mmu.fault.errorCode = 0;
-  }
-
-  /** #DB after an instruction that began with TF set (SDM 3B §18.3.1.4). */
-  private singleStep(): boolean {
-    this.state.dr[6] |= 0x4000n;
-    return this.cpu.interrupts.deliverHere(VECTOR.DB, 0, "trap") === "ok";
   }
 }
 

@@ -2,7 +2,7 @@
 import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
 import { CS, STATUS } from "../layout.ts";
 import { ATTR, CR0, CR4, EFER } from "../state.ts";
-import { type Core } from "./core.ts";
+import { type Core, DR6 } from "./core.ts";
 import { PHYSICAL_BITS } from "./model.ts";
 
 const CR0_WRITABLE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
@@ -21,7 +21,8 @@ const DR6_FIXED = 0xffff0ff0;
 const DR7_WRITABLE = 0xffff23ff;
 const DR7_FIXED = 0x400;
 const DR7_GD = 1 << 13;
-const DR6_BD = 1n << 13n;
+/** L0 G0 ... L3 G3. */
+const DR7_ENABLES = 0xff;
 
 export class ControlRegisters {
   /** CR4 bits that the CPU model has. */
@@ -115,10 +116,10 @@ export class ControlRegisters {
           if (!(state.cr4 & CR4.PAE) || state.attr[CS] & ATTR.L || (state.tr.attr & 15) === 3 || (state.tr.attr & 15) === 1) {
             throw generalProtection();
           }
-        } else if (state.cr4 & CR4.PAE) this.checkPdptes(state.cr3);
+        } else if (state.cr4 & CR4.PAE) this.loadPdptes(state.cr3);
       } else if (state.mode64 || state.cr4 & CR4.PCIDE) throw generalProtection();
     } else if (next & CR0.PG && changed & (CR0.CD | CR0.NW) && state.cr4 & CR4.PAE && !state.longMode) {
-      this.checkPdptes(state.cr3);
+      this.loadPdptes(state.cr3);
     }
     state.cr0 = next;
     if (changed & CR0.PG) {
@@ -137,9 +138,14 @@ export class ControlRegisters {
       // Bit 63 asks to keep this PCID's entries; they may go all the same (SDM 3A §4.10.4.1).
       if (state.cr4 & CR4.PCIDE) next &= ~PCID_KEEP;
       if (next >= CR3_ADDRESS_LIMIT) throw generalProtection();
-    } else if (state.cr0 & CR0.PG && state.cr4 & CR4.PAE) this.checkPdptes(next);
+    } else if (state.cr0 & CR0.PG && state.cr4 & CR4.PAE) this.loadPdptes(next);
     state.cr3 = next;
     core.mmu.flushNonGlobal();
+  }
+
+  /** CR3 out of a TSS: no reserved bits are checked in 32-bit paging. */
+  loadTaskCr3(value: bigint): void {
+    this.writeCr3(value);
   }
 
   private writeCr4(value: number): void {
@@ -149,21 +155,27 @@ export class ControlRegisters {
     const changed = value ^ state.cr4;
     if (state.longMode && (!(value & CR4.PAE) || changed & CR4.LA57)) throw generalProtection();
     if (value & changed & CR4.PCIDE && (!state.longMode || (state.cr3 & 0xfffn) !== 0n)) throw generalProtection();
-    if (state.cr0 & CR0.PG && value & CR4.PAE && changed & CR4_PDPTE && !state.longMode) this.checkPdptes(state.cr3);
+    if (state.cr0 & CR0.PG && value & CR4.PAE && changed & CR4_PDPTE && !state.longMode) this.loadPdptes(state.cr3);
     state.cr4 = value;
+    if (changed & CR4.DE) this.breakpointsChanged();
     if (changed & CR4_PAGING) core.mmu.flushAll();
     state.updateMode();
   }
 
-  /** Loading the PDPTE registers of PAE paging checks their reserved bits. SDM 3A §4.4.1. */
-  private checkPdptes(cr3: bigint): void {
-    const { phys } = this.core.mmu;
+  /** Loads the PDPTE registers of PAE paging; #GP(0) for a reserved bit in one that is present, and none is loaded. SDM 3A §4.4.1. */
+  private loadPdptes(cr3: bigint): void {
+    const { mmu, state } = this.core;
+    const { phys } = mmu;
     const table = Number(cr3 & 0xffffffe0n);
+    const loaded = new Int32Array(8);
     for (let i = 0; i < 4; i++) {
       const lo = phys.read32(table + 8 * i);
       const hi = phys.read32(table + 8 * i + 4);
       if (lo & 1 && (lo & PDPTE_RESERVED_LO || hi & PDPTE_RESERVED_HI)) throw generalProtection();
+      loaded[2 * i] = lo;
+      loaded[2 * i + 1] = hi;
     }
+    state.pdptes.set(loaded);
   }
 
   lmsw(value: number): number {
@@ -196,7 +208,7 @@ export class ControlRegisters {
     core.requireCpl0();
     if (Number(state.dr[7]) & DR7_GD) {
       state.dr[7] &= ~BigInt(DR7_GD);
-      state.dr[6] |= DR6_BD;
+      state.dr[6] |= BigInt(DR6.BD);
       throw new GuestFault(VECTOR.DB);
     }
     return which;
@@ -218,11 +230,22 @@ export class ControlRegisters {
     const lo = core.lo;
     if (which >= 6) {
       if (hi !== 0) throw generalProtection();
+      const enabled = Number(state.dr[7]);
+      if (which === 7 && (enabled | lo) & DR7_ENABLES && enabled !== ((lo & DR7_WRITABLE) | DR7_FIXED) >>> 0) this.breakpointsChanged();
       const v = which === 6 ? (lo & DR6_WRITABLE) | DR6_FIXED : (lo & DR7_WRITABLE) | DR7_FIXED;
       state.dr[which] = BigInt(v >>> 0);
-    } else state.dr[which] = BigInt.asUintN(state.mode64 ? 64 : 32, value);
+    } else {
+      state.dr[which] = BigInt.asUintN(state.mode64 ? 64 : 32, value);
+      if (Number(state.dr[7]) & DR7_ENABLES) this.breakpointsChanged();
+    }
     state.rip = nextRip;
     return STATUS.jump;
+  }
+
+  private breakpointsChanged(): void {
+    const { state } = this.core;
+    state.debugChanged = state.attention = true;
+    this.core.stopSoon();
   }
 
   invlpg(linear: bigint): number {

@@ -1,4 +1,5 @@
 /** What all helpers share: the context, descriptors, and small pieces of state access. */
+import { Breakpoints } from "../breakpoints.ts";
 import type { CpuEnvironment } from "../env.ts";
 import { GuestFault, generalProtection, undefinedOpcode, VECTOR } from "../fault.ts";
 import { CS, FLAG, SEG_BASE, SEG_STRIDE, STATE } from "../layout.ts";
@@ -12,12 +13,12 @@ export interface HelperContext {
   readonly mmu: Mmu;
   readonly env: CpuEnvironment;
   readonly model: CpuModel;
-  /** An instruction that decodes but is not implemented was met: its ISA entry id, or an UNIMPLEMENTED_* number. */
+  /** An instruction that decodes but is not implemented was met: its ISA entry id. */
   countUnimplemented(entryId: number): void;
 }
 
-/** Not an instruction of the table, but counted like one: a hardware task switch (SDM 3A §7.3). */
-export const UNIMPLEMENTED_TASK_SWITCH = -2;
+/** DR6 beside B0 to B3. SDM 3B §17.2.3. */
+export const DR6 = { BD: 1 << 13, BS: 1 << 14, BT: 1 << 15 } as const;
 
 /** System descriptor types, SDM 3A table 3-2. */
 export const SYSTEM = { TSS16: 1, LDT: 2, TSS16_BUSY: 3, CALL16: 4, TASK_GATE: 5, INT16: 6, TRAP16: 7, TSS: 9, TSS_BUSY: 11, CALL: 12, INT: 14, TRAP: 15 } as const;
@@ -88,6 +89,7 @@ export class Core {
   readonly env: CpuEnvironment;
   readonly model: CpuModel;
   readonly memory: LinearMemory;
+  readonly breakpoints: Breakpoints;
   /** Result of `addressIn`. */
   lo = 0;
   hi = 0;
@@ -98,6 +100,7 @@ export class Core {
     this.env = context.env;
     this.model = context.model;
     this.memory = new LinearMemory(this.state, this.mmu);
+    this.breakpoints = new Breakpoints(this.state);
   }
 
   /** RFLAGS without the arithmetic flags. */
@@ -216,6 +219,14 @@ export class Core {
     const mask = bits << 8;
     if ((d.hi & mask) === mask) return;
     d.hi |= mask;
+    const lo = (d.atLo + 4) | 0;
+    const hi = lo >>> 0 < d.atLo >>> 0 ? (d.atHi + 1) | 0 : d.atHi;
+    this.memory.write(lo, hi, 4, this.memory.systemIndex(), d.hi);
+  }
+
+  /** Clears type bits in the descriptor's byte 5: busy. */
+  clearTypeBits(d: Descriptor, bits: number): void {
+    d.hi &= ~(bits << 8);
     const lo = (d.atLo + 4) | 0;
     const hi = lo >>> 0 < d.atLo >>> 0 ? (d.atHi + 1) | 0 : d.atHi;
     this.memory.write(lo, hi, 4, this.memory.systemIndex(), d.hi);

@@ -91,7 +91,7 @@ export class FarTransfers {
     if (bits === 16) this.core.lo &= 0xffff;
   }
 
-  farJump(selectorArg: number, offset: bigint, bits: number): number {
+  farJump(selectorArg: number, offset: bigint, bits: number, nextRip: bigint): number {
     const { core, cs } = this;
     const selector = selectorArg & 0xffff;
     this.truncate(offset, bits);
@@ -110,7 +110,7 @@ export class FarTransfers {
       this.commitCode(cs, selector, core.state.cpl, lo, hi);
       return STATUS.jump;
     }
-    this.checkGate(selector, "jump", 0n);
+    if (this.checkGate(selector, "jump", nextRip)) return STATUS.jump;
     const target = this.gate.gateSelector;
     const error = target & 0xfffc;
     // JMP through a gate never changes the privilege level.
@@ -122,8 +122,8 @@ export class FarTransfers {
     return STATUS.jump;
   }
 
-  /** `cs` holds a system descriptor: checks a call gate and fetches its code segment into `cs`; leaves for a task. */
-  private checkGate(selector: number, source: "jump" | "call", nextRip: bigint): void {
+  /** `cs` holds a system descriptor: checks a call gate and fetches its code segment into `cs`. True: it was a task, which runs now. */
+  private checkGate(selector: number, source: "jump" | "call", nextRip: bigint): boolean {
     const { core, cs, gate } = this;
     const { state } = core;
     const error = selector & 0xfffc;
@@ -135,7 +135,8 @@ export class FarTransfers {
     if (!cs.present) throw new GuestFault(VECTOR.NP, error);
     if (task) {
       core.split(nextRip);
-      this.tasks.switchTo(type === SYSTEM.TASK_GATE ? cs.gateSelector : selector, source, core.lo, -1, 0);
+      this.tasks.switchTo(type === SYSTEM.TASK_GATE ? cs.gateSelector : selector, source, core.lo, -1, 0, state.flags());
+      return true;
     }
     gate.lo = cs.lo;
     gate.hi = cs.hi;
@@ -148,6 +149,7 @@ export class FarTransfers {
     if (!cs.isCode || cs.dpl > state.cpl) throw generalProtection(targetError);
     // SDM 3A §5.8.3.1: a 64-bit call gate leads to 64-bit code.
     if (state.longMode && (!cs.long || cs.big)) throw generalProtection(targetError);
+    return false;
   }
 
   farCall(selectorArg: number, offset: bigint, bits: number, nextRip: bigint): number {
@@ -180,7 +182,7 @@ export class FarTransfers {
       return STATUS.jump;
     }
     const size = cs.systemType === SYSTEM.CALL16 ? 2 : state.longMode ? 8 : 4;
-    this.checkGate(selector, "call", nextRip);
+    if (this.checkGate(selector, "call", nextRip)) return STATUS.jump;
     const target = this.gate.gateSelector;
     if (!cs.present) throw new GuestFault(VECTOR.NP, target & 0xfffc);
     if (cs.isConforming || cs.dpl === state.cpl) {

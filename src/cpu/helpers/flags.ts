@@ -1,11 +1,15 @@
 /** Instructions on RFLAGS: PUSHF, POPF, CLI, STI, CLAC, STAC. SDM 2A/2B; SDM 3A §5.9, §6.8.1. */
 import { generalProtection } from "../fault.ts";
 import { ARITH_FLAGS, FLAG, STATE, STATUS } from "../layout.ts";
+import { CR4 } from "../state.ts";
 import type { ControlRegisters } from "./control.ts";
 import type { Core } from "./core.ts";
 import { PopReader, PushFrame } from "./stack.ts";
 
 const RSP = 4;
+
+/** FLAGS as virtual-8086 code below IOPL 3 sees them with CR4.VME: VIF for IF, and an IOPL of 3. */
+export const virtualImage = (flags: number): number => (flags & ~FLAG.IF) | FLAG.IOPL | (flags & FLAG.VIF ? FLAG.IF : 0);
 
 export class Flags {
   private readonly frame: PushFrame;
@@ -33,10 +37,9 @@ export class Flags {
       core.setReg64(RSP, lo, hi);
       return STATUS.next;
     }
-    this.requireVirtualIopl();
     const { frame } = this;
     frame.useCurrent(bits >> 3);
-    frame.push(flags);
+    frame.push(this.virtualFlags(bits) ? virtualImage(flags) : flags);
     frame.check();
     frame.write();
     frame.commitPointer();
@@ -46,9 +49,16 @@ export class Flags {
   popf(bits: number, nextRip: bigint): number {
     const { core, pops } = this;
     const { state } = core;
-    this.requireVirtualIopl();
+    const virtual = this.virtualFlags(bits);
     pops.begin();
     const value = pops.pop(bits >> 3);
+    if (virtual) {
+      if (value & FLAG.TF || (value & FLAG.IF && core.eflags & FLAG.VIP)) throw generalProtection();
+      pops.commit();
+      const keep = core.eflags & ~(ARITH_FLAGS | FLAG.DF | FLAG.NT | FLAG.TF | FLAG.VIF);
+      state.setFlags((value & (ARITH_FLAGS | FLAG.DF | FLAG.NT)) | keep | (value & FLAG.IF ? FLAG.VIF : 0));
+      return STATUS.next;
+    }
     let mask = ARITH_FLAGS | FLAG.TF | FLAG.DF | FLAG.NT;
     if (bits !== 16) mask |= FLAG.AC | FLAG.ID;
     if (state.cpl <= core.iopl) mask |= FLAG.IF;
@@ -67,29 +77,51 @@ export class Flags {
     return core.wantsExit() ? STATUS.leave : STATUS.next;
   }
 
-  /** PUSHF, POPF, CLI and STI in virtual-8086 mode need IOPL 3 (without CR4.VME). */
-  private requireVirtualIopl(): void {
-    if (this.core.eflags & FLAG.VM && this.core.iopl < 3) throw generalProtection();
-  }
-  private requireIopl(): void {
+  /**
+   * PUSHF and POPF in virtual-8086 mode below IOPL 3: #GP(0), but with CR4.VME the 16-bit forms show VIF as IF (true).
+   * SDM 3B §20.3.
+   */
+  private virtualFlags(bits: number): boolean {
     const { core } = this;
-    if (core.state.cpl > core.iopl && core.state.protectedMode) throw generalProtection();
+    if (!(core.eflags & FLAG.VM) || core.iopl === 3) return false;
+    if (!(core.state.cr4 & CR4.VME) || bits !== 16) throw generalProtection();
+    return true;
+  }
+
+  /**
+   * CLI and STI above IOPL: #GP(0), or they work on VIF (true): CR4.VME in virtual-8086 mode, CR4.PVI at CPL 3 of protected
+   * mode. SDM 3B §20.3.2, §20.4.
+   */
+  private virtualInterrupts(): boolean {
+    const { core } = this;
+    const { state } = core;
+    if (!state.protectedMode || state.cpl <= core.iopl) return false;
+    const on = core.eflags & FLAG.VM ? state.cr4 & CR4.VME : state.cpl === 3 ? state.cr4 & CR4.PVI : 0;
+    if (!on) throw generalProtection();
+    return true;
   }
 
   cli(): number {
-    this.requireIopl();
+    if (this.virtualInterrupts()) {
+      this.core.state.i32[STATE.eflags >> 2] &= ~FLAG.VIF;
+      return STATUS.next;
+    }
     this.core.state.i32[STATE.eflags >> 2] &= ~FLAG.IF;
     return STATUS.next;
   }
 
   /** Interrupts are held off for one more instruction when IF was clear. */
   sti(): number {
-    this.requireIopl();
+    if (this.virtualInterrupts()) {
+      if (this.core.eflags & FLAG.VIP) throw generalProtection();
+      this.core.state.i32[STATE.eflags >> 2] |= FLAG.VIF;
+      return STATUS.next;
+    }
     const { state, env } = this.core;
     const eflags = state.i32[STATE.eflags >> 2];
     if (eflags & FLAG.IF) return STATUS.next;
     state.i32[STATE.eflags >> 2] = eflags | FLAG.IF;
-    state.castInterruptShadow();
+    state.castInterruptShadow(false);
     return env.interruptPending() ? STATUS.leave : STATUS.next;
   }
 

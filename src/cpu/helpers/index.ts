@@ -1,4 +1,5 @@
 /** All helpers of signatures.ts over one vCPU, and what the run loop calls besides them. */
+import type { Breakpoints } from "../breakpoints.ts";
 import { GuestFault } from "../fault.ts";
 import { Arithmetic } from "./arith.ts";
 import { ControlRegisters } from "./control.ts";
@@ -20,7 +21,7 @@ import { Tasks } from "./tasks.ts";
 import { X87 } from "./x87.ts";
 
 export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./model.ts";
-export { UNIMPLEMENTED_TASK_SWITCH, type HelperContext } from "./core.ts";
+export { DR6, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
 export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";
 export { MSR, type Msrs } from "./msr.ts";
@@ -33,6 +34,7 @@ export interface CpuHelpers {
   readonly interrupts: Interrupts;
   readonly msrs: Msrs;
   readonly persistence: CpuPersistence;
+  readonly breakpoints: Breakpoints;
   /** For its `ferr` hook. */
   readonly x87: X87;
 }
@@ -40,12 +42,12 @@ export interface CpuHelpers {
 export function createCpuHelpers(context: HelperContext): CpuHelpers {
   const core = new Core(context);
   const segments = new Segments(core);
-  const tasks = new Tasks(core);
+  const control = new ControlRegisters(core);
+  const tasks = new Tasks(core, segments, control);
   const far = new FarTransfers(core, segments, tasks);
   const interrupts = new Interrupts(core, segments, far, tasks);
   const returns = new InterruptReturn(core, far, tasks);
   const calls = new SystemCalls(core);
-  const control = new ControlRegisters(core);
   const flags = new Flags(core, control);
   const msrs = new Msrs(core);
   const cpuid = new Cpuid(core);
@@ -62,12 +64,12 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     int3: (next) => interrupts.int3(next),
     into: (next) => interrupts.into(next),
     icebp: (next) => interrupts.icebp(next),
-    iret: (bits) => returns.iret(bits),
+    iret: (bits, next) => returns.iret(bits, next),
     syscall: (next) => calls.syscall(next),
     sysret: (bits) => calls.sysret(bits),
     sysenter: (next) => calls.sysenter(next),
     sysexit: (bits) => calls.sysexit(bits),
-    farJump: (selector, offset, bits) => far.farJump(selector, offset, bits),
+    farJump: (selector, offset, bits, next) => far.farJump(selector, offset, bits, next),
     farCall: (selector, offset, bits, next) => far.farCall(selector, offset, bits, next),
     farReturn: (bits, release) => far.farReturn(bits, release),
     loadSegment: (s, selector) => segments.loadSegment(s, selector),
@@ -133,7 +135,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     enter: (frame, level, bits) => arith.enter(frame, level, bits),
     bound: (index, lower, upper) => arith.bound(index, lower, upper),
   };
-  return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu), x87 };
+  return { helpers: guardAll(core, raw), interrupts, msrs, persistence: new CpuPersistence(core.state, core.mmu), breakpoints: core.breakpoints, x87 };
 }
 
 /** The helpers alone. */

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
-import { UNIMPLEMENTED_TASK_SWITCH } from "./index.ts";
-import { AT, Rig, SEL } from "./testing.ts";
+import { descriptor, AT, Rig, SEL } from "./testing.ts";
 
 const RF = 0x10000;
 
@@ -24,7 +23,7 @@ describe("real mode (SDM 3A §20.1.4)", () => {
     r.w16(0x7ffa, 0x102);
     r.w16(0x7ffc, 0x1000);
     r.w16(0x7ffe, 0x7203);
-    expect(r.h.iret(16)).toBe(STATUS.jump);
+    expect(r.h.iret(16, 0n)).toBe(STATUS.jump);
     expect(r.state.rip).toBe(0x10102n);
     expect(r.state.reg(4)).toBe(0x8000n);
     expect(r.state.flags()).toBe(0x7203);
@@ -63,7 +62,7 @@ describe("32-bit protected mode (SDM 3A §6.12)", () => {
     expect(r.r32(AT.stack0 - 20, 5)).toEqual([AT.code + 2, SEL.code3, 2, AT.stack3, SEL.data3]);
     expect([r.state.cpl, r.state.selector[CS], r.state.selector[SS]]).toEqual([0, SEL.code0, SEL.data0]);
     // And back.
-    expect(r.h.iret(32)).toBe(STATUS.jump);
+    expect(r.h.iret(32, 0n)).toBe(STATUS.jump);
     expect([r.state.cpl, r.state.selector[CS], r.state.selector[SS]]).toEqual([3, SEL.code3, SEL.data3]);
     expect(r.state.reg(4)).toBe(BigInt(AT.stack3));
     expect(r.state.rip).toBe(BigInt(AT.code + 2));
@@ -119,12 +118,23 @@ describe("32-bit protected mode (SDM 3A §6.12)", () => {
     expect(r.fault).toEqual([12, 0]);
     expect(r.state.reg(4)).toBe(0x1004n);
   });
-  it("counts task gates as not implemented", () => {
+  it("#GP for a task gate that does not name a TSS that is there and not busy", () => {
     const r = new Rig().protectedMode();
-    r.idt(0x40, SEL.tss, 0, 0x85);
-    expect(r.h.softwareInterrupt(0x40, 2n)).toBe(STATUS.fault);
+    for (const [selector, error] of [[SEL.code0, SEL.code0], [SEL.tss | 4, SEL.tss | 4], [0, 0]]) {
+      r.idt(0x40, selector, 0, 0xe5);
+      expect(r.h.softwareInterrupt(0x40, 2n)).toBe(STATUS.fault);
+      expect(r.fault).toEqual([13, error]);
+    }
+    r.idt(0x40, SEL.tss, 0, 0xe5);
+    r.w32(AT.gdt + SEL.tss, ...descriptor(AT.tss, 0x67, 0x8b));
+    r.h.softwareInterrupt(0x40, 2n);
     expect(r.fault).toEqual([13, SEL.tss]);
-    expect(r.unimplemented).toEqual([UNIMPLEMENTED_TASK_SWITCH]);
+    r.w32(AT.gdt + SEL.tss, ...descriptor(AT.tss, 0x66, 0x89));
+    r.h.softwareInterrupt(0x40, 2n);
+    expect(r.fault).toEqual([10, SEL.tss]);
+    r.w32(AT.gdt + SEL.tss, ...descriptor(AT.tss, 0x67, 0x09));
+    r.h.softwareInterrupt(0x40, 2n);
+    expect(r.fault).toEqual([11, SEL.tss]);
   });
   it("enters ring 0 from virtual-8086 mode with four more segments, and returns", () => {
     const r = new Rig().protectedMode();
@@ -133,7 +143,7 @@ describe("32-bit protected mode (SDM 3A §6.12)", () => {
     // IRETD to virtual-8086 mode: SDM 3B §20.2.5.
     const sp = Number(s.reg(4));
     r.w32(sp, 0x100, 0x1234, FLAG.VM | FLAG.IF | 2, 0x8000, 0x2000, 0xe, 0xd, 0xf, 0x6);
-    expect(r.h.iret(32)).toBe(STATUS.jump);
+    expect(r.h.iret(32, 0n)).toBe(STATUS.jump);
     expect([s.cpl, s.v86, s.rip]).toEqual([3, true, 0x12340n + 0x100n]);
     expect([ES, CS, SS, DS, FS, GS].map((i) => s.selector[i])).toEqual([0xe, 0x1234, 0x2000, 0xd, 0xf, 0x6]);
     expect(s.segBase(SS)).toBe(0x20000n);
@@ -210,7 +220,7 @@ describe("64-bit mode (SDM 3A §6.14)", () => {
     expect(r.r64(top - 40, 5)).toEqual([BigInt(AT.code), BigInt(SEL.code64), 0x242n, BigInt(AT.stack0 - 3), BigInt(SEL.data0)]);
     expect(r.state.selector[SS]).toBe(SEL.data0);
     expect(r.state.flags() & FLAG.IF).toBe(0);
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.state.reg(4)).toBe(BigInt(AT.stack0 - 3));
     expect(r.state.flags()).toBe(0x242);
   });
@@ -221,7 +231,7 @@ describe("64-bit mode (SDM 3A §6.14)", () => {
     expect(r.r64(AT.stack0 - 48, 6)).toEqual([7n, BigInt(AT.code), BigInt(SEL.user64), BigInt(2 | RF), BigInt(AT.stack3), BigInt(SEL.data3)]);
     expect([r.state.cpl, r.state.selector[SS], r.state.attr[SS], r.state.i32[STATE.cpl >> 2]]).toEqual([0, 0, 0, 0]);
     r.state.setReg(4, r.state.reg(4) + 8n);
-    expect(r.h.iret(64)).toBe(STATUS.jump);
+    expect(r.h.iret(64, 0n)).toBe(STATUS.jump);
     expect([r.state.cpl, r.state.selector[CS], r.state.selector[SS]]).toEqual([3, SEL.user64, SEL.data3]);
     expect(r.state.reg(4)).toBe(BigInt(AT.stack3));
   });
@@ -266,22 +276,22 @@ describe("IRET", () => {
   it("#GP with NT in long mode", () => {
     const r = new Rig().longMode();
     r.state.setFlags(FLAG.NT | 2);
-    expect(r.h.iret(64)).toBe(STATUS.fault);
+    expect(r.h.iret(64, 0n)).toBe(STATUS.fault);
     expect(r.fault).toEqual([13, 0]);
   });
   it("#GP(selector) to an inner level and to data", () => {
     const r = new Rig().longMode(3);
     r.w64(AT.stack3, 0x1000n, BigInt(SEL.code64), 2n, 0n, BigInt(SEL.data3));
-    expect(r.h.iret(64)).toBe(STATUS.fault);
+    expect(r.h.iret(64, 0n)).toBe(STATUS.fault);
     expect(r.fault).toEqual([13, SEL.code64]);
     r.w64(AT.stack3 + 8, BigInt(SEL.data3));
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.fault).toEqual([13, SEL.data3 & ~3]);
   });
   it("changes IF and IOPL only with the privilege to", () => {
     const r = new Rig().longMode(3);
     r.w64(AT.stack3, 0x1000n, BigInt(SEL.user64), BigInt(FLAG.IF | FLAG.IOPL | FLAG.AC | FLAG.CF | 2), BigInt(AT.stack3), BigInt(SEL.data3));
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.state.flags()).toBe(FLAG.AC | FLAG.CF | 2);
   });
   it("reaches compatibility mode, and nulls kernel data segments on the way", () => {
@@ -289,7 +299,7 @@ describe("IRET", () => {
     const sp = AT.stack0 - 0x100;
     r.state.setSegment(DS, SEL.data0, 0n, 0xffffffff, 0xc093);
     r.w64(sp, 0x1000n, BigInt(SEL.code3), 2n, 0x8000n, BigInt(SEL.data3));
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect([r.state.codeBits, r.state.cpl, r.state.selector[DS], r.state.reg(4)]).toEqual([32, 3, 0, 0x8000n]);
   });
   it("leaves soon when interrupts come on with one pending", () => {
@@ -297,17 +307,17 @@ describe("IRET", () => {
     r.pendingInterrupt = true;
     r.state.i32[STATE.limit >> 2] = 1000;
     r.w64(AT.stack0 - 0x100, 0x1000n, BigInt(SEL.code64), BigInt(FLAG.IF | 2), BigInt(AT.stack0), 0n);
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.state.i32[STATE.limit >> 2]).toBe(0);
     expect(r.state.selector[SS]).toBe(0);
   });
   it("#SS for a non-canonical RSP, #GP for a non-canonical RIP", () => {
     const r = new Rig().longMode();
     r.w64(AT.stack0 - 0x100, 1n << 60n, BigInt(SEL.code64), 2n, 0n, 0n);
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.fault).toEqual([13, 0]);
     r.state.setReg(4, 1n << 50n);
-    r.h.iret(64);
+    r.h.iret(64, 0n);
     expect(r.fault).toEqual([12, 0]);
   });
 });

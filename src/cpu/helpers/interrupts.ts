@@ -2,6 +2,8 @@
 import { GuestFault, VECTOR, generalProtection } from "../fault.ts";
 import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
 import { type Core, Descriptor, SYSTEM, isNull } from "./core.ts";
+import { CR4 } from "../state.ts";
+import { virtualImage } from "./flags.ts";
 import type { FarTransfers } from "./far.ts";
 import type { Segments } from "./segments.ts";
 import { PushFrame } from "./stack.ts";
@@ -90,11 +92,51 @@ export class Interrupts {
     }
   }
 
-  /** INT n. In virtual-8086 mode it needs IOPL 3 (CR4.VME is not supported). */
+  /** INT n. In virtual-8086 mode it needs IOPL 3, or CR4.VME and a clear bit in the redirection bitmap. SDM 3B table 20-2. */
   softwareInterrupt(vector: number, nextRip: bigint): number {
-    if (this.core.state.v86 && this.core.iopl < 3) throw generalProtection();
+    if (this.core.state.v86) {
+      if (this.core.state.cr4 & CR4.VME && this.redirected(vector & 0xff)) return this.enterV86(vector & 0xff, nextRip);
+      if (this.core.iopl < 3) throw generalProtection();
+    }
     return this.enterFrom(vector & 0xff, "software", nextRip);
   }
+  /** Whether the TSS's bitmap, 32 bytes below that of I/O permissions, sends the vector to the 8086 program's own handler. */
+  private redirected(vector: number): boolean {
+    const { core } = this;
+    const { memory, state } = core;
+    const { tr } = state;
+    const system = memory.systemIndex();
+    const type = tr.attr & 15;
+    if ((type !== SYSTEM.TSS && type !== SYSTEM.TSS_BUSY) || tr.limit < 103) throw generalProtection();
+    core.addressIn(tr, 102);
+    const at = memory.read(core.lo, core.hi, 2, system) - 32 + (vector >> 3);
+    if (at < 0 || at > tr.limit) throw generalProtection();
+    core.addressIn(tr, at);
+    return !((memory.read(core.lo, core.hi, 1, system) >> (vector & 7)) & 1);
+  }
+
+  /** An 8086-style interrupt inside virtual-8086 mode: vector table at linear address 0. SDM 3B §20.3.3. */
+  private enterV86(vector: number, nextRip: bigint): number {
+    const { core, frame } = this;
+    const { memory, state } = core;
+    const virtual = core.iopl < 3;
+    const flags = state.flags();
+    core.split(nextRip);
+    const returnIp = core.ipOf(core.lo);
+    const entry = memory.read(vector * 4, 0, 4, memory.index());
+    frame.useCurrent(2);
+    frame.push(virtual ? virtualImage(flags) : flags);
+    frame.push(state.selector[CS]);
+    frame.push(returnIp);
+    frame.check();
+    frame.write();
+    frame.commitPointer();
+    state.i32[STATE.eflags >> 2] &= ~(FLAG.TF | FLAG.RF | FLAG.AC | (virtual ? FLAG.VIF : FLAG.IF));
+    this.far.jumpReal(entry >>> 16, entry & 0xffff);
+    state.eventTaken = true;
+    return STATUS.jump;
+  }
+
   int3(nextRip: bigint): number {
     return this.enterFrom(VECTOR.BP, "software", nextRip);
   }
@@ -169,7 +211,10 @@ export class Interrupts {
     if (software && gate.dpl < state.cpl) throw generalProtection(idtError);
     if (!gate.present) throw new GuestFault(VECTOR.NP, idtError | ext);
     const target = gate.gateSelector;
-    if (type === SYSTEM.TASK_GATE) this.tasks.switchTo(target, "event", lo, errorCode, ext);
+    if (type === SYSTEM.TASK_GATE) {
+      this.tasks.switchTo(target, "event", lo, errorCode, ext, this.savedFlags(vector, kind));
+      return;
+    }
     if (isNull(target)) throw generalProtection(ext);
     const error = (target & 0xfffc) | ext;
     core.fetchOrFault(cs, target, VECTOR.GP, ext);

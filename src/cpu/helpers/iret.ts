@@ -1,13 +1,13 @@
 /** IRET in every mode. SDM 2A "IRET/IRETD/IRETQ". */
 import { generalProtection } from "../fault.ts";
 import { ARITH_FLAGS, CS, DS, ES, FLAG, FS, GS, SS, STATUS } from "../layout.ts";
+import { CR4 } from "../state.ts";
 import { type Core } from "./core.ts";
 import type { FarTransfers } from "./far.ts";
 import { V86_ATTR } from "./segments.ts";
 import { PopReader } from "./stack.ts";
 import type { Tasks } from "./tasks.ts";
 
-/** RF would last for one instruction and hold off breakpoints only, which there are none of: it is never set (SDM 3B §17.3.1.1). */
 const ALWAYS = ARITH_FLAGS | FLAG.TF | FLAG.DF | FLAG.NT;
 
 export class InterruptReturn {
@@ -20,17 +20,22 @@ export class InterruptReturn {
     this.pops = new PopReader(core);
   }
 
-  iret(bits: number): number {
+  iret(bits: number, nextRip: bigint): number {
     const { core } = this;
     const { state } = core;
+    // Even an IRET that faults ends the blocking of NMIs. SDM 3A §6.7.1.
+    state.nmiBlocked = false;
     if (!state.protectedMode || state.v86) this.returnReal(bits);
     else if (core.eflags & FLAG.NT) {
       if (state.longMode) throw generalProtection();
-      this.returnFromTask();
+      this.returnFromTask(nextRip);
     } else if (state.mode64) this.return64(bits);
     else this.returnProtected(bits);
     state.interruptShadow = false;
-    if (core.wantsExit()) core.stopSoon();
+    if (core.wantsExit() || state.nmiPending || core.eflags & FLAG.RF) {
+      state.attention ||= state.nmiPending;
+      core.stopSoon();
+    }
     return STATUS.jump;
   }
 
@@ -45,7 +50,7 @@ export class InterruptReturn {
   private flagMask(bits: number): number {
     const { core } = this;
     let mask: number = ALWAYS;
-    if (bits >= 32) mask |= FLAG.AC | FLAG.ID;
+    if (bits >= 32) mask |= FLAG.AC | FLAG.ID | this.resume;
     if (core.state.cpl <= core.iopl) mask |= FLAG.IF;
     if (core.state.cpl === 0) {
       mask |= FLAG.IOPL;
@@ -54,32 +59,47 @@ export class InterruptReturn {
     return mask;
   }
 
+  /** RF lasts for one instruction and holds off execution breakpoints: loaded where there are any. SDM 3B §17.3.1.1. */
+  private get resume(): number {
+    return this.core.breakpoints.execution.length > 0 ? FLAG.RF : 0;
+  }
+
   private returnReal(bits: number): void {
     const { core, far, pops } = this;
     const { state } = core;
     const v86 = state.v86;
-    if (v86 && core.iopl < 3) throw generalProtection();
+    // CR4.VME: a 16-bit IRET below IOPL 3 works on VIF. SDM 3B §20.3.
+    const virtual = v86 && core.iopl < 3;
+    if (virtual && (!(state.cr4 & CR4.VME) || bits !== 16)) throw generalProtection();
     const size = bits === 16 ? 2 : 4;
     pops.begin();
     const eip = pops.pop(size);
     const selector = pops.pop(size) & 0xffff;
     const flags = pops.pop(size);
     far.checkRealOffset(eip);
+    if (virtual) {
+      if (flags & FLAG.TF || (flags & FLAG.IF && core.eflags & FLAG.VIP)) throw generalProtection();
+      pops.commit();
+      this.setFlags(flags & FLAG.IF ? flags | FLAG.VIF : flags & ~FLAG.VIF, ALWAYS | FLAG.VIF);
+      far.jumpReal(selector, eip);
+      return;
+    }
     pops.commit();
     let mask = ALWAYS | FLAG.IF;
-    if (size === 4) mask |= FLAG.AC | FLAG.ID;
+    if (size === 4) mask |= FLAG.AC | FLAG.ID | this.resume;
     if (!v86) mask |= FLAG.IOPL;
     this.setFlags(flags, mask);
     far.jumpReal(selector, eip);
   }
 
-  private returnFromTask(): never {
+  private returnFromTask(nextRip: bigint): void {
     const { core } = this;
     const { memory, state } = core;
     // The back link of the present TSS names the task to return to.
     core.addressIn(state.tr, 0);
-    const link = memory.read(core.lo, core.hi, 2, memory.systemIndex());
-    this.tasks.switchTo(link, "iret", core.ripLo, -1, 0);
+    const link = memory.read(core.lo, core.hi, 2, memory.systemIndex()) & 0xffff;
+    core.split(nextRip);
+    this.tasks.switchTo(link, "iret", core.lo, -1, 0, state.flags());
   }
 
   /** From 64-bit mode: five words in one piece. */
@@ -160,7 +180,7 @@ export class InterruptReturn {
     if (eip >>> 0 > 0xffff) throw generalProtection();
     const esp = pops.pop(4);
     const selectors = V86_LOADED.map(() => pops.pop(4) & 0xffff);
-    state.setFlags(flags & (ALWAYS | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
+    state.setFlags(flags & (ALWAYS | this.resume | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
     V86_LOADED.forEach((s, i) => state.loadSegmentCache(s, selectors[i], selectors[i] << 4, 0xffff, V86_ATTR));
     state.setCpl(3);
     core.setReg64(4, esp, 0);

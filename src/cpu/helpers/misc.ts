@@ -184,6 +184,7 @@ export class Miscellaneous {
     const { core } = this;
     const port = portArg & 0xffff;
     this.checkPort(port, width);
+    if (core.breakpoints.ports.length > 0) core.breakpoints.portAccess(port, width);
     core.setRet(0, core.env.portRead(port, width as IoWidth));
     return STATUS.next;
   }
@@ -192,6 +193,7 @@ export class Miscellaneous {
     const { core } = this;
     const port = portArg & 0xffff;
     this.checkPort(port, width);
+    if (core.breakpoints.ports.length > 0) core.breakpoints.portAccess(port, width);
     core.env.portWrite(port, width as IoWidth, width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff));
     return (core.eflags & FLAG.IF) !== 0 && core.env.interruptPending() ? STATUS.leave : STATUS.next;
   }

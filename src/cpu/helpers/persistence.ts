@@ -57,6 +57,11 @@ export function saveSystem(state: CpuState): StateFields {
     fpuRegisters: fpr,
     vectors: copy(state, STATE.xmm, 16 * XMM_STRIDE),
     interruptShadow: state.interruptShadow,
+    shadowOfStack: state.shadowOfStack,
+    pendingDebug: state.pendingDebug,
+    nmiPending: state.nmiPending,
+    nmiBlocked: state.nmiBlocked,
+    pdptes: [...state.pdptes],
     halted: state.halted,
     a20: state.a20,
   };
@@ -107,6 +112,12 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   const fpuRegisters = r.bytes("fpuRegisters", 128);
   const vectors = r.bytes("vectors", 16 * XMM_STRIDE);
   const interruptShadow = r.bool("interruptShadow");
+  const shadowOfStack = r.bool("shadowOfStack");
+  const pendingDebug = r.int("pendingDebug", 0, 0xffff);
+  const nmiPending = r.bool("nmiPending");
+  const nmiBlocked = r.bool("nmiBlocked");
+  const pdptes = r.ints("pdptes");
+  if (pdptes.length !== state.pdptes.length) throw new UserError("snapshot: field 'cpu.pdptes' is not eight numbers");
   const halted = r.bool("halted");
   const a20 = r.bool("a20");
 
@@ -133,6 +144,13 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.i32[STATE.fpuTag >> 2] = fullTags(fpuInUse, state);
   state.u8.set(vectors, STATE.xmm);
   state.interruptShadow = interruptShadow;
+  state.shadowOfStack = shadowOfStack;
+  state.pendingDebug = pendingDebug;
+  state.taskFault = null;
+  state.nmiPending = nmiPending;
+  state.nmiBlocked = nmiBlocked;
+  state.pdptes.set(pdptes);
+  state.debugChanged = state.attention = true;
   state.halted = halted;
   state.a20 = a20;
   state.delivering = -1;

@@ -48,7 +48,7 @@ export class Segments {
       this.commit(s, selector, d);
     }
     if (s === SS) {
-      state.castInterruptShadow();
+      state.castInterruptShadow(true);
       state.updateMode();
     }
     return STATUS.next;

@@ -18,15 +18,15 @@ export const HELPERS = {
   int3: ["i64"],
   into: ["i64"],
   icebp: ["i64"],
-  /** Operand size in bits. */
-  iret: ["i32"],
+  /** (operand bits, nextRip) */
+  iret: ["i32", "i64"],
   syscall: ["i64"],
   sysret: ["i32"],
   sysenter: ["i64"],
   sysexit: ["i32"],
 
-  // Far transfers: (selector, offset, operand bits[, nextRip]); farReturn: (operand bits, bytes to release).
-  farJump: ["i32", "i64", "i32"],
+  // Far transfers: (selector, offset, operand bits, nextRip); farReturn: (operand bits, bytes to release).
+  farJump: ["i32", "i64", "i32", "i64"],
   farCall: ["i32", "i64", "i32", "i64"],
   farReturn: ["i32", "i32"],
 

@@ -42,10 +42,10 @@ function elementsInPage(c: LiftContext, at: Value, shift: number, count: Value):
 
 const SHIFT: Record<number, number> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
-/** Whether bulk work is allowed: 64-bit addresses and DF clear. Other forms go element by element. */
+/** Whether bulk work is possible: 64-bit addresses. `upward` asks at run time for DF and TF clear. Others go element by element. */
 const bulkAllowed = (c: LiftContext): boolean => c.form.rep !== 0 && c.mode64 && c.form.addrSize === 64;
 
-const upward = (c: LiftContext): Value => c.emit("i32.eqz", [c.emit("i32.and", [c.get(32, fixed(STATE.eflags)), c.i32(FLAG.DF)])]);
+const upward = (c: LiftContext): Value => c.emit("i32.eqz", [c.emit("i32.and", [c.get(32, fixed(STATE.eflags)), c.i32(FLAG.DF | FLAG.TF)])]);
 const inRam = (c: LiftContext, pointer: Value): Value => c.emit("i32.ne", [pointer, c.i32(STATE.scratch)]);
 const both = (c: LiftContext, a: Value, b: Value): Value => c.emit("i32.and", [a, b]);
 

@@ -2,6 +2,7 @@
  * The software MMU: fills the TLBs that emitted code reads, and does every access that misses them (MMIO, pages
  * with decoded code, accesses that cross a page). Also the linear-memory access of helpers in TypeScript.
  */
+import type { Breakpoints } from "../breakpoints.ts";
 import { GuestFault } from "../fault.ts";
 import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
@@ -24,6 +25,8 @@ export class Mmu {
   /** Set by a slow path that returned 0: the fault to deliver. */
   readonly fault: { vector: number; errorCode: number };
   tlbMisses = 0;
+  /** Armed data breakpoints: their pages stay out of the TLBs, so that every access to one comes here. */
+  watch: Breakpoints | null = null;
   /** Indices (entry addresses) of filled non-global data entries since the last flush; bounded, see flushNonGlobal. */
   private readonly filled: number[] = [];
   /** Word indices of non-global fetch TLB entries since the last flush. */
@@ -153,10 +156,12 @@ export class Mmu {
     const first = 4096 - (lo & 4095);
     const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
     if (a < 0) return 0;
+    const watched = this.watch?.watchesPage(lo, hi, size) === true;
+    if (watched) this.watch?.dataAccess(lo, hi, size, false);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.ramAddress(a);
-      if (at >= 0) {
+      if (at >= 0 && !watched) {
         this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
@@ -184,10 +189,12 @@ export class Mmu {
     const first = 4096 - (lo & 4095);
     const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0) return 0;
+    const watched = this.watch?.watchesPage(lo, hi, size) === true;
+    if (watched) this.watch?.dataAccess(lo, hi, size, true);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.ramAddress(a);
-      if (at >= 0) {
+      if (at >= 0 && !watched) {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
         // The fill first: onCodeWrite may walk nothing, but the walker's findings belong to this translation.

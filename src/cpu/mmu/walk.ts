@@ -103,12 +103,12 @@ export class PageWalker {
         : level === 2 ? (lo >>> 21) & 511
         : (lo >>> 12) & 511;
       const at = table + index * 8;
-      let eLo = phys.read32(at);
-      const eHi = phys.read32(at + 4);
-      if (!(eLo & PRESENT)) return this.pageFault(lo, hi, access, mmuIndex, 0);
       const pdpte = levels === 3 && level === 3;
+      let eLo = pdpte ? s.pdptes[2 * index] : phys.read32(at);
+      const eHi = pdpte ? s.pdptes[2 * index + 1] : phys.read32(at + 4);
+      if (!(eLo & PRESENT)) return this.pageFault(lo, hi, access, mmuIndex, 0);
       // Bits 51:maxphyaddr and, without NXE, bit 63 are reserved. We report 40 physical address bits.
-      if ((eHi & 0x000fff00) !== 0 || (!nxe && eHi < 0) || (pdpte && ((eLo & 0x1e6) !== 0 || eHi < 0))) {
+      if ((eHi & 0x000fff00) !== 0 || (!nxe && eHi < 0)) {
         return this.pageFault(lo, hi, access, mmuIndex, PF_ERROR.present | PF_ERROR.reserved);
       }
       if (!pdpte) {

@@ -3,7 +3,7 @@
  * Writes to decoded bytes turn the records concerned into detours to their slot (self- and cross-modifying code).
  */
 import { DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
-import { VECTOR } from "../../cpu/fault.ts";
+import { BREAKPOINT_REACHED, VECTOR } from "../../cpu/fault.ts";
 import {
   ARENA_BASE, ARENA_SIZE, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, REC, RECORD_SIZE, SLOT_TABLE_SIZE, STATE,
 } from "../../cpu/layout.ts";
@@ -35,6 +35,8 @@ export class DecodeCache implements CodePages {
   misses = 0;
   instructionsDecoded = 0;
   flushes = 0;
+  /** Whether an execution breakpoint stands at hi:lo; null while none is armed. */
+  breakpointAt: ((lo: number, hi: number) => boolean) | null = null;
   private pages = new Map<number, CodePage>();
   private top = ARENA_BASE;
   private readonly insn = new Insn();
@@ -100,6 +102,11 @@ export class DecodeCache implements CodePages {
    */
   prepare(lo: number, hi: number): boolean {
     this.reserve();
+    // A breakpoint comes before the faults of fetching: SDM 3A table 6-2.
+    if (this.breakpointAt?.(lo, hi) === true) {
+      this.mmu.fault.vector = BREAKPOINT_REACHED;
+      return false;
+    }
     const paddr = this.mmu.translateFetch(lo, hi);
     if (paddr < 0) return false;
     const ppn = Math.floor(paddr / PAGE);
@@ -169,6 +176,12 @@ export class DecodeCache implements CodePages {
         at += RECORD_SIZE;
         break;
       }
+      if (n > 0 && this.breakpointAt?.((lo & ~4095) | ip, hi) === true) {
+        writer.writeRaise(at, ip, 1, BREAKPOINT_REACHED);
+        i32[slot >> 2] = at;
+        at += RECORD_SIZE;
+        break;
+      }
       const status = decode(bytes, base + ip, base + PAGE, page.mode, insn);
       if (status === DECODE_TRUNCATED) {
         if (n > 0) {
@@ -235,6 +248,11 @@ export class DecodeCache implements CodePages {
     }
     if (!holdsCode) this.phys.pageFlags[ppn] &= ~1;
     return holdsCode;
+  }
+
+  /** Forgets the instructions at this offset of every page: a breakpoint there comes or goes. */
+  forgetOffset(offset: number): void {
+    for (const page of [...this.pages.values()]) this.onCodeWrite(page.ppn, offset, 1);
   }
 
   /** Records whose bytes overlap the range go back to "not decoded". */

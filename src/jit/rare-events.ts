@@ -1,0 +1,142 @@
+/**
+ * What the run loop looks at only when CpuState.attention or an execution breakpoint asks for it: #DB traps, breakpoints,
+ * NMIs, and the first fault of a task that was switched to. SDM 3A §6.9 (priorities), SDM 3B §17.
+ */
+import type { CpuHelpers } from "../cpu/helpers/index.ts";
+import { DR6 } from "../cpu/helpers/index.ts";
+import { VECTOR } from "../cpu/fault.ts";
+import { FLAG, STATE } from "../cpu/layout.ts";
+import type { Mmu } from "../cpu/mmu/mmu.ts";
+import type { CpuState } from "../cpu/state.ts";
+import type { DecodeCache } from "./interpreter/cache.ts";
+
+const PAGE_OFFSET = 0xfff;
+
+export class RareEvents {
+  /** Execution breakpoints are armed: `beforeEntry` and `afterEntry` want to be called. */
+  armed = false;
+  /** Page offsets at which the decode cache holds breakpoints. */
+  private offsets: readonly number[] = [];
+  /** The instruction that is executed although a breakpoint stands there: RF is set, or the breakpoint is another mapping's. */
+  private exempt: bigint | null = null;
+  private stepOver = false;
+
+  constructor(
+    private readonly state: CpuState,
+    private readonly mmu: Mmu,
+    private readonly cpu: CpuHelpers,
+    private readonly cache: DecodeCache,
+  ) {}
+
+  /** Delivers what is due before the next instruction; false after a triple fault. */
+  deliver(): boolean {
+    const { state, cpu } = this;
+    if (state.debugChanged) this.arm();
+    const { taskFault } = state;
+    if (taskFault !== null) {
+      state.taskFault = null;
+      if (cpu.interrupts.deliverHere(taskFault.vector, taskFault.errorCode, "fault") !== "ok") return false;
+    }
+    if (state.pendingDebug !== 0 && !this.held) {
+      state.dr[6] |= BigInt(state.pendingDebug);
+      state.pendingDebug = 0;
+      if (cpu.interrupts.deliverHere(VECTOR.DB, 0, "trap") !== "ok") return false;
+    }
+    if (state.nmiPending && !state.nmiBlocked && !state.interruptShadow) {
+      state.nmiPending = false;
+      if (cpu.interrupts.deliverHere(VECTOR.NMI, 0, "external") !== "ok") return false;
+      state.nmiBlocked = true;
+    }
+    // A blocked NMI waits for IRET, which sees nmiPending.
+    state.attention = state.pendingDebug !== 0 || state.taskFault !== null || (state.nmiPending && !state.nmiBlocked);
+    return true;
+  }
+
+  /** MOV SS and POP SS hold off #DB traps for one instruction. SDM 3A §6.8.3. */
+  private get held(): boolean {
+    return this.state.interruptShadow && this.state.shadowOfStack;
+  }
+
+  /** After an entry: whether `deliver` has something that comes before what the entry ended with. */
+  due(faulted: boolean): boolean {
+    const { state } = this;
+    if (faulted && state.taskFault === null) {
+      // The instruction will run again: what it hit before its fault, it will hit again.
+      state.pendingDebug = 0;
+      return false;
+    }
+    return state.taskFault !== null || (state.pendingDebug !== 0 && !this.held);
+  }
+
+  /** An instruction that began with TF set has ended (SDM 3B §17.3.1.4). */
+  singleStep(): void {
+    if (this.held) return;
+    this.state.pendingDebug |= DR6.BS;
+    this.state.attention = true;
+  }
+
+  private arm(): void {
+    const { state, mmu, cache } = this;
+    const { breakpoints } = this.cpu;
+    state.debugChanged = false;
+    const before = breakpoints.data.length;
+    breakpoints.update();
+    if (before > 0 || breakpoints.data.length > 0) {
+      mmu.watch = breakpoints.data.length > 0 ? breakpoints : null;
+      mmu.flushAll();
+    }
+    const offsets = breakpoints.execution.map((r) => Number(r.first & BigInt(PAGE_OFFSET)));
+    this.armed = offsets.length > 0;
+    cache.breakpointAt = this.armed ? (lo, hi) => this.stopsAt(lo, hi) : null;
+    this.exempt = null;
+    this.stepOver = false;
+    for (const at of new Set([...this.offsets, ...offsets])) cache.forgetOffset(at);
+    // Unmapped pages are reached without a record: the fetch TLB must not lead past them.
+    if (this.armed || this.offsets.length > 0) mmu.flushFetch();
+    this.offsets = offsets;
+  }
+
+  private stopsAt(lo: number, hi: number): boolean {
+    if (this.exempt !== null && this.exempt === ((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0))) return false;
+    return this.cpu.breakpoints.executionAt(lo, hi) !== 0;
+  }
+
+  /** The instructions to enter with: one where the next one is exempt from its breakpoint. */
+  beforeEntry(slice: number): number {
+    const { state } = this;
+    if (this.exempt !== null && this.exempt !== state.rip) this.endExemption();
+    if (!this.stepOver && !(state.i32[STATE.eflags >> 2] & FLAG.RF)) return slice;
+    if (this.exempt === null) {
+      this.exempt = state.rip;
+      this.cache.forgetOffset(Number(state.rip & BigInt(PAGE_OFFSET)));
+    }
+    return 1;
+  }
+
+  afterEntry(done: number, faulted: boolean): void {
+    if (this.exempt === null || (done === 0 && !faulted)) return;
+    // A string instruction keeps RF until its last element.
+    if (!faulted && this.exempt === this.state.rip) return;
+    this.endExemption();
+    this.stepOver = false;
+    if (!faulted) this.state.i32[STATE.eflags >> 2] &= ~FLAG.RF;
+  }
+
+  private endExemption(): void {
+    if (this.exempt === null) return;
+    this.cache.forgetOffset(Number(this.exempt & BigInt(PAGE_OFFSET)));
+    this.exempt = null;
+  }
+
+  /** STATE.rip has a breakpoint, or its page has one at that offset in another mapping. False after a triple fault. */
+  breakpoint(): boolean {
+    const { state } = this;
+    const bits = this.cpu.breakpoints.executionAt(state.i32[STATE.rip >> 2], state.i32[(STATE.rip >> 2) + 1]);
+    if (bits === 0 || state.i32[STATE.eflags >> 2] & FLAG.RF) {
+      this.stepOver = true;
+      return true;
+    }
+    state.dr[6] |= BigInt(bits);
+    return this.cpu.interrupts.deliverHere(VECTOR.DB, 0, "fault") === "ok";
+  }
+}
