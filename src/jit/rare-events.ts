@@ -52,7 +52,7 @@ export class RareEvents {
     return true;
   }
 
-  /** MOV SS and POP SS hold off #DB traps for one instruction. SDM 3A §6.8.3. */
+  /** MOV SS and POP SS hold off #DB for one instruction. SDM 3A §6.8.3. */
   private get held(): boolean {
     return this.state.interruptShadow && this.state.shadowOfStack;
   }
@@ -132,7 +132,7 @@ export class RareEvents {
   breakpoint(): boolean {
     const { state } = this;
     const bits = this.cpu.breakpoints.executionAt(state.i32[STATE.rip >> 2], state.i32[(STATE.rip >> 2) + 1]);
-    if (bits === 0 || state.i32[STATE.eflags >> 2] & FLAG.RF) {
+    if (bits === 0 || this.held || state.i32[STATE.eflags >> 2] & FLAG.RF) {
       this.stepOver = true;
       return true;
     }

@@ -31,7 +31,7 @@ describe("guests", () => {
 
   it("slices of any size make no difference", () => {
     // Interrupt shadows, single steps and timers lie at exact instructions.
-    for (const name of ["irq", "faults32"]) {
+    for (const name of ["irq", "faults32", "debug32", "taskfaults32"]) {
       const kernel = assembleKernel(readGuest(name));
       const whole = runKernel(kernel);
       for (const slice of [1, 1009]) {

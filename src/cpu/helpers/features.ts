@@ -26,7 +26,7 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 ];
 
 const IMPLEMENTED = new Set((
-  "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
+  "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
   "pni ssse3 cx16 pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor " +
   "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip rdpid fsrm spec-ctrl stibp arch-capabilities " +
   "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm invtsc").split(" "));
@@ -59,7 +59,7 @@ export interface ModelDefinition {
   readonly features: string;
 }
 
-const BASE64 = "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
+const BASE64 = "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
 
 /** CPU models by name. Family 6 model 26 (Nehalem) is in none of Linux's lists of vulnerable or misnumbered processors. */
 export const MODELS: Readonly<Record<string, ModelDefinition>> = {

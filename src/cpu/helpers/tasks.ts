@@ -121,8 +121,8 @@ export class Tasks {
     const wide = layout.size === 4;
     this.ip = this.field(base, layout.ip, layout.size);
     this.flags = this.field(base, layout.flags, layout.size);
-    // A 16-bit TSS leaves the upper halves of the registers undefined; like hardware, we set them.
-    for (let i = 0; i < 8; i++) this.registers[i] = this.field(base, layout.registers + i * layout.size, layout.size) | (wide ? 0 : 0xffff0000);
+    // A 16-bit TSS leaves the upper halves of the registers undefined: zero, as QEMU has it.
+    for (let i = 0; i < 8; i++) this.registers[i] = this.field(base, layout.registers + i * layout.size, layout.size) & (wide ? -1 : 0xffff);
     this.selectors.fill(0);
     for (let i = 0; i < layout.segmentCount; i++) this.selectors[i] = this.field(base, layout.segments + i * layout.size, 2);
     this.ldt = this.field(base, layout.ldt, 2) & 0xffff;
