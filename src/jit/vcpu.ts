@@ -39,6 +39,8 @@ export interface VcpuCounters {
 const EXIT_NAMES = Object.entries(EXIT).sort((a, b) => a[1] - b[1]).map(([name]) => name);
 /** More than any slice: STATE.limit is an i32. */
 const MAX_SLICE = 0x3fffffff;
+/** A handler whose first instruction faults loops without ever retiring one: `run` comes back after so many entries. */
+const FRUITLESS_ENTRIES = 1000;
 
 export class Vcpu {
   readonly state: CpuState;
@@ -126,6 +128,7 @@ export class Vcpu {
     const { i32 } = state;
     const end = this.retired + budget;
     this.stopRequested = false;
+    let fruitless = 0;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
@@ -133,6 +136,8 @@ export class Vcpu {
       if (this.options.env.interruptPending() && state.interruptsEnabled) {
         if (state.interruptShadow) slice = 1;
         else if (!this.interrupt()) return "triple-fault";
+        // A trap gate leaves IF set, and the next request may be there.
+        if (state.interruptsEnabled && this.options.env.interruptPending()) slice = 1;
       }
       if (state.halted) return "halted";
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
@@ -140,12 +145,16 @@ export class Vcpu {
       if (this.rare.armed) slice = this.rare.beforeEntry(slice);
       i32[STATE.limit >> 2] = slice;
       state.eventTaken = false;
+      // Event delivery may have left one.
+      this.mmu.walker.nonCanonical = null;
       const code = this.enter();
       const done = i32[STATE.icount >> 2];
       this.retired += done;
       i32[STATE.icount >> 2] = 0;
       this.exitCounts[code]++;
+      if (done === 0 && ++fruitless > FRUITLESS_ENTRIES) return "budget";
       if (done > 0) {
+        fruitless = 0;
         // Only the instruction that has just ended can have cast one.
         state.interruptShadow = state.interruptShadow && state.shadowCast === done;
         state.shadowCast = 0;
