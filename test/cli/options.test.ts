@@ -134,7 +134,7 @@ describe("bad input", () => {
     ];
     for (const [args, message] of wrong) expect(() => parseOptions(args)).toThrow(message);
     refused(["-foo"], /^unknown option '-foo'/);
-    refused([...halt(), "-cpu", "pentium9"], /^unknown CPU model 'pentium9'; models: x86-64-v2/);
+    refused([...halt(), "-cpu", "pentium9"], /^unknown CPU model 'pentium9'; models: .*x86-64-v2/);
     refused([...halt(), "-cpu", "x86-64-v2,+warp"], /^CPU flag 'warp' is unknown/);
     refused([...halt(), "-serial", `file:${folder.path}/no/such/folder`], /^-serial: cannot write .*there is no such file or folder$/);
     refused([...halt(), "-device", "isa-debug-exit,iobase=0x3f8"], /taken by another device/);

@@ -23,7 +23,7 @@ describe("CPU models", () => {
     expect(m.xcr0Supported).toBe(0);
   });
   it.each([
-    ["pentium9", /^unknown CPU model 'pentium9'; models: x86-64-v2, qemu64$/],
+    ["pentium9", /^unknown CPU model 'pentium9'; models: .*\bx86-64-v2\b/],
     ["", /^unknown CPU model ''/],
     ["constructor", /^unknown CPU model/],
     ["x86-64-v2,+bogus", /^CPU flag 'bogus' is unknown; flags: .*\bsse2\b/],

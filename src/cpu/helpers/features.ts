@@ -36,7 +36,7 @@ export const FEATURES: ReadonlyMap<string, CpuFeature> = new Map(
     names.split(" ").flatMap((name, bit) => (name === "-" ? [] : [[name, { name, leaf, subleaf, register, bit }] as const]))),
 );
 
-const ALIASES: Readonly<Record<string, string>> = { sse3: "pni", i64: "lm", xd: "nx", lzcnt: "abm", clfsh: "clflush", "sse4": "sse4-2", sha: "sha-ni" };
+const ALIASES: Readonly<Record<string, string>> = { sse3: "pni", i64: "lm", xd: "nx", lzcnt: "abm", clfsh: "clflush", x87: "fpu", "sse4": "sse4-2", sha: "sha-ni" };
 
 /** The name under which a feature stands in the table: case, '_' and '.' do not matter. */
 export function canonicalFeature(name: string): string {
@@ -56,6 +56,8 @@ export interface ModelDefinition {
   readonly brand: string;
   /** Highest basic leaf. */
   readonly maxLeaf: number;
+  /** False for processors without leaves from 8000_0000h on. */
+  readonly extended?: boolean;
   readonly features: string;
 }
 
@@ -72,5 +74,14 @@ export const MODELS: Readonly<Record<string, ModelDefinition>> = {
     vendor: "AuthenticAMD", family: 15, model: 107, stepping: 1, brand: "QEMU64 compatible Tabvisor virtual CPU", maxLeaf: 0xd,
     features: BASE64,
   },
+  qemu32: {
+    vendor: "GenuineIntel", family: 6, model: 6, stepping: 3, brand: "QEMU32 compatible Tabvisor virtual CPU", maxLeaf: 4,
+    features: "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat clflush mmx fxsr sse sse2 pni hypervisor",
+  },
+  pentium3: {
+    vendor: "GenuineIntel", family: 6, model: 8, stepping: 3, brand: "", maxLeaf: 2, extended: false,
+    features: "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 mmx fxsr sse",
+  },
+  "486": { vendor: "GenuineIntel", family: 4, model: 8, stepping: 0, brand: "", maxLeaf: 1, extended: false, features: "fpu vme pse" },
 };
 export const DEFAULT_MODEL = "x86-64-v2";

@@ -95,7 +95,7 @@ export class CpuModel {
     const d = this.definition;
     let leaf = leafArg >>> 0;
     const hypervisor = leaf >= HYPERVISOR_LEAF && leaf <= HYPERVISOR_LEAF + 0xffff && this.has("hypervisor");
-    const extended = leaf >= EXTENDED_LEAF && leaf <= MAX_EXTENDED;
+    const extended = leaf >= EXTENDED_LEAF && leaf <= MAX_EXTENDED && d.extended !== false;
     if (!hypervisor && !extended && leaf > d.maxLeaf) {
       // Intel answers an unknown leaf with the highest basic one, AMD with zeros.
       if (this.amd) return result();

@@ -2,7 +2,7 @@
 import { InternalError } from "../../base/errors.ts";
 import type { Insn } from "../../cpu/decode/insn.ts";
 import { getOperand, Operand, operandCount } from "../../cpu/decode/operands.ts";
-import { ISA } from "../../cpu/isa/isa.ts";
+import { ISA, type IsaEntry } from "../../cpu/isa/isa.ts";
 import { DS, FS, GS, REC, RECORD_SIZE, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { EA, type EaKind, type Form, formKey, liftName } from "../../cpu/lift/form.ts";
 import { formOf, VARIANTS, variantOf } from "./forms.ts";
@@ -13,7 +13,18 @@ const K_GENERIC = 0, K_BD = 1, K_SIB = 2, K_RIP = 3, K_SEG = 4;
 
 /** Features that change an encoding's meaning instead of making it undefined (SDM Vol. 2: TZCNT, LZCNT, prefetches). */
 const FALLBACK: Readonly<Record<string, string>> = { tzcnt: "bsf", lzcnt: "bsr" };
-const ALWAYS = new Set(["base", "prfchw", "cldemote", "wbnoinvd", "cmov", "x87", "mmx", "cx8", "sep", "clfsh"]);
+const ALWAYS = new Set(["base", "prfchw", "cldemote", "wbnoinvd"]);
+
+/** Base instructions that came with a processor later than the 486, by the CPUID bit that came with them. */
+const REQUIRES: Readonly<Record<string, string>> = {
+  rdtsc: "tsc", rdmsr: "msr", wrmsr: "msr", rdpmc: "cmov", syscall: "syscall", sysret: "syscall",
+  fcomi: "cmov", fcomip: "cmov", fucomi: "cmov", fucomip: "cmov",
+};
+function featureOf(entry: IsaEntry): string {
+  const name = liftName(entry);
+  // Of the no-operations only the one-byte form is as old.
+  return name === "nop" && entry.hasModrm ? "cmov" : REQUIRES[name] ?? entry.feature;
+}
 
 const segAddress = (n: number): number => STATE.seg + n * SEG_STRIDE;
 
@@ -62,7 +73,8 @@ export class RecordWriter {
   private lookUp(insn: Insn): number {
     const entry = ISA[insn.entry];
     let form: Form = formOf(insn);
-    if (!ALWAYS.has(entry.feature) && !this.hasFeature(entry.feature)) {
+    const feature = featureOf(entry);
+    if (!ALWAYS.has(feature) && !this.hasFeature(feature)) {
       const name = FALLBACK[liftName(entry)];
       const other = name === undefined ? undefined : ISA.find((e) => liftName(e) === name && e.opcode === entry.opcode);
       if (other === undefined) return -1;

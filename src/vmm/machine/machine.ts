@@ -148,6 +148,9 @@ export class Machine {
       write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     }, this.options);
+    if (entry.mode === "long" && !this.vcpu.options.model.has("lm")) {
+      throw new UserError(`kernel: it is a 64-bit one, and CPU model ${this.config.cpu} has no 64-bit mode`);
+    }
     startAt(state, entry);
   }
 
