@@ -111,6 +111,11 @@ export const MMU_KERNEL_SMAP = 1;
 /** Supervisor access that may touch user pages. */
 export const MMU_KERNEL = 2;
 export const MMU_COUNT = 3;
+/**
+ * User accesses whose alignment is checked (CR0.AM, EFLAGS.AC at CPL 3). Its TLB stays empty, so that every access takes the
+ * slow path.
+ */
+export const MMU_USER_ALIGNED = 3;
 
 export const TLB_BITS = 11;
 export const TLB_ENTRIES = 1 << TLB_BITS;
@@ -134,7 +139,7 @@ export const FETCH_ENTRY_SIZE = 1 << FETCH_ENTRY_BITS;
 export const FETCH_TAG = 0;
 export const FETCH_SLOTS = 8;
 export const FETCH_PPN = 12;
-export const FETCH_TLB_BASE = tlbAddress(MMU_COUNT);
+export const FETCH_TLB_BASE = tlbAddress(MMU_COUNT + 1);
 /** Fetch keys: bits 0-1 code size, bit 2 user. Bit 3 is always set, so that zero is no valid tag. */
 export const FETCH_KEY_16 = 8;
 export const FETCH_KEY_32 = 9;

@@ -1,7 +1,7 @@
 /** The architectural state of one vCPU: views over its block in linear memory, and the registers that no emitted code reads. */
 import {
   ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
-  FETCH_KEY_USER, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN,
+  FETCH_KEY_USER, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, MMU_USER_ALIGNED, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN,
   SEG_STRIDE, SS, STATE, XMM_STRIDE, tlbAddress,
 } from "./layout.ts";
 
@@ -255,7 +255,10 @@ export class CpuState {
   }
 
   mmuIndex(): number {
-    if (this.cpl === 3) return MMU_USER;
+    if (this.cpl === 3) {
+      // SDM 3A §6.15, #AC.
+      return (this.cr0 & CR0.AM) !== 0 && (this.i32[STATE.eflags >> 2] & FLAG.AC) !== 0 ? MMU_USER_ALIGNED : MMU_USER;
+    }
     return (this.cr4 & CR4.SMAP) !== 0 && (this.i32[STATE.eflags >> 2] & FLAG.AC) === 0 ? MMU_KERNEL_SMAP : MMU_KERNEL;
   }
 

@@ -3,10 +3,10 @@
  * with decoded code, accesses that cross a page). Also the linear-memory access of helpers in TypeScript.
  */
 import type { Breakpoints } from "../breakpoints.ts";
-import { GuestFault } from "../fault.ts";
+import { GuestFault, VECTOR } from "../fault.ts";
 import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
-  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_ENTRIES, TLB_ENTRY_SIZE,
+  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_ENTRIES, TLB_ENTRY_SIZE,
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
@@ -44,11 +44,19 @@ export class Mmu {
   ) {
     this.walker = new PageWalker(state, phys);
     this.fault = this.walker.fault;
+    const never = tlbAddress(MMU_USER_ALIGNED) >> 2;
+    for (let i = never; i < never + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2); i += TLB_ENTRY_SIZE >> 2) state.i32[i] = state.i32[i + 2] = 1;
     this.flushAll();
   }
 
   private mmuIndexNow(): number {
     return (this.state.i32[STATE.tlbBase >> 2] - TLB_BASE) / (TLB_ENTRIES * TLB_ENTRY_SIZE);
+  }
+
+  /** The index whose page rights count now. */
+  private rightsNow(): number {
+    const index = this.mmuIndexNow();
+    return index === MMU_USER_ALIGNED ? MMU_USER : index;
   }
 
   /** Empties every TLB, global entries too. */
@@ -152,16 +160,27 @@ export class Mmu {
     return this.readAs(lo, hi, size, this.mmuIndexNow());
   }
 
-  private readAs(lo: number, hi: number, size: number, mmuIndex: number): number {
+  /** False, with #AC as the fault, for an access that is checked and not aligned to its size. SDM 3A table 6-7. */
+  private aligned(lo: number, size: number): boolean {
+    // Vectors need what their halves do; longer pieces belong to areas with a rule of their own.
+    const mask = size > 16 ? 3 : size >= 8 ? 7 : size >= 4 ? 3 : size - 1;
+    if (!(lo & mask)) return true;
+    this.fault.vector = VECTOR.AC;
+    this.fault.errorCode = 0;
+    return false;
+  }
+
+  private readAs(lo: number, hi: number, size: number, index: number): number {
     const first = 4096 - (lo & 4095);
+    const mmuIndex = index === MMU_USER_ALIGNED ? MMU_USER : index;
     const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
-    if (a < 0) return 0;
+    if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;
     if (watched) this.watch?.dataAccess(lo, hi, size, false);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.ramAddress(a);
-      if (at >= 0 && !watched) {
+      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
         this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
@@ -184,17 +203,18 @@ export class Mmu {
     return this.writeAs(lo, hi, size, this.mmuIndexNow());
   }
 
-  private writeAs(lo: number, hi: number, sizeAndFlag: number, mmuIndex: number): number {
+  private writeAs(lo: number, hi: number, sizeAndFlag: number, index: number): number {
     const size = sizeAndFlag & 0xff;
     const first = 4096 - (lo & 4095);
+    const mmuIndex = index === MMU_USER_ALIGNED ? MMU_USER : index;
     const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
-    if (a < 0) return 0;
+    if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;
     if (watched) this.watch?.dataAccess(lo, hi, size, true);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.ramAddress(a);
-      if (at >= 0 && !watched) {
+      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
         // The fill first: onCodeWrite may walk nothing, but the walker's findings belong to this translation.
@@ -231,7 +251,7 @@ export class Mmu {
 
   /** Instruction fetch: physical address of hi:lo, or -1 with `fault` set. */
   translateFetch(lo: number, hi: number): number {
-    return this.walker.translate(lo, hi, ACCESS_FETCH, this.mmuIndexNow());
+    return this.walker.translate(lo, hi, ACCESS_FETCH, this.rightsNow());
   }
 
   /** Enters a page into the fetch TLB. `hi:lo` is the page's linear address. */
@@ -296,7 +316,7 @@ export class Mmu {
   probeWrite(linear: bigint, size: number): void {
     for (const at of [linear, linear + BigInt(size - 1)]) {
       const lo = Number(BigInt.asIntN(32, at));
-      if (this.walker.translate(lo, Number(BigInt.asIntN(32, at >> 32n)), ACCESS_WRITE, this.mmuIndexNow()) < 0) this.raise();
+      if (this.walker.translate(lo, Number(BigInt.asIntN(32, at >> 32n)), ACCESS_WRITE, this.rightsNow()) < 0) this.raise();
     }
   }
 
