@@ -4,7 +4,13 @@ import type { CpuState } from "../state.ts";
 import type { Extended } from "./x87-round.ts";
 import { SW } from "./x87-ops.ts";
 
+export interface FerrPin {
+  waits(): boolean;
+  raised(): void;
+}
+
 export class X87Stack {
+  ferr: FerrPin | null = null;
   constructor(readonly state: CpuState) {}
 
   get cw(): number {
@@ -63,6 +69,7 @@ export class X87Stack {
   /** Sets the status word, with error summary and busy as control and status say. */
   setStatus(sw: number): void {
     const clean = sw & ~(SW.ES | SW.B | 0x3800);
+    if (clean & ~this.cw & 0x3f && !this.pending) this.ferr?.raised();
     this.state.i32[STATE.fpuSw >> 2] = clean & ~this.cw & 0x3f ? clean | SW.ES | SW.B : clean;
   }
 }

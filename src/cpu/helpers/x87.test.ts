@@ -198,7 +198,7 @@ describe("x87 exceptions", () => {
     op(REG_OP.fchs);
     expect(rig.h.x87Wait(0)).toBe(STATUS.next);
     let asked = 0;
-    rig.cpu.x87.ferr = () => ++asked === 1;
+    rig.cpu.x87.ferr = { waits: () => ++asked === 1, raised: () => undefined };
     expect([rig.h.x87Wait(0), rig.h.x87Wait(0), asked]).toEqual([STATUS.again, STATUS.next, 2]);
   });
   it("trap by CR0: FWAIT wants MP and TS", () => {

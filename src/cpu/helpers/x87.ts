@@ -17,7 +17,7 @@ import { type Extended, IE, isZero, OE, PE, significand, UE } from "./x87-round.
 import { Transcendentals } from "./x87-transcendental.ts";
 import { ARITH, FORMAT, MEM_LOAD, REG_OP, STORE_POP, STORE_TRUNCATE, SW } from "./x87-ops.ts";
 import { fromBcd, roundToInteger, toBcd } from "./x87-remainder.ts";
-import { X87Stack } from "./x87-stack.ts";
+import { type FerrPin, X87Stack } from "./x87-stack.ts";
 
 const COMPARE_BITS = SW.C0 | SW.C2 | SW.C3;
 /** Condition bits by order -1, 0, 1, 2 (unordered). */
@@ -40,10 +40,16 @@ const CONSTANTS: readonly (readonly [number, number, number, number])[] = [
 
 export class X87 {
   /**
-   * The FERR# pin: an unmasked exception meets a waiting instruction while CR0.NE is 0. The platform raises IRQ 13 here and
+   * The FERR# pin. `waits`: an unmasked exception meets a waiting instruction while CR0.NE is 0. The platform raises IRQ 13 and
    * answers true to make the CPU wait for the interrupt before the instruction; null or false is IGNNE#: the instruction goes on.
+   * `raised`: an unmasked exception where there was none.
    */
-  ferr: (() => boolean) | null = null;
+  get ferr(): FerrPin | null {
+    return this.stack.ferr;
+  }
+  set ferr(pin: FerrPin | null) {
+    this.stack.ferr = pin;
+  }
   private readonly stack: X87Stack;
   private readonly environment: X87Environment;
   private readonly transcendentals: Transcendentals;
@@ -68,7 +74,7 @@ export class X87 {
     if (closed) throw new GuestFault(VECTOR.NM);
     if (!this.stack.pending) return STATUS.next;
     if (cr0 & CR0.NE) throw new GuestFault(VECTOR.MF);
-    return this.ferr?.() === true ? STATUS.again : STATUS.next;
+    return this.ferr?.waits() === true ? STATUS.again : STATUS.next;
   }
 
   private begin(): void {

@@ -5,6 +5,7 @@ import type { Persistent } from "../../base/persist.ts";
 import { A20Gate } from "../a20.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import type { BusRegion } from "../bus/region.ts";
+import { CoprocessorError } from "../coprocessor.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
@@ -96,6 +97,18 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
         else trace.note(`vector ${pic.acknowledge()}`);
       },
       reset: () => pic.reset(),
+    };
+  },
+  coprocessor: (_clock, trace) => {
+    const error = new CoprocessorError(trace.level("irq13"));
+    return {
+      persistents: [error],
+      regions: [{ region: error.ports }],
+      stimulate: (random) => {
+        if (random() & 1) error.raised();
+        else trace.note(`waits ${error.waits()}`);
+      },
+      reset: () => error.reset(),
     };
   },
   pit: (clock, trace) => {

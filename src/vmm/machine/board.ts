@@ -7,6 +7,7 @@ import { A20Gate } from "../../devices/a20.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
+import { CoprocessorError } from "../../devices/coprocessor.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
@@ -69,6 +70,8 @@ export class Board {
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
   private readonly hostBridge = new HostBridge();
+  /** For the CPU's FERR#. */
+  readonly coprocessor: CoprocessorError;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -91,6 +94,7 @@ export class Board {
       fastA20: (enabled) => this.a20.setFast(enabled),
     });
     this.uarts = this.makeUarts(options);
+    this.coprocessor = new CoprocessorError(this.pic.line(IRQ.coprocessor));
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
@@ -107,6 +111,7 @@ export class Board {
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
+      this.coprocessor,
     ];
   }
 
@@ -136,6 +141,7 @@ export class Board {
     bus.map(this.rtc.ports, { name: "rtc", base: PORT.cmos });
     bus.map(this.pci.addressPorts, { name: "pci-config", base: PORT.pciConfigAddress, widthDecoded: true });
     bus.map(this.pci.dataPorts, { name: "pci-config", base: PORT.pciConfigData });
+    bus.map(this.coprocessor.ports, { name: "coprocessor-error", base: PORT.coprocessor });
     bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.debugConsole });
     SERIAL_PORTS.forEach(({ name, port }, i) => {
       const uart = this.uarts[i];
@@ -207,6 +213,7 @@ export class Board {
     this.control.reset();
     this.pci.reset();
     this.hostBridge.reset();
+    this.coprocessor.reset();
     this.pic.reset();
   }
 

@@ -99,6 +99,7 @@ export class Machine {
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
     this.board = this.wire();
+    this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);

@@ -12,6 +12,7 @@ export const PORT = {
   fastA20: 0x92,
   pic2: 0xa0,
   debugConsole: 0xe9,
+  coprocessor: 0xf0,
   elcr: 0x4d0,
   pciConfigAddress: 0xcf8,
   resetControl: 0xcf9,
@@ -34,6 +35,7 @@ export const IRQ = {
   serial24: 3,
   rtc: 8,
   mouse: 12,
+  coprocessor: 13,
 } as const;
 
 /** Physical addresses, bytes. */
