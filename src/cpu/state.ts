@@ -52,6 +52,8 @@ export class CpuState {
   efer = 0;
   xcr0 = 1n;
   dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+  /** Rights of the sixteen protection keys: access-disable and write-disable, two bits each. */
+  pkru = 0;
   /** The four PDPTE registers of PAE paging, low and high halves: loaded with CR3, not read by walks. SDM 3A §4.4.1. */
   readonly pdptes = new Int32Array(8);
   gdtr = systemSegment();
@@ -121,6 +123,7 @@ export class CpuState {
     this.efer = 0;
     this.xcr0 = 1n;
     this.dr = [0n, 0n, 0n, 0n, 0n, 0n, 0xffff0ff0n, 0x400n];
+    this.pkru = 0;
     this.pdptes.fill(0);
     for (const t of [this.gdtr, this.idtr, this.ldtr, this.tr]) Object.assign(t, systemSegment());
     this.ldtr.attr = ATTR.P | 2;

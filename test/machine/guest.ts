@@ -11,8 +11,8 @@ import { Machine } from "../../src/vmm/machine/machine.ts";
 
 export const GUESTS = join(import.meta.dirname, "guests");
 /** The CPU that both sides show: what QEMU's TCG has, and we. */
-const CPU = "x86-64-v2";
-const QEMU_CPU = "Nehalem,+smep,+smap,+fsgsbase,+xsave,+rdtscp,+pdpe1gb,vendor=GenuineIntel";
+const CPU = "x86-64-v2,+la57,+pku";
+const QEMU_CPU = "Nehalem,+smep,+smap,+fsgsbase,+xsave,+rdtscp,+pdpe1gb,+la57,+pku,vendor=GenuineIntel";
 
 /** Vectors that push an error code (SDM 3A table 6-1). */
 const WITH_ERROR_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);

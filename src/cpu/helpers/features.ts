@@ -28,7 +28,7 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 const IMPLEMENTED = new Set((
   "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
   "pni ssse3 cx16 pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor " +
-  "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip rdpid fsrm spec-ctrl stibp arch-capabilities " +
+  "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip pku la57 rdpid fsrm spec-ctrl stibp arch-capabilities " +
   "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm invtsc").split(" "));
 
 export const FEATURES: ReadonlyMap<string, CpuFeature> = new Map(

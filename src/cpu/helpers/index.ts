@@ -21,7 +21,7 @@ import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
 import { X87 } from "./x87.ts";
 
-export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./model.ts";
+export { CpuModel, PHYSICAL_BITS } from "./model.ts";
 export { DR6, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
 export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";
@@ -107,6 +107,8 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     rdpmc: () => misc.rdpmc(),
     rdpid: () => misc.rdpid(),
     cpuid: () => cpuid.cpuid(),
+    rdpkru: () => misc.rdpkru(),
+    wrpkru: () => misc.wrpkru(),
     xgetbv: () => misc.xgetbv(),
     xsetbv: () => misc.xsetbv(),
     swapgs: () => calls.swapgs(),

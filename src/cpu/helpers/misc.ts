@@ -73,6 +73,31 @@ export class Miscellaneous {
     throw generalProtection();
   }
 
+  /** Protection keys' rights. SDM 2B "RDPKRU", "WRPKRU"; SDM 3A §4.6.2. */
+  private requirePkru(): void {
+    const { state } = this.core;
+    if (!(state.cr4 & CR4.PKE)) throw undefinedOpcode();
+    if (state.reg32(1) !== 0) throw generalProtection();
+  }
+  rdpkru(): number {
+    this.requirePkru();
+    const { state } = this.core;
+    state.setReg32(0, state.pkru);
+    state.setReg32(2, 0);
+    return STATUS.next;
+  }
+  wrpkru(): number {
+    this.requirePkru();
+    const { core } = this;
+    if (core.regLo(2) !== 0) throw generalProtection();
+    const value = core.regLo(0);
+    if (value !== core.state.pkru) {
+      core.state.pkru = value;
+      core.mmu.flushAll();
+    }
+    return STATUS.next;
+  }
+
   /** ECX 0: XCR0; 1: XCR0 and what is in use. */
   xgetbv(): number {
     const { core } = this;

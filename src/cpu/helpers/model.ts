@@ -5,9 +5,11 @@ import {
   type CpuidRegister, DEFAULT_MODEL, FEATURES, MODELS, type ModelDefinition, canonicalFeature, implementedFeatures, isImplemented,
 } from "./features.ts";
 
-/** Physical and linear address widths that are reported; mmu/walk.ts checks reserved bits by the first. */
+/** Physical and linear address widths; mmu/walk.ts checks reserved bits by the first. */
 export const PHYSICAL_BITS = 40;
-export const LINEAR_BITS = 48;
+const LINEAR_BITS = 48;
+/** With 5-level paging. */
+const LINEAR_BITS_LA57 = 57;
 
 /** XSAVE's extended components begin behind the 512-byte legacy area and the 64-byte header. */
 export const XSAVE_HEADER_END = 576;
@@ -15,6 +17,8 @@ export const XSAVE_AVX_SIZE = 256;
 /** Bytes of the standard (and, with at most AVX, the compacted) XSAVE area for components `xcr0`. */
 export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & 4 ? XSAVE_AVX_SIZE : 0);
 
+/** CPUID.7.0:ECX: CR4.PKE. */
+const OSPKE = 1 << 4;
 const HYPERVISOR_LEAF = 0x40000000;
 /** Twelve characters in EBX, ECX, EDX. */
 const HYPERVISOR_VENDOR = "TabvisorTabv";
@@ -72,6 +76,11 @@ export class CpuModel {
     return this.definition.vendor === "AuthenticAMD";
   }
 
+  /** Width of a linear address; what may be written to MSRs follows from it, whatever CR4.LA57 says (SDM 3A §4.5.5). */
+  get linearBits(): number {
+    return this.has("la57") ? LINEAR_BITS_LA57 : LINEAR_BITS;
+  }
+
   /** XCR0 bits that the guest may set. */
   get xcr0Supported(): number {
     return this.has("xsave") ? (this.has("avx") ? 7 : 3) : 0;
@@ -115,7 +124,7 @@ export class CpuModel {
       case 4:
         return this.amd ? result() : cacheLeaf(subleaf);
       case 7:
-        return subleaf === 0 ? result(0, this.word(7, 0, "ebx"), this.word(7, 0, "ecx"), this.word(7, 0, "edx")) : result();
+        return subleaf === 0 ? result(0, this.word(7, 0, "ebx"), this.word(7, 0, "ecx") | (state.cr4 & CR4.PKE ? OSPKE : 0), this.word(7, 0, "edx")) : result();
       case 0xb:
         if (this.amd) return result(0, 0, subleaf & 0xff);
         // One thread in one core: level type 1 is SMT, 2 is core.
@@ -148,7 +157,7 @@ export class CpuModel {
       case EXTENDED_LEAF + 7:
         return result(0, 0, 0, this.word(leaf, 0, "edx"));
       case EXTENDED_LEAF + 8:
-        return result(PHYSICAL_BITS | (LINEAR_BITS << 8));
+        return result(PHYSICAL_BITS | (this.linearBits << 8));
       default:
         return result();
     }

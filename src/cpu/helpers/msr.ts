@@ -36,8 +36,6 @@ interface Plain {
 const within = (mask: bigint) => (value: bigint): boolean => (value & ~mask) === 0n;
 const any = (): boolean => true;
 const readOnly = (): boolean => false;
-/** Canonical for 48-bit linear addresses. */
-export const isCanonical = (value: bigint): boolean => BigInt.asIntN(48, value) === BigInt.asIntN(64, value);
 /** Memory types in each of eight bytes. PAT has UC- (7) besides; MTRRs do not. SDM 3A §11.11, §11.12. */
 const memoryTypes = (allowed: number) => (value: bigint): boolean => {
   for (let i = 0n; i < 64n; i += 8n) {
@@ -52,9 +50,14 @@ export class Msrs {
   private readonly plain = new Map<number, Plain>();
   private readonly hasLong: boolean;
   private readonly hasSyscall: boolean;
+  /** Of linear addresses as wide as the processor has them. */
+  private readonly isCanonical: (value: bigint) => boolean;
 
   constructor(private readonly core: Core) {
     const { model } = core;
+    const bits = model.linearBits;
+    const isCanonical = (value: bigint): boolean => BigInt.asIntN(bits, value) === BigInt.asIntN(64, value);
+    this.isCanonical = isCanonical;
     this.hasLong = model.has("lm");
     this.hasSyscall = model.has("syscall");
     const add = (n: number, reset: bigint, valid: (value: bigint) => boolean): void => void this.plain.set(n, { reset, valid });
@@ -190,7 +193,7 @@ export class Msrs {
     const { state } = core;
     const fast = this.fastIndex(n);
     if (fast >= 0) {
-      const ok = fast === FAST_MSR.STAR ? true : fast === FAST_MSR.FMASK ? value >> 32n === 0n : isCanonical(value);
+      const ok = fast === FAST_MSR.STAR ? true : fast === FAST_MSR.FMASK ? value >> 32n === 0n : this.isCanonical(value);
       if (!ok) throw generalProtection();
       state.fastMsr[fast] = value;
       return;
@@ -207,7 +210,7 @@ export class Msrs {
         return;
       case MSR.FS_BASE:
       case MSR.GS_BASE:
-        if (!this.hasLong || !isCanonical(value)) throw generalProtection();
+        if (!this.hasLong || !this.isCanonical(value)) throw generalProtection();
         state.setSegBase(n === MSR.FS_BASE ? FS : GS, value);
         return;
       case MSR.BIOS_SIGN_ID:

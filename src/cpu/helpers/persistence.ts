@@ -61,6 +61,7 @@ export function saveSystem(state: CpuState): StateFields {
     pendingDebug: state.pendingDebug,
     nmiPending: state.nmiPending,
     nmiBlocked: state.nmiBlocked,
+    pkru: state.pkru >>> 0,
     pdptes: [...state.pdptes],
     halted: state.halted,
     a20: state.a20,
@@ -116,6 +117,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   const pendingDebug = r.int("pendingDebug", 0, 0xffff);
   const nmiPending = r.bool("nmiPending");
   const nmiBlocked = r.bool("nmiBlocked");
+  const pkru = u32("pkru") | 0;
   const pdptes = r.ints("pdptes");
   if (pdptes.length !== state.pdptes.length) throw new UserError("snapshot: field 'cpu.pdptes' is not eight numbers");
   const halted = r.bool("halted");
@@ -149,6 +151,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.taskFault = null;
   state.nmiPending = nmiPending;
   state.nmiBlocked = nmiBlocked;
+  state.pkru = pkru;
   state.pdptes.set(pdptes);
   state.debugChanged = state.attention = true;
   state.halted = halted;

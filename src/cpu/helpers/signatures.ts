@@ -78,6 +78,8 @@ export const HELPERS = {
   rdpmc: [],
   rdpid: [],
   cpuid: [],
+  rdpkru: [],
+  wrpkru: [],
   xgetbv: [],
   xsetbv: [],
   swapgs: [],

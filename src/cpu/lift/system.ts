@@ -152,7 +152,7 @@ export const SYSTEM: LifterTable = {
     c.call("rdpid");
     storeResult(c);
   },
-  cpuid: plain("cpuid"), xgetbv: plain("xgetbv"), xsetbv: plain("xsetbv"), swapgs: plain("swapgs"),
+  cpuid: plain("cpuid"), rdpkru: plain("rdpkru"), wrpkru: plain("wrpkru"), xgetbv: plain("xgetbv"), xsetbv: plain("xsetbv"), swapgs: plain("swapgs"),
   rdfsbase: readBase(0), rdgsbase: readBase(1), wrfsbase: writeBase(0), wrgsbase: writeBase(1),
   rdrand: random("rdrand"), rdseed: random("rdseed"), monitor: plain("monitor"), mwait: withNext("mwait"),
   fxsave: (c) => c.call("fxsave", area(c), wide(c)), fxrstor: (c) => c.call("fxrstor", area(c), wide(c)),

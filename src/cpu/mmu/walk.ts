@@ -53,7 +53,7 @@ export class PageWalker {
     }
     if (!(s.cr0 & CR0.PG)) {
       this.writable = this.dirty = this.user = true;
-      this.global = this.noExecute = false;
+      this.global = this.noExecute = this.writeKeyed = false;
       const linear = lo >>> 0;
       return s.a20 ? linear : (linear & ~(1 << 20)) >>> 0;
     }
@@ -124,6 +124,14 @@ export class PageWalker {
         if (!this.allowed(writable, user, nx, access, mmuIndex)) {
           return this.pageFault(lo, hi, access, mmuIndex, PF_ERROR.present);
         }
+        this.writeKeyed = false;
+        if (s.cr4 & CR4.PKE && user && levels > 3 && access !== ACCESS_FETCH) {
+          // Protection keys, SDM 3A §4.6.2: bits 62:59 of the entry that maps the page.
+          const rights = s.pkru >>> (2 * ((eHi >>> 27) & 15));
+          this.writeKeyed = (rights & 2) !== 0;
+          const denied = (rights & 1) !== 0 || (this.writeKeyed && access === ACCESS_WRITE && (mmuIndex === MMU_USER || (s.cr0 & CR0.WP) !== 0));
+          if (denied) return this.pageFault(lo, hi, access, mmuIndex, PF_ERROR.present | PF_ERROR.protectionKey);
+        }
         const want = ACCESSED | (access === ACCESS_WRITE ? DIRTY : 0);
         if ((eLo & want) !== want) {
           eLo |= want;
@@ -171,6 +179,7 @@ export class PageWalker {
       entry |= want;
       phys.write32(at, entry);
     }
+    this.writeKeyed = false;
     this.found(writable, user, false, entry);
     if (large) return ((pde >>> 13) & 0xff) * TWO_32 + ((pde & 0xffc00000) >>> 0) + (lo & 0x3fffff);
     return ((entry & ~0xfff) >>> 0) + (lo & 0xfff);
@@ -200,10 +209,12 @@ export class PageWalker {
     this.user = user !== 0;
   }
   private supervisorOverride = false;
+  /** The page's protection key disables writes: each one walks. */
+  private writeKeyed = false;
 
   /** Whether the walked page may be written at `mmuIndex` without another walk. */
   mayWrite(mmuIndex: number): boolean {
-    return this.dirty && (this.writable || (mmuIndex !== MMU_USER && this.supervisorOverride));
+    return this.dirty && !this.writeKeyed && (this.writable || (mmuIndex !== MMU_USER && this.supervisorOverride));
   }
 }
 

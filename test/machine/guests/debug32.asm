@@ -72,6 +72,7 @@ exec5:
   call plain
 
   %print "data", 10
+  fninit
   mov eax, buffer + 1
   mov dr0, eax
   mov eax, buffer + 8
