@@ -93,7 +93,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
       // The VGA window and the ROM area: not RAM on a PC.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });

@@ -1,0 +1,73 @@
+/** IR nodes as a region uses them: with the state to leave behind where they may leave, and the marks of the passes. */
+import type { Node } from "../../cpu/ir/ir.ts";
+import { PRODUCER } from "../../cpu/lift/flags.ts";
+import type { Block } from "./scan.ts";
+import { SLOT_COUNT } from "./slots.ts";
+
+export interface RegionNode extends Node {
+  readonly args: readonly RegionNode[];
+  readonly bodies: readonly (readonly RegionNode[])[];
+  readonly exit: ExitState | null;
+  readonly edge: Edge | null;
+  /** Uses on the way that is executed, and uses where the region is left only. Written by the liveness pass. */
+  hot: number;
+  cold: number;
+  /** The Wasm local that holds the value, or -1. */
+  local: number;
+}
+
+/** A value that stands in the state block only: a helper may have written it. */
+export const IN_MEMORY = Symbol("in memory");
+export type SlotValue = RegionNode | typeof IN_MEMORY | null;
+
+/** What is known of the registers at a point of a tree of blocks. */
+export class Env {
+  /** null: as at the head of the tree. */
+  readonly slots: SlotValue[];
+  /** Differs from the state block. */
+  readonly dirty: boolean[];
+  /** The variables of the present instruction. */
+  vars: Map<number, RegionNode>;
+  /** PRODUCER (cpu/lift/flags.ts) of the flags. */
+  producer: number = PRODUCER.other;
+  /** Everything was written to the state block since the head of the tree. */
+  synced = false;
+  /** Instructions completed since the head of the tree. */
+  count = 0;
+  /** Control has left. */
+  ended = false;
+
+  constructor(from: Env | null = null) {
+    this.slots = from === null ? new Array<SlotValue>(SLOT_COUNT).fill(null) : [...from.slots];
+    this.dirty = from === null ? new Array<boolean>(SLOT_COUNT).fill(false) : [...from.dirty];
+    this.vars = new Map(from?.vars);
+    if (from !== null) {
+      this.producer = from.producer;
+      this.synced = from.synced;
+      this.count = from.count;
+      this.ended = from.ended;
+    }
+  }
+}
+
+/** Where the region can be left: before the instruction at `offset`, having completed `count` since the head of the tree. */
+export interface ExitState {
+  readonly root: Block;
+  readonly offset: number;
+  /** Offset of the instruction after it. */
+  readonly next: number;
+  readonly count: number;
+  readonly synced: boolean;
+  /** Values that the state block lacks, by slot; null where there is nothing to write. */
+  readonly values: readonly (RegionNode | null)[];
+  /** Slots that still are as at the head of the tree. */
+  readonly unchanged: readonly boolean[];
+}
+
+/** Control going to another block, or (target null) to `offset` outside. */
+export interface Edge {
+  readonly target: Block | null;
+  readonly exit: ExitState;
+  /** All values, clean ones too, by slot; null: as at the head of the tree. */
+  readonly slots: readonly SlotValue[];
+}
