@@ -292,6 +292,12 @@ export class DecodeCache implements CodePages {
     return page !== undefined && this.i32[(page.slots + ip * 4) >> 2] !== 0;
   }
 
+  /** Address of the slot of offset `ip`, or 0. */
+  slotOf(ppn: number, mode: CodeMode, ip: number): number {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    return page === undefined ? 0 : page.slots + ip * 4;
+  }
+
   /** Writes to this page are to be seen: a region holds its code. */
   watch(ppn: number, mode: CodeMode): void {
     this.page(ppn, mode).writes = 0;

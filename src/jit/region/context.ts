@@ -37,7 +37,7 @@ export interface Assumptions {
 export class Unsupported extends Error {}
 
 /** Helpers that neither read nor write a register slot. */
-const ISOLATED: ReadonlySet<HelperName> = new Set<HelperName>([
+export const ISOLATED: ReadonlySet<HelperName> = new Set<HelperName>([
   "raise", "undefinedInstruction", "fpuTrap", "checkCanonical", "sseArith", "pcmpString", "sseCrypto", "x87Wait", "x87Register", "x87Memory",
   "x87Prepare", "x87Commit", "readCr", "readBase", "lar", "lsl", "verify", "rdrand", "rdseed", "rdpid", "storeSystem", "cli", "privilegedNop",
   "privilegedSelector", "portCheck", "swapgs",
@@ -207,7 +207,7 @@ export class DecodedContext extends LiftContext {
     const { env, root } = this.r;
     const values = env.slots.map((v, s) => (v !== null && v !== IN_MEMORY && env.dirty[s] ? v : null));
     const exit: ExitState = {
-      root, offset, next: this.at.offset + this.at.length, count, synced: env.synced, values, unchanged: env.slots.map((v) => v === null),
+      root, offset, next: this.at.offset + this.at.length, count, synced: env.synced, values, slots: [...env.slots],
     };
     this.r.exits.push(exit);
     return exit;
@@ -221,7 +221,7 @@ export class DecodedContext extends LiftContext {
     if (r.env.ended) return;
     const target = r.block.successors.get(blockKey(offset, inlining)) ?? null;
     const exit = this.snapshot(offset, r.env.count + 1);
-    const edge: Edge = { target, exit, slots: [...r.env.slots] };
+    const edge: Edge = { target, exit };
     r.edges.push(edge);
     if (target?.predecessors === 1) {
       const env = new Env(r.env);

@@ -84,6 +84,7 @@ export class RegionEngine implements CompiledCode {
   /** In the order of installation: the oldest are evicted first. */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
+  private readonly counters: Uint16Array;
   private nextIndex = 0;
   private pending: { item: BatchItem; region: Installed }[] = [];
 
@@ -91,11 +92,12 @@ export class RegionEngine implements CompiledCode {
     private readonly parts: EngineParts,
     private readonly options: EngineOptions,
   ) {
+    this.counters = new Uint16Array(parts.memory.buffer, COUNTER_BASE, COUNTERS);
     this.resetCounters();
   }
 
   private resetCounters(): void {
-    new Uint16Array(this.parts.memory.buffer, COUNTER_BASE, COUNTERS).fill(this.options.threshold);
+    this.counters.fill(this.options.threshold);
   }
 
   private key(ppn: number, mode: CodeMode, ip: number, tlbBase: number): string {
@@ -138,6 +140,10 @@ export class RegionEngine implements CompiledCode {
       known: (offset) => {
         const ppn = ppns.get(offset >> 12) ?? -1;
         return ppn >= 0 && cache.isDecoded(ppn, mode, offset & 4095);
+      },
+      reached: (offset) => {
+        const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
+        return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
       },
     };
     const excluded = new Set<number>();

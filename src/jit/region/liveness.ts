@@ -1,6 +1,5 @@
 /**
- * Pass "liveness": which slots' locals hold something at the head of each tree of blocks, which of them the state block lacks
- * (dirty), and how often each value is used, on the executed way (hot) and where the region is left (cold). What has no
+ * Pass "liveness": which slots' locals hold something at the head of each tree of blocks, which slots the region writes, and how often each value is used, on the executed way (hot) and where the region is left (cold). What has no
  * use is dead: flags that nobody reads, registers that are overwritten.
  */
 import type { RegionIr } from "./build.ts";
@@ -12,45 +11,24 @@ import { SLOT_COUNT } from "./slots.ts";
 export interface Liveness {
   /** By root block: slots whose local is read in its tree or beyond. */
   readonly liveIn: ReadonlyMap<Block, readonly boolean[]>;
-  /** By root block: slots that may differ from the state block. */
-  readonly dirtyIn: ReadonlyMap<Block, readonly boolean[]>;
+  /** Slots that the region writes: what the shared way out stores from their locals. */
+  readonly written: readonly boolean[];
   /** Whether an edge to a block of a tree of its own sets the slot's local. */
   assigns(edge: Edge, slot: number): boolean;
-  /** Whether an exit stores the slot from its local. */
-  storesLocal(exit: ExitState, slot: number): boolean;
 }
 
 export function analyse(ir: RegionIr): Liveness {
   const roots = new Set(ir.blocks.map((b) => b.root));
-  const dirtyIn = new Map<Block, boolean[]>();
   const liveIn = new Map<Block, boolean[]>();
   const none = (): boolean[] => new Array<boolean>(SLOT_COUNT).fill(false);
   for (const b of roots) {
-    dirtyIn.set(b, none());
     liveIn.set(b, none());
   }
   const at = (m: Map<Block, boolean[]>, b: Block): boolean[] => m.get(b) ?? none();
-  const outward = ir.edges.filter((e) => e.target !== null && roots.has(e.target));
-
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const e of outward) {
-      if (e.target === null) continue;
-      const from = at(dirtyIn, e.exit.root);
-      const to = at(dirtyIn, e.target);
-      for (let s = 0; s < SLOT_COUNT; s++) {
-        const dirty = e.exit.values[s] !== null || (e.exit.unchanged[s] && !e.exit.synced && from[s]);
-        if (dirty && !to[s]) {
-          to[s] = true;
-          changed = true;
-        }
-      }
-    }
-  }
-  const storesLocal = (x: ExitState, s: number): boolean => x.unchanged[s] && !x.synced && at(dirtyIn, x.root)[s];
-
+  const written = none();
+  for (const x of ir.exits) x.values.forEach((v, i) => (written[i] ||= v !== null));
   // A loop's head is left when the time budget is used up.
-  for (const b of roots) if (b.loopHeader) at(dirtyIn, b).forEach((d, s) => (at(liveIn, b)[s] ||= d));
+  for (const b of roots) if (b.loopHeader) written.forEach((d, s) => (at(liveIn, b)[s] ||= d));
 
   // Uses. A slot node marks its slot live at its root.
   let root!: Block;
@@ -66,9 +44,10 @@ export function analyse(ir: RegionIr): Liveness {
   };
   const leave = (x: ExitState, use: (n: RegionNode) => void): void => {
     for (let s = 0; s < SLOT_COUNT; s++) {
-      const v = x.values[s];
-      if (v !== null) use(v);
-      else if (storesLocal(x, s)) at(liveIn, x.root)[s] = true;
+      if (!written[s]) continue;
+      const v = x.slots[s];
+      if (v === null) at(liveIn, x.root)[s] = true;
+      else if (v !== IN_MEMORY) use(v);
     }
   };
   const usedPhiSets = new Set<number>();
@@ -85,7 +64,14 @@ export function analyse(ir: RegionIr): Liveness {
       if (IR_OPS.get(n.op)?.cls !== "pure") n.args.forEach(hot);
       if (n.exit === null) return;
       // An edge inside the region, an unconditional exit and a store to the state block are on the executed way.
-      if (n.op === "sync" || n.op === "edge.indirect" || (n.op === "edge" && n.edge?.target === null)) leave(n.exit, hot);
+      if (n.op === "sync") {
+        const x = n.exit;
+        x.values.forEach((v, i) => {
+          if (v !== null) hot(v);
+          else if (written[i] && !x.synced && x.slots[i] === null) at(liveIn, x.root)[i] = true;
+        });
+      }
+      else if (n.op === "edge.indirect" || (n.op === "edge" && n.edge?.target === null)) leave(n.exit, hot);
       else if (n.op !== "edge") leave(n.exit, cold);
     });
   }
@@ -106,7 +92,7 @@ export function analyse(ir: RegionIr): Liveness {
         const live = at(liveIn, e.target);
         for (let s = 0; s < SLOT_COUNT; s++) {
           if (!live[s]) continue;
-          const v = e.slots[s];
+          const v = e.exit.slots[s];
           if (v === null) {
             const own = at(liveIn, e.exit.root);
             if (!own[s]) {
@@ -123,7 +109,7 @@ export function analyse(ir: RegionIr): Liveness {
     }
   }
   return {
-    liveIn, dirtyIn, storesLocal,
-    assigns: (e, s) => e.target !== null && roots.has(e.target) && at(liveIn, e.target)[s] && e.slots[s] !== null,
+    liveIn, written,
+    assigns: (e, s) => e.target !== null && roots.has(e.target) && at(liveIn, e.target)[s] && e.exit.slots[s] !== null,
   };
 }

@@ -15,7 +15,7 @@ import { LocalPool } from "../lower/frame.ts";
 import { FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
-import { NEVER_NEXT } from "./context.ts";
+import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import type { Liveness } from "./liveness.ts";
 import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
 import type { Block } from "./scan.ts";
@@ -35,7 +35,7 @@ export interface RegionSupport {
   readonly helper: (name: HelperName) => number;
 }
 
-const REMATERIALISED = /^((i32|i64|f32|f64)\.const|vpage|slot\..*|phi\..*)$/;
+const REMATERIALISED = /^((i32|i64|f32|f64|v128)\.const|vpage|slot\..*|phi\..*)$/;
 const LOAD_OP: Record<string, string> = {
   8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load", 64: "i64.load", 128: "v128.load", f32: "f32.load", f64: "f64.load",
 };
@@ -83,6 +83,10 @@ class RegionLowerer {
   ) {
     this.fb = new FunctionBuilder(["i64", "i32"], ["i32"], options.name);
     this.locals = new LocalPool(this.fb);
+    this.offset = this.fb.local("i32");
+    this.rip = this.fb.local("i64");
+    this.info = this.fb.local("i32");
+    this.status = this.fb.local("i32");
     for (const b of ir.blocks) {
       this.bodies.set(b.block, b);
       this.children.set(b.block, []);
@@ -105,12 +109,38 @@ class RegionLowerer {
     const liveIn = this.live.liveIn.get(entry) ?? [];
     const used = new Set<number>();
     for (const l of this.live.liveIn.values()) l.forEach((x, s) => x && used.add(s));
+    this.live.written.forEach((w, s) => w && used.add(s));
     for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
     this.prologue(entry);
     for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    this.helperOut = fb.begin("block", "helperOut");
+    this.out = fb.begin("block", "out");
+    this.outAt = fb.begin("block", "outAt");
     this.tree(entry);
-    fb.op("unreachable");
+    fb.op("unreachable").end(this.outAt);
+    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").set(this.rip).end(this.out);
+    this.storeWritten();
+    fb.i32(0).get(this.rip).mem("i64.store", STATE.rip);
+    fb.i32(0).get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").mem("i32.store", STATE.regionLeft);
+    fb.get(this.info).i32(16).op("i32.shr_u").op("return").end(this.helperOut);
+    this.storeWritten();
+    fb.get(this.status).get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").get(this.info).i32(16).op("i32.shr_u");
+    fb.get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").call(this.support.helperExit);
     return fb;
+  }
+  /** The shared ways out: at an offset, at the address in `rip`, after a helper's `status`. */
+  private outAt!: Label;
+  private out!: Label;
+  private helperOut!: Label;
+  private readonly offset: number;
+  private readonly rip: number;
+  /** Instructions to take off what is left, and above 16 bits REGION_EXIT, or after a helper the instruction's length. */
+  private readonly info: number;
+  private readonly status: number;
+  private storeWritten(): void {
+    this.live.written.forEach((w, s) => {
+      if (w) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
+    });
   }
 
   /** Refuses, before anything has happened, when an assumption does not hold. */
@@ -197,12 +227,7 @@ class RegionLowerer {
     const { fb } = this;
     fb.get(LEFT).i32(this.longest(b)).op("i32.lt_s");
     const out = fb.begin("if", "budget");
-    const dirty = this.live.dirtyIn.get(b) ?? [];
-    dirty.forEach((d, s) => {
-      if (d) this.storeSlot(s, () => fb.get(this.slotLocal[s]));
-    });
-    this.setRip(b.start);
-    fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(out);
+    fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
   }
 
   private edge(e: Edge): void {
@@ -214,16 +239,7 @@ class RegionLowerer {
     }
     const from = this.block;
     if (target.predecessors > 1) {
-      const set: number[] = [];
-      for (let s = 0; s < SLOT_COUNT; s++) {
-        if (!this.live.assigns(e, s)) continue;
-        const v = e.slots[s];
-        if (v === null || (v !== IN_MEMORY && v.op.startsWith("slot.") && v.imm === s)) continue;
-        if (v === IN_MEMORY) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
-        else this.value(v);
-        set.push(this.slotLocal[s]);
-      }
-      for (const l of set.reverse()) fb.set(l);
+      this.move(e.exit, (n) => this.live.assigns(e, n));
       fb.get(LEFT).i32(e.exit.count).op("i32.sub").set(LEFT);
       if (target.index <= from.index) {
         const label = this.loops.get(target);
@@ -253,14 +269,27 @@ class RegionLowerer {
     push();
     this.fb.mem(SLOT_STORE[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
   }
-  private storeState(x: ExitState): void {
-    this.shared.clear();
-    for (const v of x.values) if (v !== null) this.countShared(v);
+  /** Sets the locals of the slots that `wanted` names to their values at `x`. */
+  private move(x: ExitState, wanted: (slot: number) => boolean): void {
+    const { fb } = this;
+    const set: number[] = [];
     for (let s = 0; s < SLOT_COUNT; s++) {
-      const v = x.values[s];
-      if (v !== null) this.storeSlot(s, () => this.value(v));
-      else if (this.live.storesLocal(x, s)) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
+      const v = x.slots[s];
+      if (v === null || !wanted(s) || (v !== IN_MEMORY && v.op.startsWith("slot.") && v.imm === s)) continue;
+      if (v === IN_MEMORY) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
+      else this.value(v);
+      set.push(this.slotLocal[s]);
     }
+    // All at once: a value may be computed from another slot's old one.
+    for (const l of set.reverse()) fb.set(l);
+  }
+  private moveWritten(x: ExitState): void {
+    this.shared.clear();
+    for (let s = 0; s < SLOT_COUNT; s++) {
+      const v = x.slots[s];
+      if (this.live.written[s] && v !== null && v !== IN_MEMORY) this.countShared(v);
+    }
+    this.move(x, (s) => this.live.written[s]);
     for (const l of this.sharedLocal.values()) this.locals.release(l);
     this.sharedLocal.clear();
     this.shared.clear();
@@ -279,12 +308,8 @@ class RegionLowerer {
     if (count !== 0) this.fb.i32(count).op("i32.sub");
   }
   private leave(x: ExitState, how: number): void {
-    const { fb } = this;
-    this.storeState(x);
-    this.setRip(x.offset);
-    fb.i32(0);
-    this.pushLeft(x.count);
-    fb.mem("i32.store", STATE.regionLeft).i32(how).op("return");
+    this.moveWritten(x);
+    this.fb.i32(x.offset).set(this.offset).i32(x.count | (how << 16)).set(this.info).br(this.outAt);
   }
   private side(n: RegionNode): void {
     if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
@@ -489,9 +514,16 @@ class RegionLowerer {
         to.done();
         return;
       }
-      case "sync":
-        if (n.exit !== null) this.storeState(n.exit);
+      case "sync": {
+        const x = n.exit;
+        if (x === null) return;
+        for (let s = 0; s < SLOT_COUNT; s++) {
+          const v = x.values[s];
+          if (v !== null) this.storeSlot(s, () => this.value(v));
+          else if (this.live.written[s] && !x.synced && x.slots[s] === null) this.storeSlot(s, () => fb.get(this.slotLocal[s]));
+        }
         return;
+      }
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
         const out = fb.begin("if", "out");
@@ -517,12 +549,10 @@ class RegionLowerer {
       case "edge.indirect": {
         const x = n.exit;
         if (x === null) throw new InternalError("region: an indirect edge without a way out");
-        const target = this.inLocal(n.args[0], "i64");
-        this.storeState(x);
-        fb.i32(0).get(target.local).mem("i64.store", STATE.rip).i32(0);
-        this.pushLeft(x.count);
-        fb.mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup).op("return");
-        target.done();
+        this.value(n.args[0]);
+        fb.set(this.rip);
+        this.moveWritten(x);
+        fb.i32(x.count | (REGION_EXIT.lookup << 16)).set(this.info).br(this.out);
         return;
       }
     }
@@ -552,17 +582,21 @@ class RegionLowerer {
     this.pushLeft(x.count + 1);
     fb.op("i32.sub").mem("i32.store", STATE.icount);
     for (const a of n.args) this.value(a);
-    const status = this.locals.take("i32");
-    fb.call(support.helper(n.name)).tee(status);
-    const out = fb.begin("if", "status");
-    this.storeState(x);
-    fb.get(status).get(BASE);
-    if (x.offset !== 0) fb.i64(BigInt(x.offset)).op("i64.add");
-    fb.i32(x.next - x.offset);
-    this.pushLeft(x.count);
-    fb.call(support.helperExit).op("return").end(out);
+    fb.call(support.helper(n.name)).tee(this.status);
+    const failed = fb.begin("if", "status");
+    if (ISOLATED.has(n.name)) {
+      this.moveWritten(x);
+      fb.i32(x.offset).set(this.offset).i32(x.count | ((x.next - x.offset) << 16)).set(this.info).br(this.helperOut);
+    } else {
+      // The state block is ahead of the locals.
+      fb.get(this.status).get(BASE);
+      if (x.offset !== 0) fb.i64(BigInt(x.offset)).op("i64.add");
+      fb.i32(x.next - x.offset);
+      this.pushLeft(x.count);
+      fb.call(support.helperExit).op("return");
+    }
+    fb.end(failed);
     if (NEVER_NEXT.has(n.name)) fb.op("unreachable");
-    this.locals.release(status);
   }
 }
 

@@ -57,17 +57,16 @@ export interface ExitState {
   /** Offset of the instruction after it. */
   readonly next: number;
   readonly count: number;
+  /** Everything was written to the state block since the head of the tree. */
   readonly synced: boolean;
   /** Values that the state block lacks, by slot; null where there is nothing to write. */
   readonly values: readonly (RegionNode | null)[];
-  /** Slots that still are as at the head of the tree. */
-  readonly unchanged: readonly boolean[];
+  /** All values, clean ones too; null: as at the head of the tree. */
+  readonly slots: readonly SlotValue[];
 }
 
 /** Control going to another block, or (target null) to `offset` outside. */
 export interface Edge {
   readonly target: Block | null;
   readonly exit: ExitState;
-  /** All values, clean ones too, by slot; null: as at the head of the tree. */
-  readonly slots: readonly SlotValue[];
 }

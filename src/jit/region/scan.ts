@@ -14,6 +14,8 @@ export interface CodeSource {
   readonly bytes: Uint8Array;
   /** Whether the code at this offset has been decoded for tier 0: what never was is not worth compiling. */
   known(offset: number): boolean;
+  /** Whether a branch has ever gone to this offset in tier 0. */
+  reached(offset: number): boolean;
 }
 export interface CodePageView {
   readonly ppn: number;
@@ -148,7 +150,8 @@ export class RegionScanner {
           case "jump": follow(target, inlining); break;
           case "branch":
             follow(after, inlining);
-            follow(target, inlining);
+            // An arm that was never taken stays outside: tier 0 counts it when it is.
+            if (this.found.has(blockKey(target, inlining)) || (this.mayFollow(target) && this.source.reached(target))) follow(target, inlining);
             break;
           case "repeat":
             this.leaders.add(key);

@@ -195,6 +195,7 @@ export class Machine {
       const text = e instanceof Error ? `${e.name}: ${e.message}` : String(e);
       throw new InternalError(`the emulator failed at 0x${this.vcpu.state.rip.toString(16)}: ${text}`, { cause: e });
     } finally {
+      this.vcpu.regions?.flush();
       this.busyNs += this.host.hostNs() - from;
     }
   }
