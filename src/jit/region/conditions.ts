@@ -3,16 +3,12 @@ import { PRODUCER } from "../../cpu/lift/flags.ts";
 import { CCM_PARITY_SHIFT } from "../../cpu/layout.ts";
 import type { DecodedContext } from "./context.ts";
 import type { RegionNode } from "./node.ts";
+import { INVERSE } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R } from "./slots.ts";
-
-const INVERSE: Readonly<Record<string, string>> = {
-  eq: "ne", ne: "eq", lt_s: "ge_s", ge_s: "lt_s", gt_s: "le_s", le_s: "gt_s", lt_u: "ge_u", ge_u: "lt_u", gt_u: "le_u", le_u: "gt_u",
-};
 
 /** The logical negation of a 0-or-1 value. */
 export function invert(c: DecodedContext, v: RegionNode): RegionNode {
-  const integer = v.op.startsWith("i32.") || v.op.startsWith("i64.");
-  const inverse = integer && v.args.length === 2 ? INVERSE[v.op.slice(4)] : undefined;
+  const inverse = v.meta.integer !== null && v.args.length === 2 ? INVERSE[v.meta.integer] : undefined;
   if (inverse !== undefined) return c.emit(`${v.op.slice(0, 4)}${inverse}`, v.args) as RegionNode;
   return c.emit("i32.eqz", [v]) as RegionNode;
 }

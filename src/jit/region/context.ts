@@ -8,12 +8,13 @@ import { ISA } from "../../cpu/isa/isa.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { MXCSR_CONTROL, MXCSR_DEFAULT } from "../../cpu/helpers/sse-ops.ts";
 import { type Extra, fixed, type Node, type Ref, type Value } from "../../cpu/ir/ir.ts";
-import { IR_OPS, type Type } from "../../cpu/ir/ops.ts";
+import type { Type } from "../../cpu/ir/ops.ts";
 import { CS, DS, FS, GS, SEG_STRIDE, SS, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { LiftContext, segmentRef } from "../../cpu/lift/context.ts";
 import type { Form } from "../../cpu/lift/form.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
 import { condition } from "./conditions.ts";
+import { KIND, metaOf, type OpMeta } from "./meta.ts";
 import { type Edge, Env, type ExitState, IN_MEMORY, type RegionNode, type SlotValue } from "./node.ts";
 import type { Block, Inlining, RegionInsn } from "./scan.ts";
 import { blockKey } from "./scan.ts";
@@ -49,6 +50,14 @@ const CLOBBERS: Partial<Record<HelperName, readonly number[]>> = {
   divide128: [0, 2], rdtsc: [0, 2], rdtscp: [0, 1, 2], xgetbv: [0, 2], pushf: [4], daa: [0, CC_R, CC_A, CC_B, CC_M], das: [0, CC_R, CC_A, CC_B, CC_M],
 };
 
+const must = (op: string): OpMeta => {
+  const meta = metaOf(op);
+  if (meta === undefined) throw new Unsupported(op);
+  return meta;
+};
+const I32_CONST = must("i32.const"), I64_CONST = must("i64.const");
+const NO_ARGS: readonly RegionNode[] = [];
+
 /** What the contexts of one region share. */
 export class RegionState {
   private nextId = 0;
@@ -63,10 +72,21 @@ export class RegionState {
   readonly inherited = new Map<Block, { env: Env; root: Block }>();
 
   node(op: string, type: Type | null, args: readonly RegionNode[], extra: Extra, exit: ExitState | null = null, edge: Edge | null = null): RegionNode {
+    const meta = metaOf(op);
+    if (meta === undefined) throw new Unsupported(op);
+    return this.make(meta, type, args, extra, exit, edge);
+  }
+  make(meta: OpMeta, type: Type | null, args: readonly RegionNode[], extra: Extra, exit: ExitState | null, edge: Edge | null): RegionNode {
     return {
-      id: this.nextId++, op, type, args, imm: extra.imm ?? 0, big: extra.big ?? 0n, lanes: extra.lanes ?? null, ref: extra.ref ?? null, name: extra.name ?? null,
-      bodies: (extra.bodies ?? []) as readonly (readonly RegionNode[])[], exit, edge, hot: 0, cold: 0, local: -1,
+      id: this.nextId++, op: meta.op, meta, type, args, imm: extra.imm ?? 0, big: extra.big ?? 0n, lanes: extra.lanes ?? null, ref: extra.ref ?? null, name: extra.name ?? null,
+      bodies: (extra.bodies ?? NO_BODIES) as readonly (readonly RegionNode[])[], exit, edge, hot: 0, cold: 0, local: -1,
     };
+  }
+  i32(n: number): RegionNode {
+    return this.make(I32_CONST, "i32", NO_ARGS, { imm: n | 0 }, null, null);
+  }
+  i64(n: bigint): RegionNode {
+    return this.make(I64_CONST, "i64", NO_ARGS, { big: BigInt.asIntN(64, n) }, null, null);
   }
   append(n: RegionNode): RegionNode {
     this.list.push(n);
@@ -84,6 +104,8 @@ export class RegionState {
   }
 }
 
+const NO_BODIES: readonly (readonly Node[])[] = [];
+const NO_EXTRA: Extra = {};
 const scratchOperand = new Operand();
 const gprAddress = (n: number): number => STATE.gpr + 8 * n;
 
@@ -205,9 +227,8 @@ export class DecodedContext extends LiftContext {
 
   private snapshot(offset: number, count: number): ExitState {
     const { env, root } = this.r;
-    const values = env.slots.map((v, s) => (v !== null && v !== IN_MEMORY && env.dirty[s] ? v : null));
     const exit: ExitState = {
-      root, offset, next: this.at.offset + this.at.length, count, synced: env.synced, values, slots: [...env.slots],
+      root, offset, next: this.at.offset + this.at.length, count, synced: env.synced, dirtyLow: env.dirtyLow, dirtyHigh: env.dirtyHigh, slots: env.slots.slice(),
     };
     this.r.exits.push(exit);
     return exit;
@@ -261,34 +282,34 @@ export class DecodedContext extends LiftContext {
   }
 
   // --- Emission --------------------------------------------------------------------------------------------------------------
-  override emit(op: string, args: readonly Value[] = [], extra: Extra = {}): Node {
+  override emit(op: string, args: readonly Value[] = [], extra: Extra = NO_EXTRA): Node {
     const { r } = this;
     const { env } = r;
     const a = args as readonly RegionNode[];
-    const info = IR_OPS.get(op);
-    if (info === undefined) throw new Unsupported(op);
-    // What stands after the end of an instruction is never reached.
-    if (info.cls === "pure") {
-      if (op === "i32.and" && a[0].op === "get.32" && a[1].op === "i32.const") {
+    const meta = metaOf(op);
+    if (meta === undefined) throw new Unsupported(op);
+    if (meta.cls === "pure") {
+      if (op === "i32.and" && a[0].meta.kind === KIND.getState && a[1].op === "i32.const") {
         const known = this.assumedBits(a[0], a[1].imm);
         if (known !== null) return this.i32(known);
       }
-      return simplify(op, a, extra, r) ?? r.append(r.node(op, info.result, a, extra));
+      return (meta.foldable ? simplify(meta, a, extra, r) : null) ?? r.append(r.make(meta, meta.result, a, extra, null, null));
     }
-    if (env.ended) return r.node(op, info.result, a, extra);
-    if (op.startsWith("get.")) return this.getState(op, extra);
-    if (op.startsWith("set.")) {
-      this.setState(op, a[0], extra);
-      return a[0];
-    }
-    if (op.startsWith("var.get.")) {
-      const v = env.vars.get(extra.imm ?? 0);
-      if (v === undefined) throw new Unsupported("variable read before it is set");
-      return v;
-    }
-    if (op.startsWith("var.set.")) {
-      env.vars.set(extra.imm ?? 0, a[0]);
-      return a[0];
+    // What stands after the end of an instruction is never reached.
+    if (env.ended) return r.make(meta, meta.result, a, extra, null, null);
+    switch (meta.kind) {
+      case KIND.getState: return this.getState(meta, extra);
+      case KIND.setState:
+        this.setState(meta, a[0], extra);
+        return a[0];
+      case KIND.getVariable: {
+        const v = env.vars.get(extra.imm ?? 0);
+        if (v === undefined) throw new Unsupported("variable read before it is set");
+        return v;
+      }
+      case KIND.setVariable:
+        env.vars.set(extra.imm ?? 0, a[0]);
+        return a[0];
     }
     switch (op) {
       case "cc.set":
@@ -315,8 +336,7 @@ export class DecodedContext extends LiftContext {
       case "ea.linear": case "ea.offset": throw new Unsupported(op);
       case "call": return this.callHelper(a, extra);
     }
-    const leaves = info.cls === "load" || /^(st\.|rmw\.begin|ptr\.)/.test(op);
-    return r.append(r.node(op, info.result, a, extra, leaves ? this.here() : null));
+    return r.append(r.make(meta, meta.result, a, extra, meta.leaves ? this.here() : null, null));
   }
 
   /** A masked read of control state that the region assumes: its value. */
@@ -339,7 +359,7 @@ export class DecodedContext extends LiftContext {
     const isolated = ISOLATED.has(name);
     if (!isolated) {
       r.append(r.node("sync", null, [], {}, this.here()));
-      r.env.dirty.fill(false);
+      r.env.dirtyLow = r.env.dirtyHigh = 0;
       r.env.synced = true;
     }
     const call = r.append(r.node("call", null, args, extra, this.here()));
@@ -369,7 +389,7 @@ export class DecodedContext extends LiftContext {
   slot(s: number): RegionNode {
     const { r } = this;
     const v = r.env.slots[s];
-    if (v === null) return r.append(r.node(`slot.${SLOT_TYPE[s]}`, SLOT_TYPE[s], [], { imm: s }));
+    if (v === null) return r.node(`slot.${SLOT_TYPE[s]}`, SLOT_TYPE[s], NO_ARGS, { imm: s });
     if (v !== IN_MEMORY) return v;
     const width = SLOT_TYPE[s] === "v128" ? "128" : SLOT_TYPE[s] === "i64" ? "64" : "32";
     const loaded = r.append(r.node(`get.${width}`, SLOT_TYPE[s], [], { ref: fixed(SLOT_ADDRESS[s]) }));
@@ -382,13 +402,20 @@ export class DecodedContext extends LiftContext {
   }
   setSlot(s: number, v: RegionNode): void {
     this.r.env.slots[s] = v;
-    this.r.env.dirty[s] = true;
+    this.r.env.mark(s);
   }
 
-  private getState(op: string, extra: Extra): Node {
+  override i32(n: number): Value {
+    return this.r.i32(n);
+  }
+  override i64(n: bigint | number): Value {
+    return this.r.i64(BigInt(n));
+  }
+
+  private getState(meta: OpMeta, extra: Extra): Node {
     const { r } = this;
     const address = (extra.ref?.address ?? 0) + (extra.ref?.offset ?? 0);
-    const kind = op.slice(4);
+    const kind = meta.width;
     const s = slotAt(address);
     if (s < 0) {
       if (address === STATE.zero) return this.i64(0);
@@ -402,7 +429,7 @@ export class DecodedContext extends LiftContext {
           return this.i64(0);
         }
       }
-      return r.append(r.node(op, IR_OPS.get(op)?.result ?? null, [], extra));
+      return r.append(r.make(meta, meta.result, [], extra, null, null));
     }
     const byte = address - SLOT_ADDRESS[s];
     const v = this.slot(s);
@@ -424,14 +451,14 @@ export class DecodedContext extends LiftContext {
     return kind === "32" ? w : this.emit("i32.and", [w, this.i32(kind === "8" ? 255 : 65535)]);
   }
 
-  private setState(op: string, v: RegionNode, extra: Extra): void {
+  private setState(meta: OpMeta, v: RegionNode, extra: Extra): void {
     const { r } = this;
     const address = (extra.ref?.address ?? 0) + (extra.ref?.offset ?? 0);
-    const kind = op.slice(4);
+    const kind = meta.width;
     const s = slotAt(address);
     if (s < 0) {
       if (address === STATE.mxcsr) throw new Unsupported("MXCSR");
-      r.append(r.node(op, null, [v], extra));
+      r.append(r.make(meta, null, [v], extra, null, null));
       return;
     }
     const byte = address - SLOT_ADDRESS[s];
@@ -491,6 +518,8 @@ export class DecodedContext extends LiftContext {
     if (no.env.ended) return yes.env;
     const { r } = this;
     const out = new Env(yes.env);
+    out.dirtyLow |= no.env.dirtyLow;
+    out.dirtyHigh |= no.env.dirtyHigh;
     out.synced = yes.env.synced && no.env.synced;
     if (yes.env.producer !== no.env.producer) out.producer = PRODUCER.other;
     const join = (type: Type, read: (arm: { list: RegionNode[]; env: Env }) => RegionNode): RegionNode => {
@@ -507,12 +536,9 @@ export class DecodedContext extends LiftContext {
     for (let s = 0; s < SLOT_COUNT; s++) {
       const a: SlotValue = yes.env.slots[s];
       const b: SlotValue = no.env.slots[s];
-      if (a === b) {
-        out.dirty[s] = yes.env.dirty[s] || no.env.dirty[s];
-        continue;
-      }
+      if (a === b) continue;
       out.slots[s] = join(SLOT_TYPE[s], () => this.slot(s));
-      out.dirty[s] = true;
+      out.mark(s);
     }
     for (const [k, a] of yes.env.vars) {
       const b = no.env.vars.get(k);

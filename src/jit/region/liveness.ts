@@ -3,9 +3,9 @@
  * use is dead: flags that nobody reads, registers that are overwritten.
  */
 import type { RegionIr } from "./build.ts";
-import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
+import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
+import { KIND } from "./meta.ts";
 import type { Block } from "./scan.ts";
-import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { SLOT_COUNT } from "./slots.ts";
 
 export interface Liveness {
@@ -26,7 +26,13 @@ export function analyse(ir: RegionIr): Liveness {
   }
   const at = (m: Map<Block, boolean[]>, b: Block): boolean[] => m.get(b) ?? none();
   const written = none();
-  for (const x of ir.exits) x.values.forEach((v, i) => (written[i] ||= v !== null));
+  let low = 0;
+  let high = 0;
+  for (const x of ir.exits) {
+    low |= x.dirtyLow;
+    high |= x.dirtyHigh;
+  }
+  for (let s = 0; s < SLOT_COUNT; s++) written[s] = isDirty({ dirtyLow: low, dirtyHigh: high }, s);
   // A loop's head is left when the time budget is used up.
   for (const b of roots) if (b.loopHeader) written.forEach((d, s) => (at(liveIn, b)[s] ||= d));
 
@@ -34,13 +40,13 @@ export function analyse(ir: RegionIr): Liveness {
   let root!: Block;
   const hot = (n: RegionNode): void => {
     if (n.hot++ > 0) return;
-    if (n.op.startsWith("slot.")) at(liveIn, root)[n.imm] = true;
-    if (IR_OPS.get(n.op)?.cls === "pure") n.args.forEach(hot);
+    if (n.meta.kind === KIND.slot) at(liveIn, root)[n.imm] = true;
+    if (n.meta.cls === "pure") n.args.forEach(hot);
   };
   const cold = (n: RegionNode): void => {
     if (n.cold++ > 0) return;
-    if (n.op.startsWith("slot.")) at(liveIn, root)[n.imm] = true;
-    if (n.hot === 0 && IR_OPS.get(n.op)?.cls === "pure") n.args.forEach(cold);
+    if (n.meta.kind === KIND.slot) at(liveIn, root)[n.imm] = true;
+    if (n.hot === 0 && n.meta.cls === "pure") n.args.forEach(cold);
   };
   const leave = (x: ExitState, use: (n: RegionNode) => void): void => {
     for (let s = 0; s < SLOT_COUNT; s++) {
@@ -60,15 +66,16 @@ export function analyse(ir: RegionIr): Liveness {
   for (const b of ir.blocks) {
     root = b.root;
     anchors(b.nodes, (n) => {
-      if (n.op.startsWith("phi.set.")) return;
-      if (IR_OPS.get(n.op)?.cls !== "pure") n.args.forEach(hot);
+      if (n.meta.kind === KIND.phiSet) return;
+      if (n.meta.cls !== "pure") n.args.forEach(hot);
       if (n.exit === null) return;
       // An edge inside the region, an unconditional exit and a store to the state block are on the executed way.
       if (n.op === "sync") {
         const x = n.exit;
-        x.values.forEach((v, i) => {
-          if (v !== null) hot(v);
-          else if (written[i] && !x.synced && x.slots[i] === null) at(liveIn, x.root)[i] = true;
+        x.slots.forEach((v, s) => {
+          if (v === null) {
+            if (written[s] && !x.synced) at(liveIn, x.root)[s] = true;
+          } else if (v !== IN_MEMORY && isDirty(x, s)) hot(v);
         });
       }
       else if (n.op === "edge.indirect" || (n.op === "edge" && n.edge?.target === null)) leave(n.exit, hot);
@@ -82,7 +89,7 @@ export function analyse(ir: RegionIr): Liveness {
     for (const b of ir.blocks) {
       root = b.root;
       anchors(b.nodes, (n) => {
-        if (n.op.startsWith("phi.set.") && !usedPhiSets.has(n.id) && ir.phis[n.imm].hot + ir.phis[n.imm].cold > 0) {
+        if (n.meta.kind === KIND.phiSet && !usedPhiSets.has(n.id) && ir.phis[n.imm].hot + ir.phis[n.imm].cold > 0) {
           usedPhiSets.add(n.id);
           changed = true;
           n.args.forEach(hot);

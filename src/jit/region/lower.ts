@@ -3,7 +3,6 @@
  * tree (Ramsey: "Beyond Relooper", 2022), no dispatch. Where the region can be left, what the state block lacks is stored there.
  */
 import { InternalError } from "../../base/errors.ts";
-import { IR_OPS } from "../../cpu/ir/ops.ts";
 import {
   CS, REGION_EXIT, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
@@ -13,11 +12,11 @@ import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
 import { FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
-import { OPCODES } from "../wasm/opcodes.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
+import { KIND } from "./meta.ts";
 import type { Liveness } from "./liveness.ts";
-import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
+import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
 import type { Block } from "./scan.ts";
 import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
 
@@ -35,7 +34,6 @@ export interface RegionSupport {
   readonly helper: (name: HelperName) => number;
 }
 
-const REMATERIALISED = /^((i32|i64|f32|f64|v128)\.const|vpage|slot\..*|phi\..*)$/;
 const LOAD_OP: Record<string, string> = {
   8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load", 64: "i64.load", 128: "v128.load", f32: "f32.load", f64: "f64.load",
 };
@@ -44,7 +42,6 @@ const STORE_OP: Record<string, string> = {
 };
 const SLOT_STORE = { i32: "i32.store", i64: "i64.store", v128: "v128.store" } as const;
 const SLOT_LOAD = { i32: "i32.load", i64: "i64.load", v128: "v128.load" } as const;
-const widthOf = (op: string): string => op.slice(op.lastIndexOf(".") + 1);
 
 const BASE = 0, LEFT = 1;
 
@@ -275,7 +272,7 @@ class RegionLowerer {
     const set: number[] = [];
     for (let s = 0; s < SLOT_COUNT; s++) {
       const v = x.slots[s];
-      if (v === null || !wanted(s) || (v !== IN_MEMORY && v.op.startsWith("slot.") && v.imm === s)) continue;
+      if (v === null || !wanted(s) || (v !== IN_MEMORY && v.meta.kind === KIND.slot && v.imm === s)) continue;
       if (v === IN_MEMORY) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
       else this.value(v);
       set.push(this.slotLocal[s]);
@@ -332,11 +329,11 @@ class RegionLowerer {
       case "v128.const": fb.v128(n.lanes ?? []); return;
       case "vpage": fb.get(BASE); return;
     }
-    if (n.op.startsWith("slot.")) {
+    if (n.meta.kind === KIND.slot) {
       fb.get(this.slotLocal[n.imm]);
       return;
     }
-    if (n.op.startsWith("phi.")) {
+    if (n.meta.kind === KIND.phi) {
       fb.get(this.phi(n.imm, n.type ?? "i32"));
       return;
     }
@@ -345,7 +342,7 @@ class RegionLowerer {
       fb.get(kept);
       return;
     }
-    if (IR_OPS.get(n.op)?.cls !== "pure") throw new InternalError(`region: ${n.op} %${n.id} is not computed yet`);
+    if (n.meta.cls !== "pure") throw new InternalError(`region: ${n.op} %${n.id} is not computed yet`);
     for (const a of n.args) this.value(a);
     this.pure(n);
     if ((this.shared.get(n) ?? 0) > 1 && n.type !== null) {
@@ -367,12 +364,12 @@ class RegionLowerer {
   }
   private pure(n: RegionNode): void {
     const { fb } = this;
-    const opcode = OPCODES.get(n.op);
-    if (n.op.startsWith("select.")) fb.op("select");
-    else if (opcode?.imm === "lane") fb.lane(n.op, n.imm);
-    else if (n.op === "i8x16.shuffle") fb.shuffle(n.lanes ?? []);
-    else if (opcode?.imm === "none") fb.op(n.op);
-    else throw new InternalError(`region: no code for ${n.op}`);
+    switch (n.meta.kind) {
+      case KIND.select: fb.op("select"); return;
+      case KIND.lane: fb.lane(n.op, n.imm); return;
+      case KIND.shuffle: fb.shuffle(n.lanes ?? []); return;
+      default: fb.op(n.op);
+    }
   }
   /** The value on the stack belongs to `n`. */
   private keep(n: RegionNode): void {
@@ -385,7 +382,7 @@ class RegionLowerer {
   }
   /** A local with the value: its own, or a temporary one, to be given to `done`. */
   private inLocal(n: RegionNode, type: ValueType): { local: number; done: () => void } {
-    if (n.op.startsWith("slot.")) return { local: this.slotLocal[n.imm], done: () => undefined };
+    if (n.meta.kind === KIND.slot) return { local: this.slotLocal[n.imm], done: () => undefined };
     if (n.local >= 0) return { local: n.local, done: () => this.used(n) };
     this.value(n);
     const local = this.locals.take(type);
@@ -395,16 +392,15 @@ class RegionLowerer {
 
   private nodes(list: readonly RegionNode[]): void {
     for (const n of list) {
-      const cls = IR_OPS.get(n.op)?.cls ?? "effect";
+      const { cls, kind } = n.meta;
       if (cls === "pure") {
-        if (REMATERIALISED.test(n.op)) continue;
-        if (n.hot > 1 || (n.hot === 1 && n.cold > 0)) {
+        if (!n.meta.cheap && (n.hot > 1 || (n.hot === 1 && n.cold > 0))) {
           for (const a of n.args) this.value(a);
           this.pure(n);
           this.keep(n);
         }
       } else if (cls === "read") this.read(n);
-      else if (n.op.startsWith("ld.")) this.load(n);
+      else if (kind === KIND.load) this.load(n);
       else this.effect(n);
     }
   }
@@ -412,10 +408,10 @@ class RegionLowerer {
   private read(n: RegionNode): void {
     const { fb } = this;
     if (n.hot + n.cold === 0) return;
-    if (n.op.startsWith("get.")) fb.i32(0).mem(LOAD_OP[widthOf(n.op)], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
-    else if (n.op.startsWith("raw.ld.")) {
+    if (n.meta.kind === KIND.getState) fb.i32(0).mem(LOAD_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
+    else if (n.meta.kind === KIND.rawLoad) {
       this.value(n.args[0]);
-      fb.mem(LOAD_OP[widthOf(n.op)]);
+      fb.mem(LOAD_OP[n.meta.width]);
     } else throw new InternalError(`region: no code for ${n.op}`);
     this.keep(n);
   }
@@ -445,14 +441,14 @@ class RegionLowerer {
     a.done();
   }
   private load(n: RegionNode): void {
-    const width = widthOf(n.op);
+    const width = n.meta.width;
     this.translate(n, Number(width) / 8, TLB_READ, this.support.read, 0);
     this.fb.mem(LOAD_OP[width]);
     this.keep(n);
   }
   private store(n: RegionNode): void {
     const { fb } = this;
-    const width = Number(widthOf(n.op));
+    const width = Number(n.meta.width);
     const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
     const a = this.inLocal(n.args[0], "i64");
     const v = this.inLocalOrConst(n.args[1], type);
@@ -518,9 +514,10 @@ class RegionLowerer {
         const x = n.exit;
         if (x === null) return;
         for (let s = 0; s < SLOT_COUNT; s++) {
-          const v = x.values[s];
-          if (v !== null) this.storeSlot(s, () => this.value(v));
-          else if (this.live.written[s] && !x.synced && x.slots[s] === null) this.storeSlot(s, () => fb.get(this.slotLocal[s]));
+          const v = x.slots[s];
+          if (v === null) {
+            if (this.live.written[s] && !x.synced) this.storeSlot(s, () => fb.get(this.slotLocal[s]));
+          } else if (v !== IN_MEMORY && isDirty(x, s)) this.storeSlot(s, () => this.value(v));
         }
         return;
       }
@@ -556,21 +553,27 @@ class RegionLowerer {
         return;
       }
     }
-    if (n.op.startsWith("phi.set.")) {
-      const phi = this.ir.phis[n.imm];
-      if (phi.hot + phi.cold === 0) return;
-      this.value(n.args[0]);
-      fb.set(this.phi(n.imm, phi.type ?? "i32"));
-    } else if (n.op.startsWith("set.")) {
-      fb.i32(0);
-      this.value(n.args[0]);
-      fb.mem(STORE_OP[widthOf(n.op)], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
-    } else if (n.op.startsWith("st.")) this.store(n);
-    else if (n.op.startsWith("raw.st.")) {
-      this.value(n.args[0]);
-      this.value(n.args[1]);
-      fb.mem(STORE_OP[widthOf(n.op)]);
-    } else throw new InternalError(`region: no code for ${n.op}`);
+    switch (n.meta.kind) {
+      case KIND.phiSet: {
+        const phi = this.ir.phis[n.imm];
+        if (phi.hot + phi.cold === 0) return;
+        this.value(n.args[0]);
+        fb.set(this.phi(n.imm, phi.type ?? "i32"));
+        return;
+      }
+      case KIND.setState:
+        fb.i32(0);
+        this.value(n.args[0]);
+        fb.mem(STORE_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
+        return;
+      case KIND.store: this.store(n); return;
+      case KIND.rawStore:
+        this.value(n.args[0]);
+        this.value(n.args[1]);
+        fb.mem(STORE_OP[n.meta.width]);
+        return;
+    }
+    throw new InternalError(`region: no code for ${n.op}`);
   }
 
   private call(n: RegionNode): void {

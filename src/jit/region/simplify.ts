@@ -1,11 +1,20 @@
 /** Pass "simplify": constants, identities and inverse pairs, applied while nodes are made. Answers an existing or simpler node, or null. */
 import type { Extra } from "../../cpu/ir/ir.ts";
+import { KIND, metaOf, type OpMeta } from "./meta.ts";
 import type { RegionNode } from "./node.ts";
 
 interface Maker {
-  node(op: string, type: RegionNode["type"], args: readonly RegionNode[], extra: Extra): RegionNode;
+  make(meta: OpMeta, type: RegionNode["type"], args: readonly RegionNode[], extra: Extra, exit: null, edge: null): RegionNode;
   append(n: RegionNode): RegionNode;
+  i32(n: number): RegionNode;
+  i64(n: bigint): RegionNode;
 }
+const NO_EXTRA: Extra = {};
+
+/** Integer comparisons and their negations. */
+export const INVERSE: Readonly<Record<string, string>> = {
+  eq: "ne", ne: "eq", lt_s: "ge_s", ge_s: "lt_s", gt_s: "le_s", le_s: "gt_s", lt_u: "ge_u", ge_u: "lt_u", gt_u: "le_u", le_u: "gt_u",
+};
 
 const u32 = (n: number): number => n >>> 0;
 
@@ -73,26 +82,29 @@ function bound(n: RegionNode): number {
     case "i32.eqz": case "i64.eqz": return 1;
     case "i32.shr_u": return n.args[1].op === "i32.const" ? bound(n.args[0]) >>> (n.args[1].imm & 31) : bound(n.args[0]);
   }
-  return /^[if](32|64)\.(eq|ne|[lg][te](_[su])?)$/.test(n.op) ? 1 : 0xffffffff;
+  return n.meta.comparison ? 1 : 0xffffffff;
 }
 
-export function simplify(op: string, args: readonly RegionNode[], extra: Extra, r: Maker): RegionNode | null {
-  const i32 = (n: number): RegionNode => r.append(r.node("i32.const", "i32", [], { imm: n | 0 }));
-  const i64 = (n: bigint): RegionNode => r.append(r.node("i64.const", "i64", [], { big: BigInt.asIntN(64, n) }));
-  const make = (name: string, type: RegionNode["type"], ...a: RegionNode[]): RegionNode => simplify(name, a, {}, r) ?? r.append(r.node(name, type, a, {}));
-  const name = op.slice(4);
-  const wide = op.startsWith("i64.");
-  const integer = wide || op.startsWith("i32.");
-  if (integer && args.length === 2 && args[0].type === args[1].type && (args[0].type === "i32" || args[0].type === "i64")) {
+function make(r: Maker, name: string, a: RegionNode, b?: RegionNode): RegionNode {
+  const m = metaOf(name);
+  if (m === undefined) throw new RangeError(name);
+  const args = b === undefined ? [a] : [a, b];
+  return (m.foldable ? simplify(m, args, NO_EXTRA, r) : null) ?? r.append(r.make(m, m.result, args, NO_EXTRA, null, null));
+}
+
+export function simplify(meta: OpMeta, args: readonly RegionNode[], extra: Extra, r: Maker): RegionNode | null {
+  const { op, wide } = meta;
+  const name = meta.integer;
+  if (name !== null && args.length === 2 && args[0].type === args[1].type && (args[0].type === "i32" || args[0].type === "i64")) {
     let [x, y] = args;
     if (x.op === "i32.const" && y.op === "i32.const" && !wide) {
       const v = fold32(name, x.imm, y.imm);
-      if (v !== null) return i32(v);
+      if (v !== null) return r.i32(v);
     }
     if (x.op === "i64.const" && y.op === "i64.const" && wide) {
       const v = fold64(name, x.big, y.big);
-      if (typeof v === "bigint") return i64(v);
-      if (v !== null) return i32(v ? 1 : 0);
+      if (typeof v === "bigint") return r.i64(v);
+      if (v !== null) return r.i32(v ? 1 : 0);
     }
     const commutes = name === "add" || name === "and" || name === "or" || name === "xor" || name === "mul";
     if (commutes && isConst(x) && !isConst(y)) [x, y] = [y, x];
@@ -101,24 +113,24 @@ export function simplify(op: string, args: readonly RegionNode[], extra: Extra, 
       switch (name) {
         case "add": case "sub": case "or": case "xor": case "shl": case "shr_u": case "shr_s": case "rotl": case "rotr": return x;
         case "and": case "mul": return y;
-        case "eq": return make(`${type}.eqz`, "i32", x);
-        case "lt_u": return i32(0);
-        case "ge_u": return i32(1);
+        case "eq": return make(r, `${type}.eqz`, x);
+        case "lt_u": return r.i32(0);
+        case "ge_u": return r.i32(1);
       }
     }
-    if (name === "lt_u" && isZero(x)) return make(`${type}.ne`, "i32", y, x);
+    if (name === "lt_u" && isZero(x)) return make(r, `${type}.ne`, y, x);
     if (name === "ne" && isZero(y)) {
       // A 0-or-1 value is its own "not zero".
       const inner = y.op === "i64.const" && x.op === "i64.extend_i32_u" ? x.args[0] : x;
       if (inner.type === "i32" && bound(inner) <= 1) return inner;
     }
-    if (name === "xor" && x === y) return wide ? i64(0n) : i32(0);
-    if (name === "sub" && x === y) return wide ? i64(0n) : i32(0);
+    if (name === "xor" && x === y) return wide ? r.i64(0n) : r.i32(0);
+    if (name === "sub" && x === y) return wide ? r.i64(0n) : r.i32(0);
     if ((name === "and" || name === "or") && x === y) return x;
     if (name === "and" && y.op === "i32.const") {
       const most = bound(x);
       if (((most === 0 ? 0 : 0xffffffff >>> Math.clz32(most)) & ~y.imm) === 0) return x;
-      if (x.op === "i32.and" && x.args[1].op === "i32.const") return make("i32.and", "i32", x.args[0], i32(x.args[1].imm & y.imm));
+      if (x.op === "i32.and" && x.args[1].op === "i32.const") return make(r, "i32.and", x.args[0], r.i32(x.args[1].imm & y.imm));
     }
     if (name === "and" && y.op === "i64.const") {
       if (y.big === -1n) return x;
@@ -126,63 +138,63 @@ export function simplify(op: string, args: readonly RegionNode[], extra: Extra, 
         const most = BigInt(bound(x.args[0]));
         const ones = most === 0n ? 0n : BigInt(0xffffffff >>> Math.clz32(Number(most)));
         if ((ones & ~y.big) === 0n) return x;
-        if (y.big >= 0n && y.big <= 0xffffffffn) return make("i64.extend_i32_u", "i64", make("i32.and", "i32", x.args[0], i32(Number(BigInt.asIntN(32, y.big)))));
+        if (y.big >= 0n && y.big <= 0xffffffffn) return make(r, "i64.extend_i32_u", make(r, "i32.and", x.args[0], r.i32(Number(BigInt.asIntN(32, y.big)))));
       }
-      if (x.op === "i64.and" && x.args[1].op === "i64.const") return make("i64.and", "i64", x.args[0], i64(x.args[1].big & y.big));
-      if (y.big === 0xffffffffn) return make("i64.extend_i32_u", "i64", make("i32.wrap_i64", "i32", x));
+      if (x.op === "i64.and" && x.args[1].op === "i64.const") return make(r, "i64.and", x.args[0], r.i64(x.args[1].big & y.big));
+      if (y.big === 0xffffffffn) return make(r, "i64.extend_i32_u", make(r, "i32.wrap_i64", x));
     }
-    if (name === "sub" && y.op === "i64.const") return make("i64.add", "i64", x, i64(-y.big));
-    if (name === "sub" && y.op === "i32.const") return make("i32.add", "i32", x, i32(-y.imm));
+    if (name === "sub" && y.op === "i64.const") return make(r, "i64.add", x, r.i64(-y.big));
+    if (name === "sub" && y.op === "i32.const") return make(r, "i32.add", x, r.i32(-y.imm));
     if (name === "add" && isConst(y)) {
-      if (x.op === op && isConst(x.args[1])) return make(op, type, x.args[0], wide ? i64(x.args[1].big + y.big) : i32(x.args[1].imm + y.imm));
-      if (x !== args[0]) return r.append(r.node(op, type, [x, y], {}));
+      if (x.op === op && isConst(x.args[1])) return make(r, op, x.args[0], wide ? r.i64(x.args[1].big + y.big) : r.i32(x.args[1].imm + y.imm));
+      if (x !== args[0]) return r.append(r.make(meta, type, [x, y], NO_EXTRA, null, null));
     }
-    if (x !== args[0]) return r.append(r.node(op, type, [x, y], {}));
+    // Comparisons are i32 whatever they compare: the result's type is the operation's.
+    if (x !== args[0]) return r.append(r.make(meta, meta.result, [x, y], NO_EXTRA, null, null));
     return null;
   }
   if (args.length === 1) {
     const [x] = args;
     switch (op) {
       case "i32.wrap_i64":
-        if (x.op === "i64.const") return i32(Number(BigInt.asIntN(32, x.big)));
+        if (x.op === "i64.const") return r.i32(Number(BigInt.asIntN(32, x.big)));
         if (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s") return x.args[0];
-        if (x.op === "i64.extend32_s") return make("i32.wrap_i64", "i32", x.args[0]);
-        if (x.op === "i64.and" && x.args[1].op === "i64.const") return make("i32.and", "i32", make("i32.wrap_i64", "i32", x.args[0]), i32(Number(BigInt.asIntN(32, x.args[1].big))));
+        if (x.op === "i64.extend32_s") return make(r, "i32.wrap_i64", x.args[0]);
+        if (x.op === "i64.and" && x.args[1].op === "i64.const") return make(r, "i32.and", make(r, "i32.wrap_i64", x.args[0]), r.i32(Number(BigInt.asIntN(32, x.args[1].big))));
         return null;
       case "i64.extend_i32_u":
-        return x.op === "i32.const" ? i64(BigInt(u32(x.imm))) : null;
+        return x.op === "i32.const" ? r.i64(BigInt(u32(x.imm))) : null;
       case "i64.extend_i32_s":
-        if (x.op === "i32.const") return i64(BigInt(x.imm));
-        return bound(x) < 0x80000000 ? make("i64.extend_i32_u", "i64", x) : null;
+        if (x.op === "i32.const") return r.i64(BigInt(x.imm));
+        return bound(x) < 0x80000000 ? make(r, "i64.extend_i32_u", x) : null;
       case "i64.extend32_s":
-        if (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s") return make("i64.extend_i32_s", "i64", x.args[0]);
-        return x.op === "i64.const" ? i64(BigInt.asIntN(32, x.big)) : null;
-      case "i32.extend8_s": return x.op === "i32.const" ? i32((x.imm << 24) >> 24) : null;
-      case "i32.extend16_s": return x.op === "i32.const" ? i32((x.imm << 16) >> 16) : null;
-      case "i64.extend8_s": case "i64.extend16_s": return x.op === "i64.const" ? i64(BigInt.asIntN(op === "i64.extend8_s" ? 8 : 16, x.big)) : null;
+        if (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s") return make(r, "i64.extend_i32_s", x.args[0]);
+        return x.op === "i64.const" ? r.i64(BigInt.asIntN(32, x.big)) : null;
+      case "i32.extend8_s": return x.op === "i32.const" ? r.i32((x.imm << 24) >> 24) : null;
+      case "i32.extend16_s": return x.op === "i32.const" ? r.i32((x.imm << 16) >> 16) : null;
+      case "i64.extend8_s": case "i64.extend16_s": return x.op === "i64.const" ? r.i64(BigInt.asIntN(op === "i64.extend8_s" ? 8 : 16, x.big)) : null;
       case "i32.eqz": {
-        if (x.op === "i32.const") return i32(x.imm === 0 ? 1 : 0);
-        const inverse: Record<string, string> = { eq: "ne", ne: "eq", lt_s: "ge_s", ge_s: "lt_s", gt_s: "le_s", le_s: "gt_s", lt_u: "ge_u", ge_u: "lt_u", gt_u: "le_u", le_u: "gt_u" };
-        const other = /^i(32|64)\./.test(x.op) && x.args.length === 2 ? inverse[x.op.slice(4)] : undefined;
-        if (other !== undefined) return make(`${x.op.slice(0, 4)}${other}`, "i32", ...x.args);
-        if (x.op === "i32.sub") return make("i32.eq", "i32", ...x.args);
+        if (x.op === "i32.const") return r.i32(x.imm === 0 ? 1 : 0);
+        const other = x.meta.integer !== null && x.args.length === 2 ? INVERSE[x.meta.integer] : undefined;
+        if (other !== undefined) return make(r, `${x.op.slice(0, 4)}${other}`, x.args[0], x.args[1]);
+        if (x.op === "i32.sub") return make(r, "i32.eq", x.args[0], x.args[1]);
         return null;
       }
       case "i64.eqz":
-        if (x.op === "i64.const") return i32(x.big === 0n ? 1 : 0);
-        if (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s") return make("i32.eqz", "i32", x.args[0]);
-        if (x.op === "i64.sub") return make("i64.eq", "i32", ...x.args);
+        if (x.op === "i64.const") return r.i32(x.big === 0n ? 1 : 0);
+        if (x.op === "i64.extend_i32_u" || x.op === "i64.extend_i32_s") return make(r, "i32.eqz", x.args[0]);
+        if (x.op === "i64.sub") return make(r, "i64.eq", x.args[0], x.args[1]);
         return null;
     }
     // A lane that has just been replaced.
-    const lane = /^(\w+)\.extract_lane(_u)?$/.exec(op);
+    const lane = meta.kind === KIND.lane && x.meta.kind === KIND.lane ? /^(\w+)\.extract_lane(_u)?$/.exec(op) : null;
     if (lane !== null && x.op === `${lane[1]}.replace_lane`) {
       if (x.imm === (extra.imm ?? 0)) return lane[2] === undefined ? x.args[1] : null;
-      return simplify(op, [x.args[0]], extra, r) ?? r.append(r.node(op, x.args[1].type, [x.args[0]], extra));
+      return simplify(meta, [x.args[0]], extra, r) ?? r.append(r.make(meta, meta.result, [x.args[0]], extra, null, null));
     }
     return null;
   }
-  if (op.startsWith("select.")) {
+  if (meta.kind === KIND.select) {
     const [yes, no, condition] = args;
     if (condition.op === "i32.const") return condition.imm !== 0 ? yes : no;
     return yes === no ? yes : null;
