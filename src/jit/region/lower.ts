@@ -11,7 +11,7 @@ import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
-import { FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
+import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { KIND } from "./meta.ts";
@@ -78,7 +78,7 @@ class RegionLowerer {
     private readonly last: Map<RegionNode, number>,
     private readonly dry: boolean,
   ) {
-    this.fb = new FunctionBuilder(["i64", "i32"], ["i32"], options.name);
+    this.fb = dry ? new DryBuilder(["i64", "i32"], ["i32"]) : new FunctionBuilder(["i64", "i32"], ["i32"], options.name);
     this.locals = new LocalPool(this.fb);
     this.offset = this.fb.local("i32");
     this.rip = this.fb.local("i64");

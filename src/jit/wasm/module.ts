@@ -76,7 +76,7 @@ export class ModuleBuilder {
       fill(w);
       out.byte(id);
       out.unsigned(w.length);
-      out.append(w.take());
+      out.append(w.view());
     };
     section(1, (w) => {
       w.unsigned(this.typeBytes.length);
@@ -156,7 +156,7 @@ export class ModuleBuilder {
       });
       w.byte(1);
       w.unsigned(names.length);
-      w.append(names.take());
+      w.append(names.view());
     });
     return out.take() as Uint8Array<ArrayBuffer>;
   }
