@@ -77,6 +77,16 @@ export class Child {
     return { seconds: (performance.now() - this.startedMs) / 1000, code: this.process.exitCode };
   }
 
+  write(text: string): void {
+    this.process.stdin?.write(text, "latin1");
+  }
+
+  /** Calls `take` with each piece of standard output from now on, and `end` when there is no more. */
+  listen(take: (text: string) => void, end: () => void): void {
+    this.process.stdout?.on("data", take);
+    this.process.on("close", end);
+  }
+
   async terminate(): Promise<void> {
     if (!this.over) this.process.kill("SIGTERM");
     await this.ended();

@@ -2,7 +2,7 @@
 import type { MachineStats } from "../../src/vmm/api.ts";
 import { Child } from "../lib/child.ts";
 import type { Suite } from "../lib/context.ts";
-import { FIRST_LINE, guestSeconds, nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
+import { defaultBoot, FIRST_LINE, guestSeconds, nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
 import { least, median, most, row, type Row } from "../lib/report.ts";
 
 interface Booted {
@@ -48,8 +48,8 @@ export const boot: Suite = {
       engines.push({ name, samples, once });
       return samples;
     };
-    const onQemu = qemu === null ? [] : add("QEMU", () => bootChild(new Child(qemuBoot(qemu, guest)), false));
-    const onNode = add("Node", () => bootChild(new Child(nodeBoot(guest)), true));
+    const onQemu = qemu === null ? [] : add("QEMU", () => bootChild(new Child(qemuBoot(qemu, defaultBoot(guest))), false));
+    const onNode = add("Node", () => bootChild(new Child(nodeBoot(defaultBoot(guest))), true));
     const onChromium =
       chromium === null
         ? []

@@ -1,0 +1,87 @@
+/** Programs of ours in the guest (`bench/guest`), against native QEMU and native code. */
+import type { Context, Suite } from "../lib/context.ts";
+import { ENGINE_NAMES, engines, type EngineName } from "../lib/engines.ts";
+import { buildInitramfs, buildPrograms, programsCmdline } from "../lib/guest-programs.ts";
+import { compare, measure, summarise, type Measured, type Summary } from "../lib/measure.ts";
+import { choosePrograms, OVERALL, PROGRAMS, TARGETS, type Category } from "../lib/programs.ts";
+import { least, median, most, row, type Row } from "../lib/report.ts";
+
+export const countOf = (category: Category): number => PROGRAMS.filter((p) => p.category === category).length;
+
+/** Builds, boots and runs what the context's choice says; throws for a wrong result. */
+export async function measurePrograms(context: Context): Promise<Measured> {
+  const { choice, log } = context;
+  const programs = choosePrograms(choice.programs);
+  const guest = await context.guest();
+  const binary = await buildPrograms(log);
+  const initrd = await buildInitramfs(guest, "programs.cpio", log);
+  const boot = { kernel: guest.files.vmlinux, initrd, cmdline: programsCmdline(guest) };
+  const measured = await measure({ programs, runs: context.runs, engines: await engines(context, choice.engines, choice.machineArgs), boot, binary, log });
+  if (measured.wrong.length > 0) throw new Error(`wrong results: ${measured.wrong.join("; ")}`);
+  for (const line of measured.clocks) log(`clocks differ: ${line}`);
+  return measured;
+}
+
+function summaryRows(engine: Exclude<EngineName, "qemu">, { title, category, speed, slowdown, slowest, complete }: Summary): Row[] {
+  const rows: Row[] = [];
+  const target = category === null ? null : TARGETS[category];
+  const mean = target === null ? OVERALL.qemu : target.mean;
+  if (speed !== null) rows.push(row(`${title}: speed to QEMU's, mean`, engine, "x", [speed], complete ? { target: least(mean) } : {}));
+  const bound = target?.slowest ?? null;
+  if (slowest !== null && slowest.speed !== null && bound !== null) rows.push(row(`${title}: speed to QEMU's, slowest`, engine, "x", [slowest.speed], { target: least(bound), note: slowest.name }));
+  rows.push(row(`${title}: time to native code's, mean`, engine, "x", [slowdown], complete && category === null ? { target: most(OVERALL.native) } : {}));
+  return rows;
+}
+
+export function programRows(measured: Measured): Row[] {
+  const rows: Row[] = [];
+  for (const engine of ENGINE_NAMES) {
+    if (engine === "qemu" || !measured.engines.has(engine)) continue;
+    const comparisons = compare(measured, engine);
+    for (const { name, native, qemu, seconds, slowdown } of comparisons) {
+      const beside = qemu === null ? "" : `QEMU ${qemu.toFixed(3)} s, `;
+      const note = `${beside}native ${native.toFixed(4)} s (${slowdown.toFixed(1)}x)`;
+      rows.push(row(name, engine, "s", measured.engines.get(engine)?.get(name) ?? [], { ratio: qemu === null ? null : seconds / qemu, note }));
+    }
+    for (const summary of summarise(comparisons, countOf)) rows.push(...summaryRows(engine, summary));
+  }
+  return rows;
+}
+
+/** All engines side by side, for a terminal. */
+export function programTable(measured: Measured): string {
+  const names = ENGINE_NAMES.filter((name) => measured.engines.has(name));
+  const ours = names.filter((name) => name !== "qemu");
+  const withQemu = names.includes("qemu");
+  const head = ["program", "native", ...names.map((n) => `${n} s`), ...(withQemu ? ours.map((n) => `${n}/QEMU`) : []), ...names.map((n) => `${n} x native`)];
+  const all = new Map(names.map((name) => [name, compare(measured, name)]));
+  const lines = measured.programs.map(({ name }, i) => {
+    const of = (engine: EngineName): ReturnType<typeof compare>[number] | undefined => all.get(engine)?.[i];
+    return [
+      name,
+      median(measured.native.get(name) ?? []).toFixed(4),
+      ...names.map((n) => of(n)?.seconds.toFixed(3) ?? ""),
+      ...(withQemu ? ours.map((n) => `${of(n)?.speed?.toFixed(2) ?? ""}x`) : []),
+      ...names.map((n) => `${of(n)?.slowdown.toFixed(1) ?? ""}x`),
+    ];
+  });
+  const summaries = new Map(names.map((name) => [name, summarise(all.get(name) ?? [], countOf)]));
+  const means = (summaries.get(names[0]) ?? []).map(({ title }, i) => [
+    `mean: ${title}`,
+    "",
+    ...names.map(() => ""),
+    ...(withQemu ? ours.map((n) => `${summaries.get(n)?.[i].speed?.toFixed(2) ?? ""}x`) : []),
+    ...names.map((n) => `${summaries.get(n)?.[i].slowdown.toFixed(1) ?? ""}x`),
+  ]);
+  const rows = [head, ...lines, ...means];
+  const widths = head.map((_, i) => Math.max(...rows.map((r) => r[i].length)));
+  return rows.map((r) => r.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]))).join("  ")).join("\n");
+}
+
+export const programs: Suite = {
+  name: "programs",
+  about: `${PROGRAMS.length} programs in the guest: times to QEMU's and to native code's`,
+  async run(context) {
+    return programRows(await measurePrograms(context));
+  },
+};
