@@ -24,6 +24,8 @@ async function main(): Promise<void> {
   try {
     const measured = await measurePrograms(context);
     console.log(programTable(measured));
+    for (const line of measured.wrong) console.error(`wrong: ${line}`);
+    if (measured.wrong.length > 0) process.exitCode = 1;
     if (values.stats) for (const [engine, stats] of measured.stats) console.log(`${engine}: ${JSON.stringify(stats)}`);
   } finally {
     await context.close();

@@ -25,11 +25,11 @@ export class Child {
   private readonly timer: NodeJS.Timeout;
   private over = false;
 
-  constructor(private readonly command: Command) {
+  constructor(private readonly command: Command, limitMs = LIMIT_MS) {
     // Standard input stays open: its end would tell a guest that its user has left.
     const child = spawn(command.file, command.args, { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
     this.process = child;
-    this.timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+    this.timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
     const wake = (): void => {
       for (const check of [...this.waiting]) check();
     };

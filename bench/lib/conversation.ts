@@ -41,7 +41,7 @@ export function conversation(send: (text: string) => void, now: () => number): C
   let waiting: Wait | null = null;
   let ended: string | null = null;
 
-  const failure = (why: string): Error => new Error(`${why}: ${JSON.stringify(tail.slice(-400))}`);
+  const failure = (why: string): Error => new Error(tail === "" ? why : `${why}; the end of its output: ${JSON.stringify(tail.slice(-400))}`);
   const look = (at: number): void => {
     if (waiting === null) return;
     const lines = unread.slice(0, unread.lastIndexOf("\n") + 1);

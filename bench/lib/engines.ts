@@ -25,22 +25,34 @@ export interface EngineOf {
   start(boot: GuestBoot): Promise<Machine>;
 }
 
+/** A whole run of all programs, and one program. */
+const LIMIT_MS = 900_000;
+const JOB_LIMIT_MS = 120_000;
+
 /** The `--stats` line, or null. */
 export function statsLine(errors: string): MachineStats | null {
   const line = errors.split("\n").findLast((text) => text.startsWith("{"));
   return line === undefined ? null : (JSON.parse(line) as MachineStats);
 }
 
+function within<T>(what: string, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: no end after ${JOB_LIMIT_MS / 1000} s`)), JOB_LIMIT_MS);
+  });
+  return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
+}
+
 async function startChild(command: Command): Promise<Machine> {
-  const child = new Child(command);
+  const child = new Child(command, LIMIT_MS);
   const talk = conversation((text) => child.write(text), () => performance.now());
   const from = performance.now();
-  child.listen((text) => talk.feed(text), () => talk.end(`${basename(command.file)} ended: ${child.errors.slice(-300)}`));
+  child.listen((text) => talk.feed(text), () => talk.end(`${basename(command.file)} ended: ${child.errors.trim().slice(-300)}`));
   try {
     const readySeconds = ((await talk.ready()) - from) / 1000;
     return {
       readySeconds,
-      run: (job) => talk.run(job),
+      run: (job) => within(job.name, talk.run(job)),
       async close() {
         await child.terminate();
         return statsLine(child.errors);
@@ -79,7 +91,7 @@ async function inChromium(context: Context, machineArgs: readonly string[]): Pro
       const page = await chromium.talk({ kernelUrl: "guest/vmlinux.gz", initrdUrl: basename(initrd), cmdline, config });
       return {
         readySeconds: page.readySeconds,
-        run: (job) => page.run(job),
+        run: (job) => within(job.name, page.run(job)),
         async close() {
           const { stats } = await page.report();
           await page.close();

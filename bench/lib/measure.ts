@@ -17,7 +17,7 @@ export interface Measured {
   readonly engines: ReadonlyMap<EngineName, Samples>;
   /** Of the engine's last machine. */
   readonly stats: ReadonlyMap<EngineName, MachineStats>;
-  /** Wrong results, and clocks that differ: a line for each. */
+  /** Wrong results and programs that did not end; and clocks that differ: a line for each. */
   readonly wrong: readonly string[];
   readonly clocks: readonly string[];
 }
@@ -59,12 +59,22 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
       expected.set(program.name, checksum);
     }
     for (const engine of engines) {
-      const machine = await engine.start(boot);
+      let machine = await engine.start(boot);
       try {
+        log(`programs ${run}: ${engine.name} takes commands after ${machine.readySeconds.toFixed(2)} s`);
         for (const program of programs) {
           const { name } = program;
-          const outcome = await machine.run(jobOf(program));
-          if (outcome.checksum !== expected.get(name)) wrong.push(`${name} on ${engine.name}: ${outcome.checksum} instead of ${expected.get(name) ?? ""}`);
+          let outcome: Outcome;
+          try {
+            outcome = await machine.run(jobOf(program));
+          } catch (error) {
+            wrong.push(`${name} on ${engine.name}: ${error instanceof Error ? error.message : String(error)}`);
+            // What state the machine is in is not known: the next program gets another one.
+            await machine.close();
+            machine = await engine.start(boot);
+            continue;
+          }
+          if (outcome.checksum !== expected.get(name)) wrong.push(`${name} on ${engine.name}: result ${outcome.checksum} instead of ${expected.get(name) ?? ""}`);
           if (!clocksAgree(outcome)) clocks.push(`${name} on ${engine.name}: ${outcome.seconds.toFixed(3)} s on the host's clock, ${outcome.guestSeconds.toFixed(3)} s on the guest's`);
           samples.get(engine.name)?.get(name)?.push(outcome.seconds);
         }
@@ -72,7 +82,6 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
         const last = await machine.close();
         if (last !== null) stats.set(engine.name, last);
       }
-      log(`programs ${run}: ${engine.name} ready after ${machine.readySeconds.toFixed(2)} s`);
     }
   }
   return { programs, native, engines: samples, stats, wrong, clocks };
@@ -91,16 +100,16 @@ export interface Comparison {
   readonly slowdown: number;
 }
 
-/** One engine's programs next to QEMU's and native code's. */
+/** One engine's programs next to QEMU's and native code's; without those that it did not end. */
 export function compare(measured: Measured, engine: EngineName): Comparison[] {
   const of = (samples: Samples | undefined, name: string): number | null => {
     const list = samples?.get(name) ?? [];
     return list.length === 0 ? null : median(list);
   };
-  return measured.programs.map(({ name, category }) => {
+  return measured.programs.flatMap(({ name, category }) => {
     const native = of(measured.native, name), seconds = of(measured.engines.get(engine), name), qemu = of(measured.engines.get("qemu"), name);
-    if (native === null || seconds === null) throw new Error(`${name} was not measured`);
-    return { name, category, native, qemu, seconds, speed: qemu === null ? null : qemu / seconds, slowdown: seconds / native };
+    if (native === null || seconds === null) return [];
+    return [{ name, category, native, qemu, seconds, speed: qemu === null ? null : qemu / seconds, slowdown: seconds / native }];
   });
 }
 
@@ -133,5 +142,6 @@ export function summarise(comparisons: readonly Comparison[], total: (category: 
     const list = comparisons.filter((c) => c.category === category);
     return list.length === 0 ? [] : [summary(TARGETS[category].title, category, list, list.length === total(category))];
   });
+  if (comparisons.length === 0) return [];
   return [...kinds, summary("all programs", null, comparisons, CATEGORIES.every((category) => comparisons.filter((c) => c.category === category).length === total(category)))];
 }

@@ -3,7 +3,7 @@
 export interface Program {
   readonly name: string;
   readonly category: Category;
-  /** Its argument: chosen for 0.1 to 0.4 s in QEMU. */
+  /** Its argument: chosen for 0.15 to 0.5 s in QEMU. */
   readonly count: number;
 }
 
@@ -30,13 +30,13 @@ const of = (category: Category, counts: Readonly<Record<string, number>>): Progr
 
 export const PROGRAMS: readonly Program[] = [
   ...of("integer", {
-    sieve: 60, hash: 2_000_000, calls: 250, quicksort: 40, div64: 3_000_000, sha256: 1200, crc32: 250, "lz-compress": 50, "lz-decompress": 400,
+    sieve: 60, hash: 8_000_000, calls: 400, quicksort: 80, div64: 6_000_000, sha256: 2400, crc32: 300, "lz-compress": 50, "lz-decompress": 400,
   }),
-  ...of("float", { nbody: 150_000, mandelbrot: 600, matmul: 20, libm: 100_000, single: 800 }),
+  ...of("float", { nbody: 150_000, mandelbrot: 600, matmul: 20, libm: 100_000, single: 1000 }),
   ...of("memory", {
-    "memcpy-large": 60, "memcpy-small": 2_500_000, strlen: 100_000, memset: 800, memcmp: 200, "rep-movsb": 1000, "pointer-chase": 1_000_000,
+    "memcpy-large": 150, "memcpy-small": 3_000_000, strlen: 300_000, memset: 2500, memcmp: 300, "rep-movsb": 3000, "pointer-chase": 2_000_000,
   }),
-  ...of("system", { getppid: 200_000, pipe: 1000, fork: 400, "fork-exec": 40, "page-fault": 80, signal: 20_000, tmpfile: 100 }),
+  ...of("system", { getppid: 400_000, pipe: 4000, fork: 500, "fork-exec": 60, "page-fault": 80, signal: 25_000, tmpfile: 500 }),
 ];
 
 /** Some of the programs by name; all for an empty list. */
