@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 import { CHOICE_HELP, CHOICE_OPTIONS, choiceOf, runsOf } from "./lib/choice.ts";
 import { Context } from "./lib/context.ts";
-import { measurePrograms, programTable } from "./suites/programs.ts";
+import { measurePrograms, pauseText, programTable } from "./suites/programs.ts";
 
 const HELP = `Usage: npx tsx bench/programs.ts [options]
 
@@ -26,7 +26,12 @@ async function main(): Promise<void> {
     console.log(programTable(measured));
     for (const line of measured.wrong) console.error(`wrong: ${line}`);
     if (measured.wrong.length > 0) process.exitCode = 1;
-    if (values.stats) for (const [engine, stats] of measured.stats) console.log(`${engine}: ${JSON.stringify(stats)}`);
+    for (const [engine, reports] of measured.reports) {
+      const answers = reports.flatMap(({ answersMs }) => answersMs);
+      if (answers.length > 0) console.log(`pauses of the worker in ${engine}: ${pauseText(answers)}; longest ${Math.max(...answers).toFixed(0)} ms`);
+      const last = reports.at(-1)?.stats;
+      if (values.stats && last !== undefined && last !== null) console.log(`${engine}: ${JSON.stringify(last)}`);
+    }
   } finally {
     await context.close();
   }

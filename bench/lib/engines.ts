@@ -16,8 +16,15 @@ export interface Machine {
   /** Seconds from its start (QEMU, Node: of the process; Chromium: power-on) until then. */
   readonly readySeconds: number;
   run(job: Job): Promise<Outcome>;
-  /** Ends it. Null where the engine keeps no statistics. */
-  close(): Promise<MachineStats | null>;
+  /** Ends it. */
+  close(): Promise<MachineReport>;
+}
+
+export interface MachineReport {
+  /** Null where the engine keeps none. */
+  readonly stats: MachineStats | null;
+  /** How long the worker's answers took, where there is a worker. */
+  readonly answersMs: readonly number[];
 }
 
 export interface EngineOf {
@@ -55,7 +62,7 @@ async function startChild(command: Command): Promise<Machine> {
       run: (job) => within(job.name, talk.run(job)),
       async close() {
         await child.terminate();
-        return statsLine(child.errors);
+        return { stats: statsLine(child.errors), answersMs: [] };
       },
     };
   } catch (error) {
@@ -93,9 +100,11 @@ async function inChromium(context: Context, machineArgs: readonly string[]): Pro
         readySeconds: page.readySeconds,
         run: (job) => within(job.name, page.run(job)),
         async close() {
-          const { stats } = await page.report();
-          await page.close();
-          return stats;
+          try {
+            return await page.report();
+          } finally {
+            await page.close();
+          }
         },
       };
     },

@@ -4,7 +4,7 @@ import { choiceOf } from "./choice.ts";
 import { configFields } from "./engines.ts";
 import { clocksAgree, compare, summarise, type Measured } from "./measure.ts";
 import { choosePrograms, PROGRAMS } from "./programs.ts";
-import { geometricMean } from "./statistics.ts";
+import { geometricMean, histogram } from "./statistics.ts";
 
 const samples = (values: Readonly<Record<string, number[]>>): Map<string, number[]> => new Map(Object.entries(values));
 
@@ -19,7 +19,7 @@ const measured: Measured = {
     ["qemu", samples({ a: [4], b: [2], c: [6] })],
     ["node", samples({ a: [1, 2, 100], b: [8], c: [] })],
   ]),
-  stats: new Map(),
+  reports: new Map(),
   wrong: [],
   clocks: [],
 };
@@ -31,6 +31,10 @@ describe("measure", () => {
     expect(geometricMean([0.5, 2])).toBeCloseTo(1, 12);
     expect(() => geometricMean([])).toThrow(RangeError);
     expect(() => geometricMean([1, 0])).toThrow(RangeError);
+  });
+
+  test("histogram: a limit belongs to the part below it", () => {
+    expect(histogram([0, 10, 10.1, 20, 300, 51], [10, 20, 50])).toBe("≤ 10: 2, ≤ 20: 2, ≤ 50: 0, more: 2");
   });
 
   test("comparisons are of medians, and leave out what did not end", () => {

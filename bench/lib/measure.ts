@@ -1,7 +1,6 @@
 /** Runs the benchmark programs on every engine in turn, checks what they compute, and compares the times. */
-import type { MachineStats } from "../../src/vmm/api.ts";
 import type { Outcome } from "./conversation.ts";
-import type { EngineName, EngineOf } from "./engines.ts";
+import type { EngineName, EngineOf, MachineReport } from "./engines.ts";
 import type { GuestBoot } from "./guest.ts";
 import { runNative } from "./guest-programs.ts";
 import { CATEGORIES, TARGETS, type Category, type Program } from "./programs.ts";
@@ -15,8 +14,8 @@ export interface Measured {
   readonly programs: readonly Program[];
   readonly native: Samples;
   readonly engines: ReadonlyMap<EngineName, Samples>;
-  /** Of the engine's last machine. */
-  readonly stats: ReadonlyMap<EngineName, MachineStats>;
+  /** Of all of the engine's machines, in the order of the runs. */
+  readonly reports: ReadonlyMap<EngineName, readonly MachineReport[]>;
   /** Wrong results and programs that did not end; and clocks that differ: a line for each. */
   readonly wrong: readonly string[];
   readonly clocks: readonly string[];
@@ -47,7 +46,7 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
   const empty = (): Map<string, number[]> => new Map(programs.map(({ name }) => [name, []]));
   const native = empty();
   const samples = new Map(engines.map(({ name }) => [name, empty()]));
-  const stats = new Map<EngineName, MachineStats>();
+  const reports = new Map<EngineName, MachineReport[]>(engines.map(({ name }) => [name, []]));
   const expected = new Map<string, string>();
   const wrong: string[] = [];
   const clocks: string[] = [];
@@ -70,7 +69,7 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
           } catch (error) {
             wrong.push(`${name} on ${engine.name}: ${error instanceof Error ? error.message : String(error)}`);
             // What state the machine is in is not known: the next program gets another one.
-            await machine.close();
+            await machine.close().catch(() => null);
             machine = await engine.start(boot);
             continue;
           }
@@ -79,12 +78,11 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
           samples.get(engine.name)?.get(name)?.push(outcome.seconds);
         }
       } finally {
-        const last = await machine.close();
-        if (last !== null) stats.set(engine.name, last);
+        reports.get(engine.name)?.push(await machine.close());
       }
     }
   }
-  return { programs, native, engines: samples, stats, wrong, clocks };
+  return { programs, native, engines: samples, reports, wrong, clocks };
 }
 
 export interface Comparison {

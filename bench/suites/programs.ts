@@ -5,6 +5,7 @@ import { buildInitramfs, buildPrograms, programsCmdline } from "../lib/guest-pro
 import { compare, measure, summarise, type Measured, type Summary } from "../lib/measure.ts";
 import { choosePrograms, OVERALL, PROGRAMS, TARGETS, type Category } from "../lib/programs.ts";
 import { least, median, most, row, type Row } from "../lib/report.ts";
+import { histogram } from "../lib/statistics.ts";
 
 export const countOf = (category: Category): number => PROGRAMS.filter((p) => p.category === category).length;
 
@@ -43,11 +44,45 @@ export function programRows(measured: Measured): Row[] {
       rows.push(row(name, engine, "s", measured.engines.get(engine)?.get(name) ?? [], { ratio: qemu === null ? null : seconds / qemu, note }));
     }
     for (const summary of summarise(comparisons, countOf)) rows.push(...summaryRows(engine, summary));
+    rows.push(...reportRows(measured, engine));
   }
   return rows;
 }
 
 const times = (ratio: number | null | undefined, digits: number): string => (typeof ratio === "number" ? `${ratio.toFixed(digits)}x` : "");
+
+/** The longest that a worker may keep from its messages, and where a histogram of it is cut, in ms. */
+const PAUSE_MS = 50;
+const PAUSE_LIMITS = [10, 20, PAUSE_MS, 100, 200];
+
+/** How long the worker did not answer, from the machine's start through all programs. */
+export function pauseText(answersMs: readonly number[]): string {
+  return `${answersMs.length} answers, ms: ${histogram(answersMs, PAUSE_LIMITS)}`;
+}
+
+const CODE_MB = 150;
+
+/** Rows of what the engine's machines report: pauses of the worker, memory of compiled code where there is any. */
+function reportRows(measured: Measured, engine: Exclude<EngineName, "qemu">): Row[] {
+  const rows: Row[] = [];
+  const reports = measured.reports.get(engine) ?? [];
+  const answers = reports.flatMap(({ answersMs }) => answersMs);
+  if (answers.length > 0) {
+    const longest = answers.reduce((a, b) => Math.max(a, b));
+    rows.push(row("boot and programs: longest pause of the worker", engine, "ms", [longest], { target: most(PAUSE_MS), note: pauseText(answers) }));
+  }
+  const code = reports.flatMap(({ stats }) => compiledBytes(stats) ?? []);
+  if (code.length > 0) rows.push(row("boot and programs: compiled code and its bookkeeping", engine, "MB", [Math.max(...code) / 1e6], { target: most(CODE_MB) }));
+  return rows;
+}
+
+/** The sum of tier 1's fields that are named in bytes (`codeBytes`, …); null for a machine that has no tier 1. */
+export function compiledBytes(stats: object | null): number | null {
+  const tier1: unknown = stats === null ? null : (stats as Readonly<Record<string, unknown>>)["tier1"];
+  if (typeof tier1 !== "object" || tier1 === null) return null;
+  const sizes = Object.entries(tier1).flatMap(([name, value]: [string, unknown]) => (/bytes$/i.test(name) && typeof value === "number" ? [value] : []));
+  return sizes.length === 0 ? null : sizes.reduce((sum, size) => sum + size, 0);
+}
 
 /** All engines side by side, for a terminal. */
 export function programTable(measured: Measured): string {
