@@ -8,13 +8,14 @@ import { environment } from "./lib/environment.ts";
 import { RESULTS, ROOT } from "./lib/paths.ts";
 import { environmentText, replaceFigures, table, verdict, type Results, type Row } from "./lib/report.ts";
 import { boot } from "./suites/boot.ts";
+import { cold } from "./suites/cold.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, page, idle, memory];
 
 const HELP = `Usage: npm run bench -- [options]
 
