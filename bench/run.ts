@@ -14,8 +14,9 @@ import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
+import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, v86, page, idle, memory];
 
 const HELP = `Usage: npm run bench -- [options]
 
@@ -64,14 +65,12 @@ async function bench({ suites, runs, update, choice }: Options): Promise<boolean
   const before = environment({});
   const context = new Context(runs, log, choice);
   const rows: Record<string, readonly Row[]> = {};
-  let failed = false;
   try {
     for (const suite of suites) {
       try {
         rows[suite.name] = await suite.run(context);
       } catch (error) {
-        failed = true;
-        context.skip(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
+        context.fail(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   } finally {
@@ -89,12 +88,12 @@ async function bench({ suites, runs, update, choice }: Options): Promise<boolean
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify({ ...results, suites: withVerdicts }, null, 2)}\n`);
   console.log(`\n${environmentText(results)}\n\n${table(rows)}`);
-  if (update && !failed) {
+  if (update && !context.failed) {
     const readme = join(ROOT, "bench", "README.md");
     writeFileSync(readme, replaceFigures(readFileSync(readme, "utf8"), results));
     console.log("\nbench/README.md is up to date.");
   } else if (update) console.log("\nbench/README.md stays as it is: not all figures could be taken.");
-  return !failed;
+  return !context.failed;
 }
 
 try {

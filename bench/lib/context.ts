@@ -37,6 +37,13 @@ export class Context {
     this.skipped.add(why);
   }
 
+  /** As `skip`, where something that should be measured does not work. */
+  fail(why: string): void {
+    this.skip(why);
+    this.failed = true;
+  }
+  failed = false;
+
   guest(): Promise<GuestPaths> {
     this.guestPaths ??= ensureImage().then((guest) => {
       this.versions["guest Linux"] = guest.info.release;

@@ -32,9 +32,9 @@ export interface EngineOf {
   start(boot: GuestBoot): Promise<Machine>;
 }
 
-/** A whole run of all programs, and one program. */
+/** A whole run of all programs; one program, or the start of the guest. */
 const LIMIT_MS = 900_000;
-const JOB_LIMIT_MS = 120_000;
+const JOB_LIMIT_MS = 300_000;
 
 /** The `--stats` line, or null. */
 export function statsLine(errors: string): MachineStats | null {
@@ -50,13 +50,16 @@ function within<T>(what: string, promise: Promise<T>): Promise<T> {
   return Promise.race([promise, timeout]).finally(() => clearTimeout(timer));
 }
 
-async function startChild(command: Command): Promise<Machine> {
+/** A process whose guest's serial line is its standard input and output. */
+export async function startChild(command: Command): Promise<Machine> {
   const child = new Child(command, LIMIT_MS);
   const talk = conversation((text) => child.write(text), () => performance.now());
   const from = performance.now();
   child.listen((text) => talk.feed(text), () => talk.end(`${basename(command.file)} ended: ${child.errors.trim().slice(-300)}`));
+  const timer = setTimeout(() => talk.end(`the guest takes no commands after ${JOB_LIMIT_MS / 1000} s`), JOB_LIMIT_MS);
   try {
     const readySeconds = ((await talk.ready()) - from) / 1000;
+    clearTimeout(timer);
     return {
       readySeconds,
       run: (job) => within(job.name, talk.run(job)),
@@ -66,6 +69,7 @@ async function startChild(command: Command): Promise<Machine> {
       },
     };
   } catch (error) {
+    clearTimeout(timer);
     await child.terminate();
     throw error;
   }

@@ -84,7 +84,7 @@ export const boot: Suite = {
     }
     timed("boot: process start to prompt", "node", onNode.map((b) => b.prompt), 3, ownClock(onNode));
     if (onChromium.length > 0) {
-      timed("boot: power-on to prompt", "chromium", onChromium.map((b) => b.machine), 2);
+      timed("boot: power-on to prompt", "chromium", onChromium.map((b) => b.machine), 1.2);
       timed("boot: page open to prompt", "chromium", onChromium.map((b) => b.prompt), null, "with fetching and unzipping the guest");
     }
     const mips = (samples: readonly Booted[]): number[] => samples.flatMap((b) => (b.mips === null ? [] : [b.mips]));
