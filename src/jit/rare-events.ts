@@ -85,6 +85,10 @@ export class RareEvents {
       mmu.watch = breakpoints.data.length > 0 ? breakpoints : null;
       mmu.flushAll();
     }
+    const anything = breakpoints.data.length + breakpoints.execution.length + breakpoints.ports.length > 0;
+    // Compiled regions look at the limit only now and then.
+    if (anything && !cache.breakpointsArmed) cache.flush();
+    cache.breakpointsArmed = anything;
     const offsets = breakpoints.execution.map((r) => Number(r.first & BigInt(PAGE_OFFSET)));
     this.armed = offsets.length > 0;
     cache.breakpointAt = this.armed ? (lo, hi) => this.stopsAt(lo, hi) : null;

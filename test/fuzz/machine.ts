@@ -7,6 +7,7 @@ import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { saveSystem } from "../../src/cpu/helpers/persistence.ts";
 import { CS, DS, ES, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import type { TierMode } from "../../src/jit/region/engine.ts";
 import { type RunStop, Vcpu } from "../../src/jit/vcpu.ts";
 import { Random } from "./random.ts";
 
@@ -58,11 +59,12 @@ export class FuzzMachine {
   /** Code that is likely to do something: prefixes, system opcodes. */
   private static readonly LIKELY = [0x0f, 0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x2e, 0x65, 0x48, 0x4f, 0xcd, 0xcf, 0x9c, 0x9d, 0x8e, 0xff, 0xea, 0x9a, 0xcb, 0xe4, 0xee, 0xa4, 0x6c, 0xdd, 0xd9, 0xc8, 0x62, 0xf4, 0xfb, 0x17];
 
-  constructor(model?: string) {
+  /** `tier` as VcpuOptions have it. */
+  constructor(model?: string, tier: TierMode = "0") {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model),
+      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model), tier,
     });
     this.ram32 = new Int32Array(memory.buffer, RAM_BASE, RAM_SIZE / 4);
   }

@@ -1,6 +1,6 @@
 /**
- * `npx tsx test/fuzz/run.ts [--seconds N] [--from SEED] [--count N] [--cpu MODEL]`: random code until the time is up. Each case
- * runs in one piece and again one instruction at a time; both must end in the same state. Prints a seed that fails, and how to
+ * `npx tsx test/fuzz/run.ts [--seconds N] [--from SEED] [--count N] [--cpu MODEL] [--tier1]`: random code until the time is up. Each
+ * case runs in one piece and again one instruction at a time (with --tier1: compiled); both must end in the same state. Prints a seed that fails, and how to
  * run it alone; a hang shows in the last seed that was printed.
  */
 import { writeSync } from "node:fs";
@@ -9,7 +9,7 @@ import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
 import { caseOf, FuzzMachine, type FuzzOutcome } from "./machine.ts";
 
-const { values } = parseArgs({ options: { seconds: { type: "string" }, from: { type: "string" }, count: { type: "string" }, cpu: { type: "string" }, verbose: { type: "boolean" } } });
+const { values } = parseArgs({ options: { seconds: { type: "string" }, from: { type: "string" }, count: { type: "string" }, cpu: { type: "string" }, verbose: { type: "boolean" }, tier1: { type: "boolean" } } });
 const seconds = Number(values.seconds ?? "60");
 const from = Number(values.from ?? String(Math.floor(Date.now() / 1000)));
 const count = Number(values.count ?? "Infinity");
@@ -17,7 +17,9 @@ const say = (text: string): void => void writeSync(1, `${text}\n`);
 
 const { wasm, info } = ensureInterpreter();
 provideInterpreter(new WebAssembly.Module(wasm), info);
+const tier1 = values.tier1 === true;
 let machine = new FuzzMachine(values.cpu);
+let other = tier1 ? new FuzzMachine(values.cpu, "1") : machine;
 let failures = 0;
 let instructions = 0;
 let seed = from;
@@ -41,10 +43,11 @@ for (; seed < from + count && performance.now() < until; seed++) {
   try {
     const whole = machine.runCase(c);
     instructions += whole.retired;
-    problem = difference(whole, machine.runCase(c, { slice: 1 }));
+    problem = difference(whole, other.runCase(c, tier1 ? {} : { slice: 1 }));
   } catch (e) {
     problem = e instanceof Error ? (e.stack ?? e.message) : String(e);
     machine = new FuzzMachine(values.cpu);
+    other = tier1 ? new FuzzMachine(values.cpu, "1") : machine;
   }
   if (problem !== null) {
     failures++;

@@ -1,7 +1,6 @@
 /** All helpers of signatures.ts over one vCPU, and what the run loop calls besides them. */
 import type { Breakpoints } from "../breakpoints.ts";
 import { GuestFault } from "../fault.ts";
-import { STATE } from "../layout.ts";
 import { Arithmetic } from "./arith.ts";
 import { ControlRegisters } from "./control.ts";
 import { Core, type HelperContext } from "./core.ts";
@@ -60,8 +59,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
   const raw: HelperImplementations = {
     undefinedInstruction: (id) => misc.undefinedInstruction(id),
     raise: (vector) => misc.raise(vector),
-    // An MMX instruction with the gate open has an x87 exception to report.
-    fpuTrap: (unit) => (unit === 3 && (core.state.i32[STATE.fpuGate >> 2] & 1) === 0 ? x87.wait(0) : misc.fpuTrap(unit)),
+    fpuTrap: (unit) => misc.fpuTrap(unit),
     softwareInterrupt: (vector, next) => interrupts.softwareInterrupt(vector, next),
     int3: (next) => interrupts.int3(next),
     into: (next) => interrupts.into(next),

@@ -10,14 +10,13 @@ export type Unary = (c: LiftContext, a: Value) => Value;
 
 /** Traps when CR0.EM, CR0.TS or CR4.OSFXSR say so. 1: MMX, 2: SSE (bits of STATE.fpuGate). First of all: before operands are touched. */
 export function gate(c: LiftContext, which: 1 | 2): void {
-  let closed = c.emit("i32.and", [c.get(32, fixed(STATE.fpuGate)), c.i32(which)]);
-  if (which === 1) {
-    // MMX instructions report a pending x87 exception (SDM Vol. 1 §8.6.1): one test for both, the helper tells them apart.
-    const unmasked = c.emit("i32.and", [c.get(32, fixed(STATE.fpuSw)), c.emit("i32.xor", [c.get(32, fixed(STATE.fpuCw)), c.i32(0x3f)])]);
-    closed = c.emit("i32.or", [closed, c.emit("i32.and", [unmasked, c.i32(0x3f)])]);
-  }
+  const closed = c.emit("i32.and", [c.get(32, fixed(STATE.fpuGate)), c.i32(which)]);
   // CR0.EM makes MMX undefined, where it makes x87 unavailable: 3 tells the helper which.
   c.if(closed, () => c.call("fpuTrap", c.i32(which === 1 ? 3 : 2)));
+  if (which === 2) return;
+  // MMX instructions report a pending x87 exception. SDM Vol. 1 §8.6.1.
+  const unmasked = c.emit("i32.and", [c.get(32, fixed(STATE.fpuSw)), c.emit("i32.xor", [c.get(32, fixed(STATE.fpuCw)), c.i32(0x3f)])]);
+  c.if(c.emit("i32.and", [unmasked, c.i32(0x3f)]), () => c.call("x87Wait", c.i32(0)));
 }
 
 export const isMmx = (c: LiftContext, i: number): boolean => c.operand(i).reg === "mmx";
