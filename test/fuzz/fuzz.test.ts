@@ -30,6 +30,6 @@ it(`random code for ${SECONDS} s`, async () => {
   expect(hang ? `hangs within 64 cases after ${lines.at(-1) ?? ""}` : "").toBe("");
   expect([code, lines.filter((l) => l.startsWith("FAILED")).join("\n") + (code === 0 ? "" : errors)]).toEqual([0, ""]);
   const cases = Number(/^(\d+) cases/.exec(lines.at(-1) ?? "")?.[1]);
-  expect(cases).toBeGreaterThan(20);
+  expect(cases).toBeGreaterThan(0);
   console.log(lines.at(-1));
 }, SECONDS * 1000 + 120_000);
