@@ -1,13 +1,13 @@
 /** Rows of the programs: what is a target, and of what. Expected values by hand. */
 import { describe, expect, test } from "vitest";
 import type { Measured } from "../lib/measure.ts";
-import { PROGRAMS, TARGETS } from "../lib/programs.ts";
+import { PROGRAMS, type Category } from "../lib/programs.ts";
 import { table, verdict } from "../lib/report.ts";
 import { compiledBytes, pauseText, programRows, programTable } from "./programs.ts";
 
 /** All programs, QEMU's and native times 1 s, ours by category. */
-function measured(seconds: Readonly<Record<keyof typeof TARGETS, number>>, slow: Readonly<Record<string, number>> = {}): Measured {
-  const every = (of: (name: string, category: keyof typeof TARGETS) => number): Map<string, number[]> => new Map(PROGRAMS.map(({ name, category }) => [name, [of(name, category)]]));
+function measured(seconds: Readonly<Record<Category, number>>, slow: Readonly<Record<string, number>> = {}): Measured {
+  const every = (of: (name: string, category: Category) => number): Map<string, number[]> => new Map(PROGRAMS.map(({ name, category }) => [name, [of(name, category)]]));
   return {
     programs: PROGRAMS,
     native: every(() => 1),
