@@ -112,6 +112,11 @@ export class Vcpu {
     return this.retired + this.state.i32[STATE.icount >> 2];
   }
 
+  /** Those of them that tier 1 retired. */
+  get retiredInRegions(): number {
+    return Number(this.state.i64[STATE.regionCount >> 3]);
+  }
+
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
   requestStop(): void {
     this.stopRequested = true;
