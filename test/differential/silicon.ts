@@ -11,8 +11,8 @@ import { Vcpu } from "../../src/jit/vcpu.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** struct state of sse-host.c. */
-export const CASE_SIZE = 656;
-export const AT = { code: 0, length: 16, trap: 20, gpr: 24, flags: 56, rdi: 64, fx: 80, memory: 592 } as const;
+export const CASE_SIZE = 912;
+export const AT = { code: 0, length: 16, trap: 20, gpr: 24, flags: 56, rdi: 64, fx: 80, memory: 592, upper: 656 } as const;
 /** Inside the FXSAVE image. */
 export const FX = { cw: 0, sw: 2, tag: 4, mxcsr: 24, st: 32, xmm: 160 } as const;
 export const MEMORY = 0x10000000;
@@ -96,7 +96,8 @@ export class Guest {
   setControl(cr0Set: number, cr4Clear: number): void {
     const { state } = this.vcpu;
     state.cr0 = CR0.PE | CR0.MP | CR0.NE | CR0.WP | CR0.ET | CR0.PG | cr0Set;
-    state.cr4 = (CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT) & ~cr4Clear;
+    state.cr4 = (CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE) & ~cr4Clear;
+    state.xcr0 = 7n;
     state.updateMode();
   }
 
@@ -124,7 +125,10 @@ export class Guest {
     state.setReg(4, BigInt(TABLES.stack));
     state.setReg(7, c.getBigUint64(AT.rdi, true));
     state.setFlags(c.getUint32(AT.flags, true));
-    for (let i = 0; i < 16; i++) u8.set(bytes.subarray(AT.fx + FX.xmm + 16 * i, AT.fx + FX.xmm + 16 * i + 16), STATE.xmm + XMM_STRIDE * i);
+    for (let i = 0; i < 16; i++) {
+      u8.set(bytes.subarray(AT.fx + FX.xmm + 16 * i, AT.fx + FX.xmm + 16 * i + 16), STATE.xmm + XMM_STRIDE * i);
+      u8.set(bytes.subarray(AT.upper + 16 * i, AT.upper + 16 * i + 16), STATE.xmm + XMM_STRIDE * i + 16);
+    }
     i32[STATE.mxcsr >> 2] = c.getUint32(AT.fx + FX.mxcsr, true) | extra;
     const sw = c.getUint16(AT.fx + FX.sw, true);
     const top = (sw >> 11) & 7;
@@ -150,7 +154,10 @@ export class Guest {
     c.setUint32(AT.trap, fault ? (rip - 1 - TABLES.handlers) >> 4 : 0, true);
     [0, 1, 2, 3].forEach((r, i) => c.setBigUint64(AT.gpr + 8 * i, state.reg(r), true));
     c.setBigUint64(AT.flags, BigInt(state.flags() >>> 0), true);
-    for (let i = 0; i < 16; i++) bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i, STATE.xmm + XMM_STRIDE * i + 16), AT.fx + FX.xmm + 16 * i);
+    for (let i = 0; i < 16; i++) {
+      bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i, STATE.xmm + XMM_STRIDE * i + 16), AT.fx + FX.xmm + 16 * i);
+      bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i + 16, STATE.xmm + XMM_STRIDE * i + 32), AT.upper + 16 * i);
+    }
     c.setUint32(AT.fx + FX.mxcsr, i32[STATE.mxcsr >> 2] & 0xffff, true);
     const newTop = i32[STATE.fpuTop >> 2];
     c.setUint16(AT.fx + FX.sw, (i32[STATE.fpuSw >> 2] & ~0x3800) | (newTop << 11), true);

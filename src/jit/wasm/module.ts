@@ -17,6 +17,7 @@ export class ModuleBuilder {
   private readonly functions: { type: number; body: FunctionBuilder }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private elements: number[] = [];
+  private tableExport: string | null = null;
   private memory: MemoryImport | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -52,9 +53,10 @@ export class ModuleBuilder {
     this.exports.push({ name, index: functionIndex });
   }
 
-  /** A funcref table with these functions, at index 0. */
-  setTable(functionIndices: readonly number[]): void {
+  /** A funcref table with these functions, at index 0, that the host may enlarge under the name `exported`. */
+  setTable(functionIndices: readonly number[], exported: string | null = null): void {
     this.elements = [...functionIndices];
+    this.tableExport = exported;
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -101,7 +103,12 @@ export class ModuleBuilder {
       });
     }
     section(7, (w) => {
-      w.unsigned(this.exports.length);
+      w.unsigned(this.exports.length + (this.tableExport === null ? 0 : 1));
+      if (this.tableExport !== null) {
+        w.text(this.tableExport);
+        w.byte(1);
+        w.unsigned(0);
+      }
       for (const e of this.exports) {
         w.text(e.name);
         w.byte(0);
