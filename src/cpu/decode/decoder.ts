@@ -4,7 +4,7 @@ import {
 } from "./insn.ts";
 import {
   CLASS_66, CLASS_F2, CLASS_F3, CLASS_NP, ENTRY_FLAGS, FLAG_CR, FLAG_D64, FLAG_DR, FLAG_EATS_66, FLAG_EATS_REP, FLAG_F64, FLAG_LOCK,
-  FLAG_MOD_IGNORED, FLAG_MODRM, FLAG_VSIB, FLAG_VVVV, IMM_16, IMM_16_8, IMM_8, IMM_8_SIGNED, IMM_FAR, IMM_MOFFS, IMM_SHIFT, IMM_V, IMM_Z, LOOKUP,
+  FLAG_MOD_IGNORED, FLAG_MODRM, FLAG_VEX_O64, FLAG_VSIB, FLAG_VVVV, IMM_16, IMM_16_8, IMM_8, IMM_8_SIGNED, IMM_FAR, IMM_MOFFS, IMM_SHIFT, IMM_V, IMM_Z, LOOKUP,
   VEX_MAP_BASE,
 } from "./tables.ts";
 
@@ -261,6 +261,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
     if (cell < 0) { out.length = p + 1 - offset; return DECODE_UNDEFINED; }
   }
   const flags = ENTRY_FLAGS[cell];
+  if (mode64 === 0 && (flags & FLAG_VEX_O64) !== 0) { out.length = p - offset; return DECODE_UNDEFINED; }
   if (vexSpare !== 0 && (flags & FLAG_VVVV) === 0) { out.length = p - offset; return DECODE_UNDEFINED; } // SDM Vol. 2 §2.3.5.6
 
   // Operand and address size: SDM Vol. 1 §3.6, Tables 3-3 and 3-4.

@@ -16,6 +16,8 @@ export const FLAG_DR = 0x100;
 export const FLAG_VVVV = 0x200;
 /** The memory operand has a vector of indices (VSIB). */
 export const FLAG_VSIB = 0x400;
+/** A VEX encoding that only 64-bit mode has. */
+export const FLAG_VEX_O64 = 0x800;
 export const IMM_SHIFT = 12;
 
 export const IMM_NONE = 0;
@@ -65,6 +67,7 @@ function flagsOf(entry: IsaEntry): number {
   if (entry.operands.some((o) => o.code === "D")) flags |= FLAG_DR;
   if (entry.operands.some((o) => o.code === "H" || o.code === "B")) flags |= FLAG_VVVV;
   if (entry.operands.some((o) => o.code === "T")) flags |= FLAG_VSIB;
+  if (entry.vex && entry.o64) flags |= FLAG_VEX_O64;
   return flags;
 }
 

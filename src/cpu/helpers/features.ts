@@ -28,7 +28,7 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 const IMPLEMENTED = new Set((
   "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
   "pni pclmulqdq ssse3 fma cx16 pcid sse4-1 sse4-2 movbe popcnt aes xsave avx f16c rdrand hypervisor " +
-  "fsgsbase tsc-adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb sha-ni umip rdpid fsrm spec-ctrl stibp arch-capabilities " +
+  "fsgsbase tsc-adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb sha-ni umip rdpid movdiri movdir64b fsrm spec-ctrl stibp arch-capabilities " +
   "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm abm 3dnowprefetch invtsc").split(" "));
 
 export const FEATURES: ReadonlyMap<string, CpuFeature> = new Map(

@@ -339,7 +339,8 @@ VPEXTRB Mb,Vdq,Ib | VEX.128.66.0F3A.WIG 14 !11:/r | avx
 VPEXTRB Rd,Vdq,Ib | VEX.128.66.0F3A.WIG 14 11:/r | avx
 VPEXTRW Mw,Vdq,Ib | VEX.128.66.0F3A.WIG 15 !11:/r | avx
 VPEXTRW Rd,Vdq,Ib | VEX.128.66.0F3A.WIG 15 11:/r | avx
-VPEXTRD/VPEXTRD/VPEXTRQ Ey,Vdq,Ib | VEX.128.66.0F3A 16 /r | avx
+VPEXTRD Ed,Vdq,Ib | VEX.128.66.0F3A.W0 16 /r | avx
+VPEXTRQ Eq,Vdq,Ib | VEX.128.66.0F3A.W1 16 /r | avx o64 lift=vpextrd
 VEXTRACTPS Ed,Vdq,Ib | VEX.128.66.0F3A.WIG 17 /r | avx
 VINSERTF128 Vqq,Hqq,Wdq,Ib | VEX.256.66.0F3A.W0 18 /r | avx
 VEXTRACTF128 Wdq,Vqq,Ib | VEX.256.66.0F3A.W0 19 /r | avx
@@ -350,7 +351,8 @@ VCVTPS2PH Wdq,Vqq,Ib | VEX.256.66.0F3A.W0 1D /r | f16c
 VPINSRB Vdq,Hdq,Mb,Ib | VEX.128.66.0F3A.WIG 20 !11:/r | avx
 VPINSRB Vdq,Hdq,Rd,Ib | VEX.128.66.0F3A.WIG 20 11:/r | avx
 VINSERTPS Vdq,Hdq,Wss,Ib | VEX.128.66.0F3A.WIG 21 /r | avx
-VPINSRD/VPINSRD/VPINSRQ Vdq,Hdq,Ey,Ib | VEX.128.66.0F3A 22 /r | avx
+VPINSRD Vdq,Hdq,Ed,Ib | VEX.128.66.0F3A.W0 22 /r | avx
+VPINSRQ Vdq,Hdq,Eq,Ib | VEX.128.66.0F3A.W1 22 /r | avx o64 lift=vpinsrd
 VDPPS Vps,Hps,Wps,Ib | VEX.128/256.66.0F3A.WIG 40 /r | avx
 VDPPD Vdq,Hdq,Wdq,Ib | VEX.128.66.0F3A.WIG 41 /r | avx
 VMPSADBW Vx,Hx,Wx,Ib | VEX.128/256.66.0F3A.WIG 42 /r | avx/avx2

@@ -55,7 +55,7 @@ const vmovddup = avx((c) => {
 
 // --- Elements -------------------------------------------------------------------------------------------------------
 const insert = (size: number): Lifter => avx((c) => {
-  const width = size === 4 && c.form.opSize === 64 ? 64 : size * 8;
+  const width = size === 4 && c.operand(2).width === 64 ? 64 : size * 8;
   const element = c.isMem(2) ? c.load(width, c.address(width / 8)) : c.get(width, c.ref(2));
   setVec(c, 0, [insertElement(c, c.get(128, c.ref(1)), width / 8, c.immediate(32), element)]);
 });
