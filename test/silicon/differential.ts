@@ -105,7 +105,7 @@ export function formCounts(hostFlags: ReadonlySet<string> | null): { table: numb
   const excluded = new Map<string, number>();
   const testable = new Set<string>();
   let table = 0;
-  for (const f of allForms()) {
+  for (const f of allForms(true)) {
     const modes = ([64, 32] as const).filter((m) => reachable(f, m));
     if (modes.length === 0) continue;
     table++;

@@ -98,6 +98,12 @@ export function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
 /** Whether any bytes decode to this form in that mode: the form list is made without asking. */
 export function reachable(form: Form, mode: Mode): boolean {
   const { entry, opSize } = form;
+  if (entry.vex) {
+    if (opSize === 16 || (mode === 64 ? form.mode === "legacy" : opSize === 64 || form.mode === "64" || entry.o64)) return false;
+    // VEX.W is the operand size where the form keeps it.
+    const kept = form.mode !== null || entry.operands.some((o) => o.size === "y");
+    return mode === 32 || !kept || entry.w < 0 || (entry.w === 1) === (opSize === 64);
+  }
   if (opSize === 16 && (entry.prefix === "66" || entry.prefix === "NP")) return false;
   if (mode === 32) return opSize !== 64 && form.mode !== "64" && !entry.o64 && entry.w !== 1;
   return form.mode !== "legacy" && !entry.i64 && !(entry.f64 && opSize !== 64) && !(entry.d64 && opSize === 32);
