@@ -17,7 +17,9 @@ export class ModuleBuilder {
   private readonly functions: { type: number; body: FunctionBuilder }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private elements: number[] = [];
-  private tableExport: string | null = null;
+  /** Sizes of further tables, without elements. */
+  private readonly tables: number[] = [];
+  private readonly exportedTables: { name: string; index: number }[] = [];
   private memory: MemoryImport | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -53,10 +55,17 @@ export class ModuleBuilder {
     this.exports.push({ name, index: functionIndex });
   }
 
-  /** A funcref table with these functions, at index 0, that the host may enlarge under the name `exported`. */
-  setTable(functionIndices: readonly number[], exported: string | null = null): void {
+  /** A funcref table with these functions, at index 0. */
+  setTable(functionIndices: readonly number[]): void {
     this.elements = [...functionIndices];
-    this.tableExport = exported;
+  }
+
+  /** A further funcref table, empty. Table 0 is setTable's. Gives its index. */
+  addTable(size: number): number {
+    return this.tables.push(size);
+  }
+  exportTable(name: string, index: number): void {
+    this.exportedTables.push({ name, index });
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -67,7 +76,7 @@ export class ModuleBuilder {
       fill(w);
       out.byte(id);
       out.unsigned(w.length);
-      out.append(w.take());
+      out.append(w.view());
     };
     section(1, (w) => {
       w.unsigned(this.typeBytes.length);
@@ -94,20 +103,22 @@ export class ModuleBuilder {
       w.unsigned(this.functions.length);
       for (const f of this.functions) w.unsigned(f.type);
     });
-    if (this.elements.length > 0) {
+    if (this.elements.length > 0 || this.tables.length > 0) {
       section(4, (w) => {
-        w.unsigned(1);
-        w.byte(0x70);
-        w.byte(0);
-        w.unsigned(this.elements.length);
+        w.unsigned(1 + this.tables.length);
+        for (const size of [this.elements.length, ...this.tables]) {
+          w.byte(0x70);
+          w.byte(0);
+          w.unsigned(size);
+        }
       });
     }
     section(7, (w) => {
-      w.unsigned(this.exports.length + (this.tableExport === null ? 0 : 1));
-      if (this.tableExport !== null) {
-        w.text(this.tableExport);
+      w.unsigned(this.exports.length + this.exportedTables.length);
+      for (const t of this.exportedTables) {
+        w.text(t.name);
         w.byte(1);
-        w.unsigned(0);
+        w.unsigned(t.index);
       }
       for (const e of this.exports) {
         w.text(e.name);
@@ -145,7 +156,7 @@ export class ModuleBuilder {
       });
       w.byte(1);
       w.unsigned(names.length);
-      w.append(names.take());
+      w.append(names.view());
     });
     return out.take() as Uint8Array<ArrayBuffer>;
   }

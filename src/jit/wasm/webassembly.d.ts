@@ -12,6 +12,7 @@ declare namespace WebAssembly {
     readonly length: number;
     grow(delta: number): number;
     set(index: number, value: unknown): void;
+    get(index: number): unknown;
   }
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
