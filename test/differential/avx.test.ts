@@ -1,4 +1,4 @@
-/** Every VEX form (AVX, AVX2, FMA3, F16C, BMI) against the host CPU, in tier 0. More cases: TABVISOR_CASES=200 (per encoding), TABVISOR_SEED=2. */
+/** Every VEX form (AVX, AVX2, FMA3, F16C, BMI) against the host CPU, in tier 0, or with TABVISOR_TIER=1 in tier 1. More cases: TABVISOR_CASES=200 (per encoding), TABVISOR_SEED=2. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { MXCSR_EXACT } from "../../src/cpu/helpers/sse-ops.ts";
@@ -52,7 +52,7 @@ describe.skipIf(host === null)("AVX against real silicon", () => {
         failures.push(`${entry.source}: ${hex(input, 0, u32(input, AT.length))} mxcsr ${mxcsr.toString(16)} ${x} rdi ${u32(input, AT.rdi).toString(16)} memory ${hex(input, AT.memory, 32)}: ${d.join("; ")}`);
       });
     }
-    console.log(`AVX: ${compared} executions compared, ${forms} encodings of ${entries.length} table entries, ${failures.length} mismatches`);
+    console.log(`AVX: ${compared} executions compared, ${forms} encodings of ${entries.length} table entries, ${failures.length} mismatches${guest.vcpu.regions === null ? "" : `; ${guest.vcpu.regions.stats.compiled} regions compiled`}`);
     expect(failures.slice(0, 20)).toEqual([]);
   });
 });

@@ -78,6 +78,8 @@ describe.skipIf(!HAVE_BINUTILS)("objdump", () => {
     if (ours === "(bad)" && beforeVex(first, mode)) return "66, F2, F3, LOCK or REX before VEX (SDM Vol. 2 §2.3.2, §2.3.3)";
     if (ours === "(bad)" && /^v(?:zero|ldmxcsr|stmxcsr)/.test(ref)) return "VEX.pp must be 00 (SDM Vol. 2, VZEROUPPER, LDMXCSR)";
     if (ours === "(bad)" && /^v(?:aes|pclmul).*ymm/.test(ref)) return "instruction set extension that is not in the table";
+    if (ours === "(bad)" && /\bzmm|\{(?:k|z|r[nduz])/.test(ref)) return "AVX-512 (EVEX)";
+    if (/^vmovmskp[sd] r/.test(ref) && /^vmovmskp[sd] e/.test(ours)) return "objdump widens the general register with W";
     if (/^vmovs[sd] ymm/.test(ref)) return "objdump shows VEX.L of an instruction that ignores it";
     if (ours === "(bad)") {
       if (/\block\b/.test(raw)) return "LOCK is not allowed there (SDM Vol. 2, LOCK)";
