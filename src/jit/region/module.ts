@@ -46,12 +46,13 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
   const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
+  const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
   const operations = new Set<string>();
   for (const i of items) for (const b of i.ir.blocks) collectShared(b.nodes, operations);
   const shared = new Map([...operations].map((op) => [op, m.addFunction(sharedFunction(op))] as const));
-  const support = { ...addSupport(m, readImport, writeImport, helpers), shared: (op: string) => shared.get(op) ?? -1 };
+  const support = { ...addSupport(m, readImport, writeImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
@@ -61,7 +62,7 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   return { bytes: m.encode(), helpers: [...names], functions };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
@@ -82,7 +83,7 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, h
     store[width] = m.addFunction(f);
   }
   return {
-    read, write, store, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
+    read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
     helper: (name) => helpers.get(name) ?? -1,
   };
 }
