@@ -90,7 +90,10 @@ function layoutState(base: number) {
     /** Where data of MMIO, page-crossing and code-page accesses is staged: 64 bytes. */
     scratch: a.take("v128", 4, 16, 64),
     mxcsr: a.take("i32"),
-    /** Bit 0: x87 and MMX instructions trap, bit 1: SSE instructions trap (CR0.EM/TS, CR4.OSFXSR). 0: neither. */
+    /**
+     * Bit 0: x87 and MMX instructions trap, bit 1: SSE (CR0.EM/TS, CR4.OSFXSR), bit 2: AVX (CR4.OSXSAVE, XCR0, CR0.TS, real and
+     * virtual-8086 mode), bit 3: all that has a VEX prefix (the two modes alone).
+     */
     fpuGate: a.take("i32"),
     cpl: a.take("i32"),
     /** Visible selectors, u16 each: ES CS SS DS FS GS. */
@@ -105,6 +108,8 @@ function layoutState(base: number) {
     xmm: a.take("v128", 16, XMM_STRIDE, 32),
     /** Wasm scratch for helpers that return more than one value. */
     ret: a.take("i64", 4),
+    /** Vector operands and results of helpers, 32 bytes each: see STAGE in helpers/sse-ops.ts. */
+    stage: a.take("v128", 8, 16, 32),
   };
   if (a.end > 0xf000) throw new RangeError("state block exceeds 16-bit addresses");
   return state;
@@ -203,7 +208,9 @@ export const REC = {
   ea: 23,
   /** i64 immediate. */
   imm: 24,
-  /** i32, beside a 32-bit immediate: a second one, a far selector, or the number of a CR, DR or segment register. */
+  /** u16, where there is no other immediate: address of register operand 3. */
+  reg3: 24,
+  /** i32, beside a 32-bit immediate: a second one, a far selector, VSIB's scale, or the number of a CR, DR or segment register. */
   imm2: 28,
   /** Region records: i32 index into the table of regions; i32 times entered. */
   region: 16,

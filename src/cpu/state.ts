@@ -244,14 +244,17 @@ export class CpuState {
     return this.mode64 ? 64 : this.attr[CS] & ATTR.DB ? 32 : 16;
   }
 
-  /** Recomputes what emitted code assumes. Call after CR0, CR4, EFER, CPL, EFLAGS.AC/VM, CS or SS have changed. */
+  /** Recomputes what emitted code assumes. Call after CR0, CR4, XCR0, EFER, CPL, EFLAGS.AC/VM, CS or SS have changed. */
   updateMode(): void {
     const bits = this.codeBits;
     const key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
     this.i32[STATE.cpl >> 2] = this.cpl;
     const x87Trap = (this.cr0 & (CR0.EM | CR0.TS)) !== 0 ? 1 : 0;
     const sseTrap = x87Trap !== 0 || (this.cr4 & CR4.OSFXSR) === 0 ? 2 : 0;
-    this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap;
+    // SDM 2A table 2-18 ff.: VEX wants protected mode outside virtual-8086 mode; AVX state wants the system's consent.
+    const noVex = (this.cr0 & CR0.PE) === 0 || (this.i32[STATE.eflags >> 2] & FLAG.VM) !== 0;
+    const noAvx = noVex || (this.cr0 & CR0.TS) !== 0 || (this.cr4 & CR4.OSXSAVE) === 0 || (this.xcr0 & 6n) !== 6n;
+    this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap | (noAvx ? 4 : 0) | (noVex ? 8 : 0);
     this.i32[STATE.fetchKey >> 2] = this.cpl === 3 ? key | FETCH_KEY_USER : key;
     this.i32[STATE.tlbBase >> 2] = tlbAddress(this.mmuIndex());
     this.u64[STATE.spMask >> 3] = bits === 64 ? 0xffffffffffffffffn : this.attr[SS] & ATTR.DB ? 0xffffffffn : 0xffffn;

@@ -10,6 +10,7 @@ import { CpuState } from "../cpu/state.ts";
 import { BREAKPOINT_REACHED, VECTOR } from "../cpu/fault.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
 import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./interpreter/compiled.ts";
+import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
 import { RegionEngine, type TierMode } from "./region/engine.ts";
@@ -82,11 +83,8 @@ export class Vcpu {
       },
     });
     const interpreter = this.interpreter = compiledInterpreter(options.memory, options.profile ?? null);
-    const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature));
-    this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
-    this.rare = new RareEvents(this.state, this.mmu, this.cpu, this.cache);
     const { mmu } = this;
-    const instance = new WebAssembly.Instance(interpreter.module, {
+    const imports = {
       env: { memory: options.memory },
       mmu: {
         readSlow: (lo: number, hi: number, size: number) => mmu.readSlow(lo, hi, size),
@@ -94,7 +92,12 @@ export class Vcpu {
         writeCommit: () => mmu.writeCommit(),
       },
       helper: { ...this.cpu.helpers },
-    });
+    };
+    const instance = new WebAssembly.Instance(interpreter.module, imports);
+    const late = new LateHandlers(interpreter.info, options.memory, imports, instance.exports);
+    const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature), (form) => late.handler(form));
+    this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
+    this.rare = new RareEvents(this.state, this.mmu, this.cpu, this.cache);
     this.enter = instance.exports["run"] as () => number;
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({

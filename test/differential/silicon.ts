@@ -11,8 +11,8 @@ import { Vcpu } from "../../src/jit/vcpu.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** struct state of sse-host.c. */
-export const CASE_SIZE = 656;
-export const AT = { code: 0, length: 16, trap: 20, gpr: 24, flags: 56, rdi: 64, fx: 80, memory: 592 } as const;
+export const CASE_SIZE = 912;
+export const AT = { code: 0, length: 16, trap: 20, gpr: 24, flags: 56, rdi: 64, fx: 80, memory: 592, upper: 656 } as const;
 /** Inside the FXSAVE image. */
 export const FX = { cw: 0, sw: 2, tag: 4, mxcsr: 24, st: 32, xmm: 160 } as const;
 export const MEMORY = 0x10000000;
@@ -38,6 +38,9 @@ export function runOnHost(host: string, cases: Uint8Array): Uint8Array {
   return new Uint8Array(r.stdout);
 }
 
+/** TABVISOR_TIER=1 runs the comparisons in compiled regions. */
+export const TIER: "0" | "1" = process.env["TABVISOR_TIER"] === "1" ? "1" : "0";
+
 const RAM_SIZE = 16 << 20;
 const TABLES = { idt: 0x1000, gdt: 0x2000, handlers: 0x8000, pml4: 0x10000, pdpt: 0x11000, pd: 0x12000, stack: 0x9f000, code: 0x100000 } as const;
 /** Physical page behind MEMORY. */
@@ -51,7 +54,8 @@ export class Guest {
   private nextCode: number = TABLES.code;
   private readonly placed = new Map<string, number>();
 
-  constructor() {
+  /** `tier` "1" compiles every region before it runs for the second time. */
+  constructor(tier: "0" | "1" = TIER) {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const env: CpuEnvironment = {
@@ -61,7 +65,7 @@ export class Guest {
     const model = new CpuModel();
     // Every instruction of the table, advertised or not.
     Object.defineProperty(model, "has", { value: () => true });
-    this.vcpu = new Vcpu({ memory, ramSize: RAM_SIZE, holes: [], env, model });
+    this.vcpu = new Vcpu({ memory, ramSize: RAM_SIZE, holes: [], env, model, tier });
     this.view = new DataView(memory.buffer, RAM_BASE, RAM_SIZE);
     this.setUp();
   }
@@ -96,7 +100,8 @@ export class Guest {
   setControl(cr0Set: number, cr4Clear: number): void {
     const { state } = this.vcpu;
     state.cr0 = CR0.PE | CR0.MP | CR0.NE | CR0.WP | CR0.ET | CR0.PG | cr0Set;
-    state.cr4 = (CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT) & ~cr4Clear;
+    state.cr4 = (CR4.PAE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE) & ~cr4Clear;
+    state.xcr0 = 7n;
     state.updateMode();
   }
 
@@ -124,7 +129,10 @@ export class Guest {
     state.setReg(4, BigInt(TABLES.stack));
     state.setReg(7, c.getBigUint64(AT.rdi, true));
     state.setFlags(c.getUint32(AT.flags, true));
-    for (let i = 0; i < 16; i++) u8.set(bytes.subarray(AT.fx + FX.xmm + 16 * i, AT.fx + FX.xmm + 16 * i + 16), STATE.xmm + XMM_STRIDE * i);
+    for (let i = 0; i < 16; i++) {
+      u8.set(bytes.subarray(AT.fx + FX.xmm + 16 * i, AT.fx + FX.xmm + 16 * i + 16), STATE.xmm + XMM_STRIDE * i);
+      u8.set(bytes.subarray(AT.upper + 16 * i, AT.upper + 16 * i + 16), STATE.xmm + XMM_STRIDE * i + 16);
+    }
     i32[STATE.mxcsr >> 2] = c.getUint32(AT.fx + FX.mxcsr, true) | extra;
     const sw = c.getUint16(AT.fx + FX.sw, true);
     const top = (sw >> 11) & 7;
@@ -150,7 +158,10 @@ export class Guest {
     c.setUint32(AT.trap, fault ? (rip - 1 - TABLES.handlers) >> 4 : 0, true);
     [0, 1, 2, 3].forEach((r, i) => c.setBigUint64(AT.gpr + 8 * i, state.reg(r), true));
     c.setBigUint64(AT.flags, BigInt(state.flags() >>> 0), true);
-    for (let i = 0; i < 16; i++) bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i, STATE.xmm + XMM_STRIDE * i + 16), AT.fx + FX.xmm + 16 * i);
+    for (let i = 0; i < 16; i++) {
+      bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i, STATE.xmm + XMM_STRIDE * i + 16), AT.fx + FX.xmm + 16 * i);
+      bytes.set(u8.subarray(STATE.xmm + XMM_STRIDE * i + 16, STATE.xmm + XMM_STRIDE * i + 32), AT.upper + 16 * i);
+    }
     c.setUint32(AT.fx + FX.mxcsr, i32[STATE.mxcsr >> 2] & 0xffff, true);
     const newTop = i32[STATE.fpuTop >> 2];
     c.setUint16(AT.fx + FX.sw, (i32[STATE.fpuSw >> 2] & ~0x3800) | (newTop << 11), true);

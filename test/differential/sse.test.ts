@@ -2,56 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { MXCSR_EXACT } from "../../src/cpu/helpers/sse-ops.ts";
 import { CR0, CR4 } from "../../src/cpu/state.ts";
+import { differences, hex, u32 } from "./difference.ts";
 import { AT, buildHost, CASE_SIZE, FX, Guest, runOnHost } from "./silicon.ts";
 import { ENTRIES, encodings, fillCase, Random } from "./sse-cases.ts";
 
 const PER_ENCODING = Number(process.env["TABVISOR_CASES"] ?? 12);
 const SEED = Number(process.env["TABVISOR_SEED"] ?? 1);
 const DEFAULT = 0x1f80;
-/** Flags that the manual leaves undefined: none of these instructions has any. */
-const FLAGS = 0x8d5;
 
 const host = buildHost();
-
-const hex = (bytes: Uint8Array, at: number, n: number): string => Buffer.from(bytes.subarray(at, at + n)).toString("hex");
-const u32 = (bytes: Uint8Array, at: number): number => bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
-
-/** RCP and RSQRT: SDM grants a relative error of 1.5 * 2^-12 to either side. */
-function approximatelyEqual(a: Uint8Array, b: Uint8Array, at: number): boolean {
-  const x = new Float32Array(a.slice(at, at + 16).buffer);
-  const y = new Float32Array(b.slice(at, at + 16).buffer);
-  for (let i = 0; i < 4; i++) {
-    if (u32(a, at + 4 * i) === u32(b, at + 4 * i)) continue;
-    // At the edge of the normal numbers one side may have flushed to zero.
-    const edge = Math.max(Math.abs(x[i]), Math.abs(y[i])) < 2 ** -126 * 1.001;
-    if (!edge && !(Math.abs(x[i] - y[i]) <= 3 * 2 ** -12 * Math.abs(y[i]))) return false;
-  }
-  return true;
-}
-
-/** What differs, as text. */
-function differences(name: string, got: Uint8Array, want: Uint8Array, stickyExact: boolean): string[] {
-  const out: string[] = [];
-  const same = (what: string, at: number, n: number): void => {
-    if (hex(got, at, n) !== hex(want, at, n)) out.push(`${what}: ${hex(got, at, n)}, the host has ${hex(want, at, n)}`);
-  };
-  same("trap", AT.trap, 4);
-  ["rax", "rcx", "rdx", "rbx"].forEach((r, i) => same(r, AT.gpr + 8 * i, 8));
-  if ((u32(got, AT.flags) & FLAGS) !== (u32(want, AT.flags) & FLAGS)) out.push(`flags: ${u32(got, AT.flags).toString(16)}, the host has ${u32(want, AT.flags).toString(16)}`);
-  for (let i = 0; i < 16; i++) {
-    const at = AT.fx + FX.xmm + 16 * i;
-    if (!/^r(cp|sqrt)/.test(name) || !approximatelyEqual(got, want, at)) same(`xmm${i}`, at, 16);
-  }
-  for (let i = 0; i < 8; i++) same(`st${i}`, AT.fx + FX.st + 16 * i, 10);
-  same("status", AT.fx + FX.sw, 2);
-  same("tags", AT.fx + FX.tag, 1);
-  same("memory", AT.memory, 64);
-  const m = u32(got, AT.fx + FX.mxcsr);
-  const n = u32(want, AT.fx + FX.mxcsr);
-  // The fast path may leave sticky flags unset, but never sets one that is not due (lift/sse-float.ts).
-  if (stickyExact ? m !== n : (m & ~n) !== 0) out.push(`mxcsr: ${m.toString(16)}, the host has ${n.toString(16)}`);
-  return out;
-}
 
 describe.skipIf(host === null)("SSE against real silicon", () => {
   it("agrees in every form, with any MXCSR", () => {

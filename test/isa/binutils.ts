@@ -118,6 +118,6 @@ export function normalise(text: string): string {
   }
   if (!REPEATED.test(t)) rep = "";
   // Sizes that objdump writes only now and then: 16-byte operands, the pseudo-descriptor's width.
-  t = t.replace(/^((?:lddqu|invpcid|invept|invvpid|movdir64b) .*,)XMMWORD PTR /, "$1").replace(/^([sl][gi]dt)[wd] /, "$1 ");
+  t = t.replace(/^((?:v?lddqu|invpcid|invept|invvpid|movdir64b) .*,)[XY]MMWORD PTR /, "$1").replace(/^([sl][gi]dt)[wd] /, "$1 ");
   return lock + rep + t;
 }

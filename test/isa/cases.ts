@@ -31,6 +31,13 @@ function gpr(width: number, mode: number, r: Random): string {
   }
 }
 
+/** An address whose index is a vector register. */
+function vectorAddress(mode: number, bits: number, index: number, r: Random): string {
+  const names = mode === 64 ? GPR64 : GPR32;
+  const base = names[r.next(mode === 64 ? 16 : 8)];
+  return `[${r.pick([base, base, ""])}${"+"}${bits === 256 ? "ymm" : "xmm"}${index}*${r.pick([1, 2, 4, 8])}${r.pick(["", "+0x10", "-0x80", "+0x1234"])}]`.replace("[+", "[");
+}
+
 function addressText(mode: number, r: Random): string {
   const disp = r.pick(["", "+0x10", "-0x80", "+0x1234"]);
   if (mode === 16) return `[${r.pick(["bx+si", "bx+di", "bp+si", "bp+di", "si", "di", "bx"])}${disp}]`;
@@ -72,15 +79,23 @@ function operandText(spec: OperandSpec, entry: IsaEntry, ctx: SizeContext, r: Ra
   const memory = (): string => (spec.size === "s" ? "" : keyword(bits)) + addressText(ctx.mode, r);
   const useMemory = entry.modKind === "mem" || (entry.modKind === "any" && r.next(2) === 0);
   const vectors = ctx.mode === 64 ? 16 : 8;
+  const at = entry.operands.indexOf(spec);
+  const vsib = entry.operands.find((o) => o.code === "T");
+  const vector = (): string => {
+    // Gathers want three different registers.
+    const n = vsib === undefined ? r.next(vectors) : (r.next(2) * 4 + at) % vectors;
+    return `${bits === 256 ? "ymm" : "xmm"}${n}`;
+  };
   switch (spec.code) {
     case "fixed": return fixedText(spec.fixed ?? "", ctx);
     case "E": return useMemory ? memory() : gpr(bits, ctx.mode, r);
-    case "M": return memory();
+    case "M": return vsib === undefined ? memory() : keyword(bits) + vectorAddress(ctx.mode, sizeInBits(vsib.size, ctx), 3, r);
+    case "T": return "";
     case "R": case "G": case "B": case "Z": return gpr(bits, ctx.mode, r);
     case "Q": return useMemory ? memory() : `mm${r.next(8)}`;
     case "P": case "N": return `mm${r.next(8)}`;
-    case "W": return useMemory ? memory() : `xmm${r.next(vectors)}`;
-    case "V": case "U": case "H": case "L": return `xmm${r.next(vectors)}`;
+    case "W": return useMemory ? memory() : vector();
+    case "V": case "U": case "H": case "L": return vector();
     case "S": return entry.operands[0] === spec ? r.pick(["es", "ss", "ds", "fs", "gs"]) : r.pick(SEGMENTS);
     case "C": return r.pick(["cr0", "cr2", "cr3", "cr4"]);
     case "D": return `dr${r.next(8)}`;
@@ -105,7 +120,7 @@ const SIZES = [16, 32, 64] as const;
 /** Operand sizes that the entry can have in this mode. */
 function sizesOf(entry: IsaEntry, mode: number): readonly number[] {
   const main = mode === 64 ? (entry.d64 || entry.f64 ? 64 : 32) : mode;
-  if (entry.w >= 0) return [entry.w === 1 ? 64 : 32];
+  if (entry.w >= 0) return [entry.vex ? main : entry.w === 1 ? 64 : 32];
   const sized = entry.suffixes !== "" || !entry.names.every((n) => n === entry.mnemonic) || entry.operands.some((o) =>
     ["v", "z", "y", "p", "a", "bs"].includes(o.size) || o.fixed === "rAX" || o.fixed === "eAX");
   if (!sized || entry.f64 && mode === 64) return [main];
@@ -116,7 +131,8 @@ function sizesOf(entry: IsaEntry, mode: number): readonly number[] {
 /** Cases of one entry in one mode. */
 export function casesFor(entry: IsaEntry, mode: 16 | 32 | 64, count: number): AsmCase[] {
   if (mode === 64 ? entry.i64 : entry.o64) return [];
-  if (entry.w === 1 && mode !== 64) return [];
+  if (entry.w === 1 && !entry.vex && mode !== 64) return [];
+  if (mode === 16 && entry.operands.some((o) => o.code === "T")) return [];
   const r = new Random(entry.id * 7919 + mode);
   const cases: AsmCase[] = [];
   for (const opSize of sizesOf(entry, mode)) {
@@ -125,7 +141,7 @@ export function casesFor(entry: IsaEntry, mode: 16 | 32 | 64, count: number): As
     const main = mode === 64 ? (entry.d64 || entry.f64 ? 64 : 32) : mode;
     const suffix = opSize !== main ? entry.suffixes.charAt(at).toLowerCase() : "";
     for (let i = 0; i < count; i++) {
-      const operands = entry.operands.map((o) => operandText(o, entry, ctx, r)).join(",");
+      const operands = entry.operands.filter((o) => o.code !== "T").map((o) => operandText(o, entry, ctx, r)).join(",");
       const text = `${entry.names[at].toLowerCase()}${suffix} ${operands}`.trim();
       if (!cases.some((c) => c.text === text)) cases.push({ entry, text });
     }

@@ -40,6 +40,7 @@ export function differences(c: Case, real: Outcome, ours: Outcome): string[] {
     }
   };
   vector("xmm", real.xmm, ours.xmm, 16, 16);
+  vector("upper", real.upper, ours.upper, 16, 16);
   if (c.useFpu !== 0) {
     vector("mm", real.fpr, ours.fpr, 16, 10);
     note("x87 tags", real.ftw, ours.ftw);

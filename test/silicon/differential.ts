@@ -53,7 +53,7 @@ function noteForms(c: Case, forms: Set<string>): number {
   return count;
 }
 
-const kindOf = (difference: string): string => difference.split(":")[0].replace(/^xmm\d+$/, "xmm").replace(/^mm\d$/, "mm").replace(/^r(?!ip)\w+$/, "register").replace(/^memory.*/, "memory");
+const kindOf = (difference: string): string => difference.split(":")[0].replace(/^(xmm|upper)\d+$/, "$1").replace(/^mm\d$/, "mm").replace(/^r(?!ip)\w+$/, "register").replace(/^memory.*/, "memory");
 
 /** `results`: what the real CPU did with these cases, as the harness writes it. */
 export function compareAll(machine: Machine, pool: Uint8Array, cases: readonly Case[], results: Uint8Array, report: Report): void {
@@ -105,7 +105,7 @@ export function formCounts(hostFlags: ReadonlySet<string> | null): { table: numb
   const excluded = new Map<string, number>();
   const testable = new Set<string>();
   let table = 0;
-  for (const f of allForms()) {
+  for (const f of allForms(true)) {
     const modes = ([64, 32] as const).filter((m) => reachable(f, m));
     if (modes.length === 0) continue;
     table++;

@@ -33,6 +33,10 @@ const TABLE: Record<string, FlagEffect> = {
   ...Object.fromEntries(["bsf", "bsr"].map((n) => [n, { reads: 0, defines: ZF, undefines: CF | OF | SF | AF | PF }])),
   // TZCNT, LZCNT: "OF, SF, PF, and AF flags are undefined."
   ...Object.fromEntries(["tzcnt", "lzcnt"].map((n) => [n, { reads: 0, defines: CF | ZF, undefines: OF | SF | PF | AF }])),
+  // ANDN, BLSR, BLSMSK, BLSI, BZHI: "AF and PF flags are undefined"; BEXTR: SF, too.
+  ...Object.fromEntries(["andn", "blsr", "blsmsk", "blsi", "bzhi"].map((n) => [n, { reads: 0, defines: ARITH_FLAGS & ~(AF | PF), undefines: AF | PF }])),
+  bextr: { reads: 0, defines: CF | OF | ZF, undefines: SF | AF | PF },
+  ...Object.fromEntries(["vptest", "vtestps", "vtestpd", "vcomiss", "vcomisd", "vucomiss", "vucomisd", "vpcmpestrm", "vpcmpestri", "vpcmpistrm", "vpcmpistri"].map((n) => [n, ALL])),
   // DAA, DAS: "The OF flag is undefined."
   daa: { reads: CF | AF, defines: ARITH_FLAGS & ~OF, undefines: OF },
   das: { reads: CF | AF, defines: ARITH_FLAGS & ~OF, undefines: OF },

@@ -64,6 +64,8 @@ export interface Outcome {
   ftw: number;
   readonly gpr: BigUint64Array;
   readonly xmm: Uint8Array;
+  /** Upper halves of YMM0-15. */
+  readonly upper: Uint8Array;
   /** 16 bytes a register in ST order (TOP is 0 in MMX cases): 10 count. */
   readonly fpr: Uint8Array;
   /** Changed aligned quadwords of the data area: offset to value. */
@@ -84,6 +86,13 @@ export function initialFpr(c: Case, pool: Uint8Array): Uint8Array {
 export function initialXmm(c: Case, pool: Uint8Array): Uint8Array {
   const out = new Uint8Array(256);
   c.xmm.forEach((offset, i) => out.set(pool.subarray(offset, offset + 16), 16 * i));
+  return out;
+}
+
+/** Above each register stands what the next one has below. */
+export function initialUpper(c: Case, pool: Uint8Array): Uint8Array {
+  const out = new Uint8Array(256);
+  c.xmm.forEach((offset, i) => out.set(pool.subarray(offset, offset + 16), 16 * ((i + 15) & 15)));
   return out;
 }
 
@@ -171,7 +180,7 @@ export class OutcomeReader {
       vector: bytes[at + 2], error: view.getUint32(at + 4, true), rip: view.getBigUint64(at + 8, true), cr2: view.getBigUint64(at + 16, true),
       flags: view.getUint32(at + 24, true), mxcsr: view.getUint32(at + 28, true), fcw: view.getUint16(at + 38, true),
       fsw: view.getUint16(at + 40, true), ftw: view.getUint16(at + 42, true) & 0xff,
-      gpr: c.gpr.slice(), xmm: initialXmm(c, this.pool), fpr: initialFpr(c, this.pool), memory: new Map(),
+      gpr: c.gpr.slice(), xmm: initialXmm(c, this.pool), upper: initialUpper(c, this.pool), fpr: initialFpr(c, this.pool), memory: new Map(),
     };
     let p = at + RESULT_SIZE;
     const gprMask = view.getUint16(at + 32, true);
@@ -182,6 +191,11 @@ export class OutcomeReader {
     const xmmMask = view.getUint16(at + 34, true);
     for (let i = 0; i < 16; i++) if ((xmmMask >> i) & 1) {
       out.xmm.set(bytes.subarray(p, p + 16), 16 * i);
+      p += 16;
+    }
+    const upperMask = view.getUint16(at + 44, true);
+    for (let i = 0; i < 16; i++) if ((upperMask >> i) & 1) {
+      out.upper.set(bytes.subarray(p, p + 16), 16 * i);
       p += 16;
     }
     for (let i = 0; i < 8; i++) if ((bytes[at + 3] >> i) & 1) {

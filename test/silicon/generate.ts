@@ -12,6 +12,7 @@ import {
 } from "./draft.ts";
 import { flagEffect } from "./flags.ts";
 import { AREA, CODE, type Case, DATA } from "./format.ts";
+import { addVex } from "./generate-vex.ts";
 import { interesting, Prng, SLOT_KINDS } from "./pool.ts";
 import { ALONE, BRANCHES, COMMON, exclusion, isBranch, type Mode, type Shape, shapesOf, STRINGS } from "./scope.ts";
 
@@ -25,6 +26,11 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   const { entry, mod } = shape;
   let { opSize } = shape;
   const lift = liftName(entry);
+  if (entry.vex) {
+    if (!sequence) implied(d, entry, lift.replace(/^v/, ""), opSize, d.mode, 0, opSize);
+    addVex(d, shape, sequence);
+    return;
+  }
   const branch = isBranch(entry);
   if (branch && !last) throw GIVE_UP;
 

@@ -48,7 +48,7 @@ struct result {
   uint32_t flags, mxcsr;
   uint16_t gpr_mask, xmm_mask, words, fcw;
   uint16_t fsw, ftw;
-  uint32_t reserved;
+  uint16_t upper_mask, reserved;
 };
 
 static const int order[16] = {
@@ -62,6 +62,15 @@ static uint32_t done;
 static uint8_t *data = (uint8_t *)DATA, *code_alias;
 static uint8_t expected[AREA];
 static uint8_t *out, *out_end, *out_limit;
+
+/* The upper halves of YMM0-15 in a signal frame, or NULL: component 2 of the standard XSAVE layout. */
+static uint8_t *upper_halves(uint8_t *fx) {
+  uint32_t magic;
+  memcpy(&magic, fx + 464, 4);
+  return magic == 0x46505853 && (*(uint64_t *)(fx + 472) & 4) ? fx + 576 : NULL;
+}
+/* Before the case: what the next register has below. */
+static uint8_t *initial_upper(struct test *t, int i) { return input->pool + t->xmm[(i + 1) & 15]; }
 
 static void fail(const char *what) { perror(what); exit(2); }
 
@@ -103,6 +112,11 @@ static void load(ucontext_t *uc) {
     if ((t->use_fpu & 3) == 1) memset(fx + 40 + 16 * i, 0xff, 2); /* MMX: exponents as MMX writes leave them */
   }
   for (int i = 0; i < 16; i++) memcpy(fx + 160 + 16 * i, input->pool + t->xmm[i], 16);
+  uint8_t *upper = upper_halves(fx);
+  if (upper) {
+    *(uint64_t *)(fx + 512) |= 4;
+    for (int i = 0; i < 16; i++) memcpy(upper + 16 * i, initial_upper(t, i), 16);
+  }
 }
 
 static void store(ucontext_t *uc, int timeout) {
@@ -130,6 +144,15 @@ static void store(ucontext_t *uc, int timeout) {
     r->xmm_mask |= 1 << i;
     memcpy(p, fx + 160 + 16 * i, 16);
     p += 16;
+  }
+  uint8_t *upper = upper_halves(fx);
+  if (upper) {
+    if (!(*(uint64_t *)(fx + 512) & 4)) memset(upper, 0, 256);
+    for (int i = 0; i < 16; i++) if (memcmp(upper + 16 * i, initial_upper(t, i), 16)) {
+      r->upper_mask |= 1 << i;
+      memcpy(p, upper + 16 * i, 16);
+      p += 16;
+    }
   }
   if (t->use_fpu & 3) for (int i = 0; i < 8; i++) {
     uint8_t before[16] = { 0 };

@@ -3,7 +3,7 @@ import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { CS, DS, ES, FLAG, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
-import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
+import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialUpper, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
 
 const RAM_SIZE = 1 << 20;
 /** Physical. */
@@ -71,7 +71,8 @@ export class Machine {
     w64(AT.dataTable + 8 * TSS_PAGE, BigInt(AT.tss) | 3n);
     this.vcpu.reset();
     s.cr3 = BigInt(AT.pml4);
-    s.cr4 = CR4.PAE | CR4.PGE | CR4.OSFXSR | CR4.OSXMMEXCPT;
+    s.cr4 = CR4.PAE | CR4.PGE | CR4.OSFXSR | CR4.OSXMMEXCPT | CR4.OSXSAVE;
+    s.xcr0 = 7n;
     s.efer = EFER.LME | EFER.LMA | EFER.SCE | EFER.NXE;
     s.cr0 = CR0.PE | CR0.PG | CR0.ET | CR0.WP | CR0.NE | CR0.MP | CR0.AM;
     // No IDT: every fault ends as a triple fault, which changes nothing, and mmu.fault keeps what it was.
@@ -111,7 +112,11 @@ export class Machine {
     state.cr2 = 0n;
     i32[STATE.mxcsr >> 2] = c.mxcsr;
     const xmm = initialXmm(c, this.pool);
-    for (let i = 0; i < 16; i++) u8.set(xmm.subarray(16 * i, 16 * i + 16), STATE.xmm + i * XMM_STRIDE);
+    const upper = initialUpper(c, this.pool);
+    for (let i = 0; i < 16; i++) {
+      u8.set(xmm.subarray(16 * i, 16 * i + 16), STATE.xmm + i * XMM_STRIDE);
+      u8.set(upper.subarray(16 * i, 16 * i + 16), STATE.xmm + i * XMM_STRIDE + 16);
+    }
     const fpr = initialFpr(c, this.pool);
     // The harness counts from the top of the stack, the state block does not.
     const top = (c.fsw >> 11) & 7;
@@ -129,14 +134,18 @@ export class Machine {
       vector: fault ? mmu.fault.vector : VECTOR_TIMEOUT, error: fault && [12, 13, 14].includes(mmu.fault.vector) ? mmu.fault.errorCode : 0,
       rip: state.rip, cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2],
       fcw: i32[STATE.fpuCw >> 2], fsw: i32[STATE.fpuSw >> 2] | (i32[STATE.fpuTop >> 2] << 11), ftw: 0,
-      gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, fpr, memory: new Map(),
+      gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, upper, fpr, memory: new Map(),
     };
     for (let i = 0; i < 8; i++) if (((u32[STATE.fpuTag >> 2] >> (2 * i)) & 3) !== 3) out.ftw |= 1 << i;
     for (let i = 0; i < 8; i++) {
       const at = STATE.fpr + 16 * ((i32[STATE.fpuTop >> 2] + i) & 7);
       fpr.set(u8.subarray(at, at + 16), 16 * i);
     }
-    for (let i = 0; i < 16; i++) xmm.set(u8.subarray(STATE.xmm + i * XMM_STRIDE, STATE.xmm + i * XMM_STRIDE + 16), 16 * i);
+    for (let i = 0; i < 16; i++) {
+      const at = STATE.xmm + i * XMM_STRIDE;
+      xmm.set(u8.subarray(at, at + 16), 16 * i);
+      upper.set(u8.subarray(at + 16, at + 32), 16 * i);
+    }
     for (let i = 0; i < AREA / 8; i++) {
       if (this.data32[2 * i] === this.expected32[2 * i] && this.data32[2 * i + 1] === this.expected32[2 * i + 1]) continue;
       out.memory.set(8 * i, this.data64[i]);

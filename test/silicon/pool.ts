@@ -88,6 +88,9 @@ function double(r: Prng): bigint {
   }
 }
 
+/** Size of the pool's parts for 32-bit and, at its end, for 64-bit indices. */
+export const INDEX_BYTES = 128;
+
 /** Kinds of 16-byte pool slots; a slot's kind is its number modulo 4. */
 export const SLOT_KINDS = { integer: 0, single: 1, double: 2, bytes: 3 } as const;
 
@@ -109,6 +112,10 @@ export function makePool(seed: number): Uint8Array {
       default:
         for (let i = 0; i < 16; i++) pool[at + i] = r.chance(0.3) ? r.pick([0, 1, 0x7f, 0x80, 0x81, 0xff]) : r.below(256);
     }
+  }
+  // Small numbers for gathers' indices: of 32 bits, then of 64.
+  for (let at = AREA - 2 * INDEX_BYTES; at < AREA; at += 4) {
+    view.setUint32(at, at < AREA - INDEX_BYTES || (at & 4) === 0 ? r.below(24) : 0, true);
   }
   return pool;
 }

@@ -10,7 +10,7 @@ export const SKIPPED: Readonly<Record<string, string>> = {
   ...reason("needs the host's descriptors", "mov_to_seg les lds lss lfs lgs jmpf callf retf"),
   ...reason("would change the harness's own thread state", "wrfsbase wrgsbase"),
   ...reason("state that depends on the host's XSAVE features", "xsave xsaveopt xsavec xrstor fxsave fxrstor"),
-  ...reason("approximations differ between vendors", "rcpps rcpss rsqrtps rsqrtss"),
+  ...reason("approximations differ between vendors", "rcpps rcpss rsqrtps rsqrtss vrcpps vrcpss vrsqrtps vrsqrtss"),
   ...reason("privileged: only #GP could be seen", "sysret sysexit"),
 };
 function reason(text: string, names: string): Record<string, string> {
@@ -21,20 +21,20 @@ function reason(text: string, names: string): Record<string, string> {
 export const HOST_FLAG: Readonly<Record<string, string>> = {
   sse3: "pni", ssse3: "ssse3", sse4_1: "sse4_1", sse4_2: "sse4_2", popcnt: "popcnt", lzcnt: "abm", bmi1: "bmi1", movbe: "movbe", adx: "adx",
   aes: "aes", pclmulqdq: "pclmulqdq", sha: "sha_ni", clflushopt: "clflushopt", clwb: "clwb", invpcid: "invpcid", smap: "smap", cx16: "cx16", prfchw: "3dnowprefetch",
+  avx: "avx", avx2: "avx2", fma: "fma", f16c: "f16c", bmi2: "bmi2",
 };
 /** What every x86-64 CPU has. */
 const BASELINE = new Set(["base", "cmov", "mmx", "sse", "sse2", "cx8", "fxsr", "clfsh", "sep", "x87"]);
 
 const PRIVILEGED = new Set(["base", "invpcid", "smap", "sep"]);
 
-export type Exclusion = "vex" | "not in this mode" | "privileged" | "no lifter" | "x87" | "host lacks it" | "environment";
+export type Exclusion = "not in this mode" | "privileged" | "no lifter" | "x87" | "host lacks it" | "environment";
 
 export type Mode = 32 | 64;
 
 /** Why an entry is not tested, or null. */
 export function exclusion(entry: IsaEntry, hostFlags: ReadonlySet<string> | null, mode: Mode = 64): Exclusion | null {
-  if (entry.vex) return "vex";
-  if (mode === 64 ? entry.i64 : entry.o64 || entry.w === 1) return "not in this mode";
+  if (mode === 64 ? entry.i64 : entry.o64 || (entry.w === 1 && !entry.vex)) return "not in this mode";
   // At CPL 3 they fault; the virtualization extensions fault in ways of their own.
   if (entry.cpl0 && !PRIVILEGED.has(entry.feature)) return "privileged";
   if (LIFTERS[liftName(entry)] === undefined) return "no lifter";
@@ -54,7 +54,7 @@ export const STRINGS = new Set(["movs", "cmps", "stos", "lods", "scas", "ins", "
 export const ALONE = new Set([...STRINGS, "xlat", "enter", "leave", "popf", "maskmovq", "maskmovdqu", "div", "idiv", "in", "out", "cli", "sti",
   "cmpxchg8b", "cmpxchg16b", "pusha", "popa", "bound", "aam", "ud0", "ud1", "ud2", "ldmxcsr", "pushf",
   // Shows the sticky exception flags, which are not compared yet.
-  "stmxcsr"]);
+  "stmxcsr", "vldmxcsr", "vstmxcsr", "vmaskmovdqu"]);
 /** What compilers emit most: the interpreter has handlers of its own for these, and for pairs of them. */
 export const COMMON = new Set("mov add sub cmp test and or xor lea push pop inc dec shl shr sar movzx movsx movsxd imul2 xchg neg not".split(" "));
 const OPERAND_SIZED = new Set(["v", "z", "y", "p", "a", "bs", "at", "pt", ""]);
@@ -75,7 +75,10 @@ export function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
   const mods = !entry.hasModrm ? ["none" as const] : entry.modKind === "reg" ? ["reg" as const] : entry.modKind === "mem" ? ["mem" as const] : ["reg" as const, "mem" as const];
   const mandatory = entry.prefix === "66" || entry.prefix === "NP";
   const sizes: (16 | 32 | 64)[] = [];
-  if (mode === 32) {
+  if (entry.vex) {
+    sizes.push(32);
+    if (mode === 64 && entry.w < 0 && entry.operands.some((o) => o.size === "y")) sizes.push(64);
+  } else if (mode === 32) {
     // 16-bit branches leave for the first 64 KiB, where nothing is mapped: the fault shows the target.
     if ((sized || isBranch(entry)) && !mandatory && entry.lift !== "bswap") sizes.push(16);
     sizes.push(32);
@@ -95,6 +98,12 @@ export function shapesOf(entry: IsaEntry, mode: Mode): Shape[] {
 /** Whether any bytes decode to this form in that mode: the form list is made without asking. */
 export function reachable(form: Form, mode: Mode): boolean {
   const { entry, opSize } = form;
+  if (entry.vex) {
+    if (opSize === 16 || (mode === 64 ? form.mode === "legacy" : opSize === 64 || form.mode === "64" || entry.o64)) return false;
+    // VEX.W is the operand size where the form keeps it.
+    const kept = form.mode !== null || entry.operands.some((o) => o.size === "y");
+    return mode === 32 || !kept || entry.w < 0 || (entry.w === 1) === (opSize === 64);
+  }
   if (opSize === 16 && (entry.prefix === "66" || entry.prefix === "NP")) return false;
   if (mode === 32) return opSize !== 64 && form.mode !== "64" && !entry.o64 && entry.w !== 1;
   return form.mode !== "legacy" && !entry.i64 && !(entry.f64 && opSize !== 64) && !(entry.d64 && opSize === 32);

@@ -4,7 +4,7 @@ import {
 } from "./insn.ts";
 import {
   CLASS_66, CLASS_F2, CLASS_F3, CLASS_NP, ENTRY_FLAGS, FLAG_CR, FLAG_D64, FLAG_DR, FLAG_EATS_66, FLAG_EATS_REP, FLAG_F64, FLAG_LOCK,
-  FLAG_MOD_IGNORED, FLAG_MODRM, IMM_16, IMM_16_8, IMM_8, IMM_8_SIGNED, IMM_FAR, IMM_MOFFS, IMM_SHIFT, IMM_V, IMM_Z, LOOKUP,
+  FLAG_MOD_IGNORED, FLAG_MODRM, FLAG_VEX_O64, FLAG_VSIB, FLAG_VVVV, IMM_16, IMM_16_8, IMM_8, IMM_8_SIGNED, IMM_FAR, IMM_MOFFS, IMM_SHIFT, IMM_V, IMM_Z, LOOKUP,
   VEX_MAP_BASE,
 } from "./tables.ts";
 
@@ -204,7 +204,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
     b = bytes[p++];
   }
 
-  let map = 0, vexW = 0;
+  let map = 0, vexW = 0, vexSpare = 0;
   let vex = false;
   if (b === 0x0f) {
     if (p >= end) { out.length = p - offset; return overrun; }
@@ -234,6 +234,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
       }
       if (mode64 === 0) rex = 0x40;
       if (vexW !== 0 && mode64 === 1) rex |= 8;
+      vexSpare = (~last >> 3) & 15;
       out.vvvv = (~last >> 3) & (mode64 === 1 ? 15 : 7);
       out.vexL = (last >> 2) & 1;
       const pp = last & 3;
@@ -250,16 +251,18 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
   out.opreg = (bytes[p - 1] & 7) | ((rex & 1) << 3);
 
   const cls = rep === 0xf3 ? CLASS_F3 : rep === 0xf2 ? CLASS_F2 : p66 !== 0 ? CLASS_66 : CLASS_NP;
-  let cell = LOOKUP[(((map << 8) | b) << 3) | (cls << 1) | mode64];
+  let cell = LOOKUP[(((map << 8) | b) << 3) | (cls << 1) | (vex ? out.vexL : mode64)];
   if (cell < 0) {
     if (cell === -1) { out.length = p - offset; return DECODE_UNDEFINED; }
     if (p >= end) { out.length = p - offset; return overrun; }
     const modrm = bytes[p];
     cell = LOOKUP[-cell + (((modrm >> 3) & 7) | (modrm >= 0xc0 ? 8 : 0))];
-    if (cell < -1) cell = LOOKUP[-cell + ((modrm & 7) | (vex ? vexW << 3 : rex & 8) | (out.vexL << 4))];
+    if (cell < -1) cell = LOOKUP[-cell + ((modrm & 7) | (vex ? vexW << 3 : rex & 8))];
     if (cell < 0) { out.length = p + 1 - offset; return DECODE_UNDEFINED; }
   }
   const flags = ENTRY_FLAGS[cell];
+  if (mode64 === 0 && (flags & FLAG_VEX_O64) !== 0) { out.length = p - offset; return DECODE_UNDEFINED; }
+  if (vexSpare !== 0 && (flags & FLAG_VVVV) === 0) { out.length = p - offset; return DECODE_UNDEFINED; } // SDM Vol. 2 §2.3.5.6
 
   // Operand and address size: SDM Vol. 1 §3.6, Tables 3-3 and 3-4.
   let opSize = mode === 16 ? 16 : 32;
@@ -286,8 +289,16 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
     out.rm = (modrm & 7) | ((rex & 1) << 3);
     if (mod !== 3) {
       memory = true;
+      const sibAt = p;
       p = decodeMemory(bytes, p, end, out, mod, modrm & 7, rex);
       if (p < 0) { out.length = end - offset; return overrun; }
+      if ((flags & FLAG_VSIB) !== 0) {
+        // SDM Vol. 2 §2.3.12: a SIB byte is needed, its index is any of the vector registers, three different ones in all.
+        if ((modrm & 7) !== 4 || out.addrSize === 16) { out.length = p - offset; return DECODE_UNDEFINED; }
+        out.index = ((bytes[sibAt] >> 3) & 7) | ((rex & 2) << 2);
+        out.scale = out.imm2 = bytes[sibAt] >> 6;
+        if (out.index === out.reg || out.index === out.vvvv || out.reg === out.vvvv) { out.length = p - offset; return DECODE_UNDEFINED; }
+      }
     }
   }
   const imm = flags >> IMM_SHIFT;

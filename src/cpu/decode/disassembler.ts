@@ -8,6 +8,7 @@ import { getOperand, Operand, operandCount } from "./operands.ts";
 const PSEUDO: ReadonlyMap<string, string> = new Map(PSEUDO_OPS.map((p) => [`${p.base}/${p.immediate}`, p.name.toLowerCase()]));
 
 const operand = new Operand();
+const vsibOperand = new Operand();
 
 function sizeIndex(size: number): number {
   return size === 64 ? 2 : size === 32 ? 1 : 0;
@@ -42,11 +43,20 @@ function addressRegister(num: number, addrSize: number): string {
   return addrSize === 64 ? GPR64[num] : addrSize === 32 ? GPR32[num] : GPR16[num];
 }
 
+/** The index of a VSIB operand, "" elsewhere. */
+function vectorIndex(insn: Insn): string {
+  const at = ISA[insn.entry].operands.findIndex((o) => o.code === "T");
+  if (at < 0) return "";
+  getOperand(insn, at, vsibOperand);
+  return `${registerName(vsibOperand)}*${1 << insn.scale}`;
+}
+
 function memoryText(insn: Insn, op: Operand, spec: IsaEntry["operands"][number]): string {
   const keyword = spec.code === "O" || spec.size === "s" ? undefined : SIZE_KEYWORDS.get(op.width);
   let text = keyword === undefined ? "" : `${keyword} PTR `;
   const implicit = spec.code === "X" || spec.code === "Y" || spec.code === "fixed";
-  const absolute = op.base < 0 && op.index < 0 && op.ripRelative === 0;
+  const vsib = vectorIndex(insn);
+  const absolute = op.base < 0 && op.index < 0 && vsib === "" && op.ripRelative === 0;
   if (insn.seg >= 0 || implicit || absolute) text += `${SEGMENTS[op.seg]}:`;
   const bits = BigInt(insn.addrSize);
   if (absolute) return text + hex(BigInt.asUintN(Number(bits), u64(op.disp, op.dispHi)));
@@ -57,6 +67,7 @@ function memoryText(insn: Insn, op: Operand, spec: IsaEntry["operands"][number])
     const name = addressRegister(op.index, insn.addrSize);
     parts.push(insn.addrSize === 16 ? name : `${name}*${1 << op.scale}`);
   }
+  if (vsib !== "") parts.push(vsib);
   text += `[${parts.join("+")}`;
   const hasDisp = insn.modrm >= 0 && !implicit && (insn.mod !== 0 || op.base < 0);
   if (op.ripRelative !== 0) text += `+${hex(u64(op.disp, op.dispHi))}`;
@@ -102,7 +113,7 @@ function mnemonicOf(insn: Insn, entry: IsaEntry): string {
 
 /** The compare predicate and the CLMUL halves are part of objdump's mnemonic; the immediate is then not an operand. */
 function pseudoMnemonic(insn: Insn, entry: IsaEntry): string | undefined {
-  return entry.operands.length === 3 ? PSEUDO.get(`${entry.mnemonic}/${insn.immLo}`) : undefined;
+  return entry.operands.at(-1)?.code === "I" && entry.operands.length >= 3 ? PSEUDO.get(`${entry.mnemonic}/${insn.immLo}`) : undefined;
 }
 
 /** Text of an instruction at `address`; an undefined one gives `(bad)`. */
@@ -116,7 +127,7 @@ export function disassemble(insn: Insn, _bytes: Uint8Array, address: bigint): st
   }
   const pseudo = pseudoMnemonic(insn, entry);
   let count = operandCount(insn);
-  if (pseudo !== undefined) count--;
+  if (pseudo !== undefined || entry.operands.at(-1)?.code === "T") count--;
   let text = prefix + (pseudo ?? mnemonicOf(insn, entry));
   for (let i = 0; i < count; i++) text += (i === 0 ? " " : ",") + operandText(insn, i, address);
   return text;

@@ -57,7 +57,7 @@ export class Insn {
   /** Immediate, branch displacement or far offset, extended to 64 bits as the instruction does. */
   immLo = 0;
   immHi = 0;
-  /** ENTER's nesting level, or a far pointer's selector. */
+  /** ENTER's nesting level, a far pointer's selector, or VSIB's `scale`. */
   imm2 = 0;
   /** VEX.vvvv (register number) and VEX.L. */
   vvvv = 0;

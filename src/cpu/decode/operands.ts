@@ -123,7 +123,12 @@ export function getOperand(insn: Insn, i: number, out: Operand): void {
       else setMemory(out, insn, sizeInBits(size, insn));
       break;
     case "R": setGpr(out, insn.rm, sizeInBits(size, insn), insn.rex); break;
-    case "M": setMemory(out, insn, sizeInBits(size, insn)); break;
+    case "M":
+      setMemory(out, insn, sizeInBits(size, insn));
+      // VSIB: the indices are the operand `T`; the address is that of index zero.
+      if (ISA[insn.entry].operands[3]?.code === "T") out.index = -1;
+      break;
+    case "T": setVector(out, insn.index, size, insn); break;
     case "G": setGpr(out, insn.reg, sizeInBits(size, insn), insn.rex); break;
     case "B": setGpr(out, insn.vvvv, sizeInBits(size, insn), insn.rex); break;
     case "Z": setGpr(out, insn.opreg, sizeInBits(size, insn), insn.rex); break;
@@ -138,7 +143,7 @@ export function getOperand(insn: Insn, i: number, out: Operand): void {
       break;
     case "V": setVector(out, insn.reg, size, insn); break;
     case "H": setVector(out, insn.vvvv, size, insn); break;
-    case "L": setVector(out, (insn.immLo >> 4) & 15, size, insn); break;
+    case "L": setVector(out, (insn.immLo >> 4) & (insn.mode === 64 ? 15 : 7), size, insn); break;
     case "U": setVector(out, insn.rm, size, insn); break;
     case "W":
       if (insn.mod === 3) setVector(out, insn.rm, size, insn);

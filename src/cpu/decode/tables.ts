@@ -12,6 +12,12 @@ export const FLAG_EATS_REP = 0x20;
 export const FLAG_MOD_IGNORED = 0x40;
 export const FLAG_CR = 0x80;
 export const FLAG_DR = 0x100;
+/** VEX.vvvv names a register; elsewhere it must be 1111b. */
+export const FLAG_VVVV = 0x200;
+/** The memory operand has a vector of indices (VSIB). */
+export const FLAG_VSIB = 0x400;
+/** A VEX encoding that only 64-bit mode has. */
+export const FLAG_VEX_O64 = 0x800;
 export const IMM_SHIFT = 12;
 
 export const IMM_NONE = 0;
@@ -35,7 +41,8 @@ function immediateKind(entry: IsaEntry): number {
   let kind = IMM_NONE;
   for (const { code, size } of entry.operands) {
     let k = IMM_NONE;
-    if (code === "I") k = size === "b" ? IMM_8 : size === "bs" ? IMM_8_SIGNED : size === "w" ? IMM_16 : size === "z" ? IMM_Z : IMM_V;
+    if (code === "L") k = IMM_8;
+    else if (code === "I") k = size === "b" ? IMM_8 : size === "bs" ? IMM_8_SIGNED : size === "w" ? IMM_16 : size === "z" ? IMM_Z : IMM_V;
     else if (code === "J") k = size === "b" ? IMM_8_SIGNED : IMM_Z;
     else if (code === "O") k = IMM_MOFFS;
     else if (code === "A") k = IMM_FAR;
@@ -58,6 +65,9 @@ function flagsOf(entry: IsaEntry): number {
   if (entry.modIgnored) flags |= FLAG_MOD_IGNORED;
   if (entry.operands.some((o) => o.code === "C")) flags |= FLAG_CR;
   if (entry.operands.some((o) => o.code === "D")) flags |= FLAG_DR;
+  if (entry.operands.some((o) => o.code === "H" || o.code === "B")) flags |= FLAG_VVVV;
+  if (entry.operands.some((o) => o.code === "T")) flags |= FLAG_VSIB;
+  if (entry.vex && entry.o64) flags |= FLAG_VEX_O64;
   return flags;
 }
 
@@ -82,20 +92,20 @@ function segmentAllows(entry: IsaEntry, reg: number): boolean {
 }
 
 function matchesEveryModrm(entry: IsaEntry): boolean {
-  return entry.regField < 0 && entry.rmField < 0 && (entry.modKind === "any" || entry.modIgnored) && entry.w < 0 && entry.l < 0 &&
+  return entry.regField < 0 && entry.rmField < 0 && (entry.modKind === "any" || entry.modIgnored) && entry.w < 0 &&
     !entry.operands.some((o) => o.code === "S");
 }
 
 /**
- * Cell of the first level for (map, opcode, prefix class, 64-bit mode). A cell is an entry id, -1 for undefined, or
- * -n for a block of 16 cells at n, indexed by ModRM.reg | (mod == 3) << 3; a cell there may in turn be -n for a
- * block of 32 cells, indexed by ModRM.rm | W << 3 | L << 4.
+ * Cell of the first level for (map, opcode, prefix class, 64-bit mode; VEX.L instead of the mode in VEX maps). A cell is
+ * an entry id, -1 for undefined, or -n for a block of 16 cells at n, indexed by ModRM.reg | (mod == 3) << 3; a cell
+ * there may in turn be -n for a block of 16 cells, indexed by ModRM.rm | W << 3.
  */
 export function lookupIndex(map: number, opcode: number, cls: number, mode64: number): number {
   return (((map << 8) | opcode) << 3) | (cls << 1) | mode64;
 }
 
-function buildLookup(): Int16Array {
+function buildLookup(): Int32Array {
   const cells: number[] = new Array<number>(MAPS << 11).fill(-1);
   const byOpcode: IsaEntry[][] = Array.from({ length: MAPS << 8 }, () => []);
   for (const e of ISA) {
@@ -108,11 +118,11 @@ function buildLookup(): Int16Array {
     return at;
   };
   const fillRm = (list: readonly IsaEntry[]): number => {
-    const needed = list[0].rmField >= 0 || list[0].w >= 0 || list[0].l >= 0;
+    const needed = list[0].rmField >= 0 || list[0].w >= 0;
     if (!needed) return list[0].id;
-    const block = allocate(32);
-    for (let i = 0; i < 32; i++) {
-      const hit = list.find((e) => (e.rmField < 0 || e.rmField === (i & 7)) && (e.w < 0 || e.w === ((i >> 3) & 1)) && (e.l < 0 || e.l === i >> 4));
+    const block = allocate(16);
+    for (let i = 0; i < 16; i++) {
+      const hit = list.find((e) => (e.rmField < 0 || e.rmField === (i & 7)) && (e.w < 0 || e.w === i >> 3));
       if (hit) cells[block + i] = hit.id;
     }
     return -block;
@@ -122,8 +132,8 @@ function buildLookup(): Int16Array {
     const sorted = [...byOpcode[key]].sort((a, b) => specificity(b) - specificity(a) || a.id - b.id);
     let previous: readonly IsaEntry[] = [], previousCell = -1;
     for (let cell = 0; cell < 8; cell++) {
-      const mode64 = (cell & 1) === 1;
-      const list = sorted.filter((e) => matchesClass(e, cell >> 1) && !(mode64 ? e.i64 : e.o64));
+      const odd = (cell & 1) === 1;
+      const list = sorted.filter((e) => matchesClass(e, cell >> 1) && (e.vex ? e.l < 0 || e.l === (cell & 1) : !(odd ? e.i64 : e.o64)));
       if (list.length === 0) continue;
       if (list.length === previous.length && list.every((e, i) => e === previous[i])) {
         cells[(key << 3) | cell] = previousCell;
@@ -144,9 +154,8 @@ function buildLookup(): Int16Array {
       previousCell = value;
     }
   }
-  if (cells.length > 0x7fff || ISA.length > 0x7fff) throw new InternalError("decoder table too large for 16 bits");
-  return Int16Array.from(cells);
+  return Int32Array.from(cells);
 }
 
-export const LOOKUP: Int16Array = buildLookup();
+export const LOOKUP: Int32Array = buildLookup();
 export const ENTRY_FLAGS: Int32Array = Int32Array.from(ISA, flagsOf);

@@ -27,7 +27,7 @@ describe("CPU models", () => {
     ["", /^unknown CPU model ''/],
     ["constructor", /^unknown CPU model/],
     ["x86-64-v2,+bogus", /^CPU flag 'bogus' is unknown; flags: .*\bsse2\b/],
-    ["x86-64-v2,+avx", /^CPU flag 'avx' is not implemented; flags: /],
+    ["x86-64-v2,+avx512f", /^CPU flag 'avx512f' is not implemented; flags: /],
     ["x86-64-v2,sse2", /^CPU flag 'sse2' is not of the form/],
     ["x86-64-v2,", /^CPU flag '' is not of the form/],
   ])("refuse '%s' in one line", (notation, message) => {
@@ -65,6 +65,18 @@ describe("CPUID (SDM 2A)", () => {
     r.state.cr4 |= CR4.OSXSAVE;
     expect(bit(leaf(1).ecx, 27)).toBe(true);
   });
+  it("x86-64-v3 has what the psABI's level 3 asks for; max what there is", () => {
+    for (const model of ["x86-64-v3", "max"]) {
+      const rig = new Rig(model).longMode();
+      // psABI table 3.1: AVX, F16C, FMA, MOVBE; AVX2, BMI1, BMI2; LZCNT.
+      expect([28, 29, 12, 22].every((n) => bit(leaf(1, 0, rig).ecx, n)), model).toBe(true);
+      expect([5, 3, 8].every((n) => bit(leaf(7, 0, rig).ebx, n)), model).toBe(true);
+      expect(bit(leaf(0x80000001, 0, rig).ecx, 5), model).toBe(true);
+      expect([1, 25].every((n) => bit(leaf(1, 0, rig).ecx, n)), model).toBe(true);
+    }
+    // SHA, ADX, CLWB
+    expect([29, 19, 24].every((n) => bit(leaf(7, 0, new Rig("max").longMode()).ebx, n))).toBe(true);
+  });
   it("extended leaves: SYSCALL, NX, LM, LAHF; 40 physical and 48 linear bits", () => {
     const a = leaf(0x80000001);
     expect([11, 20, 27, 29].every((n) => bit(a.edx, n))).toBe(true);
@@ -82,6 +94,11 @@ describe("CPUID (SDM 2A)", () => {
   it("XSAVE sizes", () => {
     expect(leaf(0xd)).toEqual({ eax: 3, ebx: 576, ecx: 576, edx: 0 });
     expect(leaf(0xd, 1).eax).toBe(7);
+    const v3 = new Rig("x86-64-v3").longMode();
+    expect(leaf(0xd, 0, v3)).toEqual({ eax: 7, ebx: 576, ecx: 832, edx: 0 });
+    v3.state.xcr0 = 7n;
+    expect(leaf(0xd, 0, v3).ebx).toBe(832);
+    expect(leaf(0xd, 2, v3)).toEqual({ eax: 256, ebx: 576, ecx: 0, edx: 0 });
   });
   it("leaves out of range: the highest basic leaf on Intel, zeros on AMD", () => {
     expect(leaf(0x17)).toEqual(leaf(0x16));

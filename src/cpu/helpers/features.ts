@@ -26,10 +26,11 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 ];
 
 const IMPLEMENTED = new Set((
-  "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
-  "pni ssse3 cx16 pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor " +
-  "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip pku la57 rdpid fsrm spec-ctrl stibp arch-capabilities " +
-  "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm invtsc").split(" "));
+  "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni ssse3 cx16 " +
+  "pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor fsgsbase tsc-adjust smep erms invpcid rdseed smap umip " +
+  "pku la57 rdpid fsrm spec-ctrl stibp arch-capabilities xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm " +
+  "lahf-lm invtsc pclmulqdq fma aes avx f16c bmi1 avx2 bmi2 adx clflushopt clwb sha-ni movdiri movdir64b abm " +
+  "3dnowprefetch").split(" "));
 
 export const FEATURES: ReadonlyMap<string, CpuFeature> = new Map(
   WORDS.flatMap(([leaf, subleaf, register, names]) =>
@@ -63,12 +64,24 @@ export interface ModelDefinition {
 
 const BASE64 = "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
 
+const V2 = `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep erms fsrm rdseed smap umip ` +
+  "spec-ctrl stibp arch-capabilities pdpe1gb rdtscp invtsc";
+
 /** CPU models by name. Family 6 model 26 (Nehalem) is in none of Linux's lists of vulnerable or misnumbered processors. */
 export const MODELS: Readonly<Record<string, ModelDefinition>> = {
   "x86-64-v2": {
     vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v2 virtual CPU", maxLeaf: 0x16,
-    features: `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep erms fsrm rdseed smap umip ` +
-      "spec-ctrl stibp arch-capabilities pdpe1gb rdtscp invtsc",
+    features: V2,
+  },
+  /** x86-64 psABI level 3, and the cipher instructions that every such processor has. */
+  "x86-64-v3": {
+    vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v3 virtual CPU", maxLeaf: 0x16,
+    features: `${V2} avx avx2 bmi1 bmi2 f16c fma abm aes pclmulqdq invpcid pcid 3dnowprefetch`,
+  },
+  /** Everything that is implemented. */
+  max: {
+    vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor maximum virtual CPU", maxLeaf: 0x16,
+    features: [...IMPLEMENTED].join(" "),
   },
   qemu64: {
     vendor: "AuthenticAMD", family: 15, model: 107, stepping: 1, brand: "QEMU64 compatible Tabvisor virtual CPU", maxLeaf: 0xd,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
-import { CR4 } from "../state.ts";
+import { FLAG, STATE, STATUS, XMM_STRIDE } from "../layout.ts";
+import { VECTOR } from "../fault.ts";
+import { CR0, CR4 } from "../state.ts";
 import { AT, Rig } from "./testing.ts";
 
 function filled(): Rig {
@@ -123,5 +124,79 @@ describe("XSAVE and XRSTOR (SDM 1 chapter 13)", () => {
     const r = filled();
     expect(r.h.ldmxcsr(0x10000)).toBe(STATUS.fault);
     expect(r.h.ldmxcsr(0x1f80)).toBe(STATUS.next);
+  });
+});
+
+describe("AVX state", () => {
+  const upper = (i: number): number => (STATE.xmm + i * XMM_STRIDE + 16) >> 3;
+  it("survives saving and restoring, and XSAVE with XRSTOR in both layouts", () => {
+    const r = new Rig("x86-64-v3").longMode();
+    for (let i = 0; i < 16; i++) r.state.u64[upper(i)] = BigInt(0x2000 + i);
+    const saved = r.cpu.persistence.save();
+    expect((saved["vectors"] as Uint8Array)[15 * XMM_STRIDE + 16]).toBe(0x0f);
+    r.state.cr4 |= CR4.OSXSAVE;
+    r.state.xcr0 = 7n;
+    for (const form of [0, 2]) {
+      r.setEdxEax(6n);
+      expect(r.h.xsave(BigInt(AT.data), 1, form)).toBe(STATUS.next);
+      expect(r.r64(AT.data + 576 + 15 * 16, 1)).toEqual([0x200fn]);
+      for (let i = 0; i < 16; i++) r.state.u64[upper(i)] = 0n;
+      expect(r.h.xrstor(BigInt(AT.data), 1, 0)).toBe(STATUS.next);
+      expect(r.state.u64[upper(15)]).toBe(0x200fn);
+    }
+  });
+});
+
+describe("the VEX gate (SDM 2A §2.3, table 2-18)", () => {
+  const gate = (r: Rig): number => r.state.i32[STATE.fpuGate >> 2] & 12;
+  const trap = (r: Rig, unit: number): number => {
+    r.h.fpuTrap(unit);
+    return r.fault[0];
+  };
+  const ready = (r: Rig): Rig => {
+    r.state.cr4 |= CR4.OSXSAVE;
+    r.state.xcr0 = 7n;
+    r.state.updateMode();
+    return r;
+  };
+  it("is open in protected and long mode once the system has enabled AVX", () => {
+    for (const r of [new Rig("max").protectedMode(), new Rig("max").longMode()]) {
+      expect(gate(r)).toBe(4);
+      expect(trap(r, 4)).toBe(VECTOR.UD);
+      expect(gate(ready(r))).toBe(0);
+      r.state.xcr0 = 3n;
+      r.state.updateMode();
+      expect(gate(r)).toBe(4);
+      expect(trap(r, 4)).toBe(VECTOR.UD);
+    }
+  });
+  it("is shut in real and virtual-8086 mode, for BMI too", () => {
+    const real = ready(new Rig("max").realMode());
+    const virtual = ready(new Rig("max").protectedMode(3));
+    virtual.state.setFlags(2 | FLAG.VM);
+    virtual.state.updateMode();
+    for (const r of [real, virtual]) {
+      expect(gate(r)).toBe(12);
+      expect([trap(r, 4), trap(r, 8)]).toEqual([VECTOR.UD, VECTOR.UD]);
+    }
+  });
+  it("gives #NM for CR0.TS, and does not ask CR0.EM", () => {
+    const r = ready(new Rig("max").longMode());
+    r.state.cr0 |= CR0.TS;
+    r.state.updateMode();
+    expect(gate(r)).toBe(4);
+    expect(trap(r, 4)).toBe(VECTOR.NM);
+    r.state.cr0 = (r.state.cr0 & ~CR0.TS) | CR0.EM;
+    r.state.updateMode();
+    expect(gate(r)).toBe(0);
+  });
+  it("opens with XSETBV", () => {
+    const r = new Rig("max").longMode();
+    r.state.cr4 |= CR4.OSXSAVE;
+    r.state.updateMode();
+    r.state.setReg(1, 0n);
+    r.setEdxEax(7n);
+    expect(r.h.xsetbv()).toBe(STATUS.next);
+    expect(gate(r)).toBe(0);
   });
 });

@@ -322,6 +322,11 @@ export class FpState {
     } else if (layout !== 0 || words[header + 3] !== 0) throw generalProtection();
     for (let i = 4; i < (compacted ? 16 : 6); i++) if (words[header + i] !== 0) throw generalProtection();
     const restore = mask & present;
+    if (compacted ? restore & AVX : mask & AVX) {
+      // Its last byte first; in a standard image even where the header says that it is initial (measured on AMD).
+      const last = (lo + xsaveSize(AVX) - 1) | 0;
+      core.memory.readable(last, last >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, 1, core.memory.index());
+    }
     if (restore & AVX) this.load(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
     let mxcsr = this.mxcsr();
     if (compacted) {

@@ -1,7 +1,7 @@
 /** Time stamps, random numbers, XCR0, FS and GS bases, HLT, port I/O, and the ways to raise a fault. */
 import type { IoWidth } from "../env.ts";
 import { type GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
-import { FLAG, FS, GS, STATUS } from "../layout.ts";
+import { FLAG, FS, GS, STATE, STATUS } from "../layout.ts";
 import { CR0, CR4 } from "../state.ts";
 import { type Core, SYSTEM } from "./core.ts";
 import type { FpState } from "./fpstate.ts";
@@ -37,6 +37,11 @@ export class Miscellaneous {
   fpuTrap(unit: number): number {
     const { cr0, cr4 } = this.core.state;
     if (unit === 1) return this.raiseNow(VECTOR.NM);
+    if (unit >= 4) {
+      const { i32, xcr0 } = this.core.state;
+      const off = (i32[STATE.fpuGate >> 2] & 8) !== 0 || (unit === 4 && (!(cr4 & CR4.OSXSAVE) || (xcr0 & 6n) !== 6n));
+      return this.raiseNow(off ? VECTOR.UD : VECTOR.NM);
+    }
     const undefinedHere = cr0 & CR0.EM || (unit === 2 && !(cr4 & CR4.OSFXSR));
     return this.raiseNow(undefinedHere ? VECTOR.UD : VECTOR.NM);
   }
@@ -120,6 +125,7 @@ export class Miscellaneous {
     // AVX state contains SSE state.
     if ((value & 6) === 4) throw generalProtection();
     state.xcr0 = BigInt(value);
+    state.updateMode();
     return STATUS.next;
   }
 

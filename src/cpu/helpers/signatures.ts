@@ -10,7 +10,7 @@ export const HELPERS = {
   undefinedInstruction: ["i32"],
   /** Raises `vector` with error code 0 where it has one. */
   raise: ["i32"],
-  /** #NM or #UD for an FPU/SSE instruction while STATE.fpuGate is set; arg 1: x87, 2: SSE, 3: MMX. */
+  /** #NM or #UD for an FPU/SSE instruction while STATE.fpuGate is set; arg 1: x87, 2: SSE, 3: MMX, 4: AVX, 8: VEX. */
   fpuTrap: ["i32"],
 
   // Interrupts and returns. (vector, nextRip)
@@ -111,16 +111,16 @@ export const HELPERS = {
   ldmxcsr: ["i32"],
 
   /**
-   * Exact SSE arithmetic under any MXCSR: (SSE_OP, kindOf(double, lanes), immediate). Operands at STATE.scratch + 0 and + 16,
-   * result at + 32, or in ret0 (integers, comparison flags). Sets the sticky flags; raises #XM (#UD without CR4.OSXMMEXCPT).
+   * Exact SSE arithmetic under any MXCSR: (SSE_OP, kindOf(double, lanes), immediate). Operands and result in STAGE
+   * (sse-ops.ts), or in ret0 (integers, comparison flags). Sets the sticky flags; raises #XM (#UD without CR4.OSXMMEXCPT).
    */
   sseArith: ["i32", "i32", "i32"],
   /**
    * PCMPxSTRx: (immediate, lengths of both operands 0..16, or -1: implicit). Operands as sseArith. ret0 index, ret1 CF ZF SF in
-   * RFLAGS' low byte, ret2 OF; mask result at STATE.scratch + 32.
+   * RFLAGS' low byte, ret2 OF; mask result in STAGE.
    */
   pcmpString: ["i32", "i32", "i32"],
-  /** AES, PCLMULQDQ, SHA: (CRYPTO_OP, immediate). Operands as sseArith, XMM0 at + 32; result at + 32. */
+  /** AES, PCLMULQDQ, SHA: (CRYPTO_OP, immediate). Operands as sseArith, XMM0 as the third. */
   sseCrypto: ["i32", "i32"],
 
   /** The gate is closed or an unmasked x87 exception is pending: #NM, #MF or FERR#. 0: a waiting instruction, 1: FWAIT. */

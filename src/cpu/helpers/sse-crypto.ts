@@ -1,9 +1,9 @@
-/** AES, PCLMULQDQ and SHA on operands in STATE.scratch. SDM Vol. 2; FIPS 197, FIPS 180-4. */
-import { STATE, STATUS } from "../layout.ts";
+/** AES, PCLMULQDQ and SHA on operands in the staging area. SDM Vol. 2; FIPS 197, FIPS 180-4. */
+import { STATUS } from "../layout.ts";
 import type { Core } from "./core.ts";
-import { CRYPTO_OP } from "./sse-ops.ts";
+import { CRYPTO_OP, STAGE } from "./sse-ops.ts";
 
-const A = STATE.scratch, B = STATE.scratch + 16, R = STATE.scratch + 32;
+const { a: A, b: B, c: C, result: R } = STAGE;
 
 /** Multiplication by x in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1. */
 const double = (v: number): number => ((v << 1) ^ (v & 0x80 ? 0x11b : 0)) & 255;
@@ -49,7 +49,7 @@ export class SseCrypto {
         this.x[i] = i32[(A >> 2) + i];
         this.y[i] = i32[(B >> 2) + i];
       }
-      this.sha(op, imm, i32[R >> 2], i32[(R >> 2) + 1]);
+      this.sha(op, imm, i32[C >> 2], i32[(C >> 2) + 1]);
       for (let i = 0; i < 4; i++) i32[(R >> 2) + i] = this.out[i];
     }
     return STATUS.next;

@@ -1,8 +1,9 @@
 /** PCMPISTRI, PCMPISTRM, PCMPESTRI, PCMPESTRM: SDM Vol. 2 §4.1, "Imm8 control byte operation". */
-import { FLAG, STATE, STATUS } from "../layout.ts";
+import { FLAG, STATUS } from "../layout.ts";
 import type { Core } from "./core.ts";
+import { STAGE } from "./sse-ops.ts";
 
-const A = STATE.scratch, B = STATE.scratch + 16, R = STATE.scratch + 32;
+const { a: A, b: B, result: R } = STAGE;
 const a = new Int32Array(16);
 const b = new Int32Array(16);
 

@@ -30,6 +30,7 @@ function format(fraction: number, exponentBits: number): Format {
 }
 export const SINGLE = format(23, 8);
 export const DOUBLE = format(52, 11);
+export const HALF = format(10, 5);
 
 export const isNan = (f: Format, v: bigint): boolean => (v & ~f.signBit) > f.infinity;
 const isSignaling = (f: Format, v: bigint): boolean => isNan(f, v) && (v & f.quiet) === 0n;
@@ -202,6 +203,63 @@ export class SoftFloat {
     if (isInfinity(f, a) || isInfinity(f, b)) return sign | f.infinity;
     if (isZero(f, a) || isZero(f, b)) return sign;
     return this.pack(f, sign !== 0n, this.significand(f, a) * this.significand(f, b), this.exponent(f, a) + this.exponent(f, b), false);
+  }
+
+  /** a * b + c, rounded once; `product` and `addend`: with that term's sign changed (a NaN's stays). SDM Vol. 1 §14.5.3. */
+  fma(f: Format, a: bigint, b: bigint, c: bigint, product: boolean, addend: boolean): bigint {
+    const zeroByInfinity = (isInfinity(f, this.input(f, a)) && isZero(f, this.input(f, b))) || (isZero(f, this.input(f, a)) && isInfinity(f, this.input(f, b)));
+    const nan = this.nan(f, a, b) ?? this.nan(f, c, c);
+    if (nan !== null) {
+      if (isSignaling(f, c)) this.flags |= IE;
+      return nan;
+    }
+    a = this.input(f, a);
+    b = this.input(f, b);
+    c = this.input(f, c);
+    if (addend) c ^= f.signBit;
+    if (product) a ^= f.signBit;
+    const sign = (a ^ b) & f.signBit;
+    if (zeroByInfinity) return this.invalid(f);
+    const infinite = isInfinity(f, a) || isInfinity(f, b);
+    if (infinite && isInfinity(f, c) && (c & f.signBit) !== sign) return this.invalid(f);
+    this.noteDenormal(f, a);
+    this.noteDenormal(f, b);
+    this.noteDenormal(f, c);
+    if (infinite) return sign | f.infinity;
+    if (isInfinity(f, c)) return c;
+    const ep = this.exponent(f, a) + this.exponent(f, b);
+    const ec = this.exponent(f, c);
+    const e = Math.min(ep, ec);
+    let p = (this.significand(f, a) * this.significand(f, b)) << BigInt(ep - e);
+    let s = this.significand(f, c) << BigInt(ec - e);
+    const bothZero = p === 0n && s === 0n;
+    if (sign !== 0n) p = -p;
+    if (isNegative(f, c)) s = -s;
+    const sum = p + s;
+    if (sum === 0n) {
+      if (bothZero && sign === (c & f.signBit)) return sign;
+      return this.rounding === DOWN ? f.signBit : 0n;
+    }
+    return this.pack(f, sum < 0n, sum < 0n ? -sum : sum, e, false);
+  }
+
+  /** VCVTPH2PS: DAZ does not count, and denormal halves are no exception. */
+  fromHalf(a: bigint): bigint {
+    const { flags, mxcsr } = this;
+    this.mxcsr &= ~DAZ;
+    const r = this.convert(HALF, SINGLE, a);
+    this.mxcsr = mxcsr;
+    this.flags = flags | (this.flags & IE);
+    return r;
+  }
+  /** VCVTPS2PH: imm[2] MXCSR's rounding, else imm[1:0]; FTZ does not count. */
+  toHalf(a: bigint, imm: number): bigint {
+    const { mxcsr } = this;
+    this.mxcsr &= ~FTZ;
+    if ((imm & 4) === 0) this.mxcsr = (this.mxcsr & ~(3 << RC_SHIFT)) | ((imm & 3) << RC_SHIFT);
+    const r = this.convert(SINGLE, HALF, a);
+    this.mxcsr = mxcsr;
+    return r;
   }
 
   div(f: Format, a: bigint, b: bigint): bigint {

@@ -1,15 +1,15 @@
-/** The exact SSE arithmetic behind the lifters' fast paths: operands and results in STATE.scratch (signatures.ts). SDM Vol. 1 §11.5. */
+/** The exact SSE arithmetic behind the lifters' fast paths: operands and results in STAGE (sse-ops.ts). SDM Vol. 1 §11.5. */
 import { GuestFault, VECTOR } from "../fault.ts";
 import { STATE, STATUS } from "../layout.ts";
 import { CR4 } from "../state.ts";
 import type { Core } from "./core.ts";
 import type { HelperImplementations } from "./signatures.ts";
-import { SSE_OP } from "./sse-ops.ts";
+import { FMA_NEGATE, PREDICATES, SIGNALING_PREDICATES, SSE_OP, STAGE } from "./sse-ops.ts";
 import { SseCrypto } from "./sse-crypto.ts";
 import { comparePackedStrings } from "./sse-pcmpstr.ts";
 import { DOUBLE, type Format, PRE, SINGLE, SoftFloat } from "./sse-softfloat.ts";
 
-const A = 0, B = 1, R = 2;
+const A = STAGE.a, B = STAGE.b, C = STAGE.c, R = STAGE.result;
 
 export class SseArithmetic {
   private readonly soft = new SoftFloat();
@@ -17,23 +17,21 @@ export class SseArithmetic {
   private lanes = 1;
   private format: Format = SINGLE;
   /** The result before it is written: nothing is when an exception is unmasked. */
-  private readonly out = [0n, 0n, 0n, 0n];
+  private readonly out = new Array<bigint>(8).fill(0n);
 
   constructor(private readonly core: Core) {}
 
   private read(vector: number, lane: number, double = this.double): bigint {
     const { state } = this.core;
-    const at = STATE.scratch + 16 * vector;
-    return double ? state.u64[(at >> 3) + lane] : BigInt(state.u32[(at >> 2) + lane]);
+    return double ? state.u64[(vector >> 3) + lane] : BigInt(state.u32[(vector >> 2) + lane]);
   }
   /** Writes lanes 0.. of the result and zeroes above them. */
   private write(count: number, double: boolean): void {
     const { state } = this.core;
-    const at = STATE.scratch + 16 * R;
-    state.u8.fill(0, at, at + 16);
+    state.u8.fill(0, R, R + 32);
     for (let i = 0; i < count; i++) {
-      if (double) state.u64[(at >> 3) + i] = BigInt.asUintN(64, this.out[i]);
-      else state.u32[(at >> 2) + i] = Number(BigInt.asUintN(32, this.out[i]));
+      if (double) state.u64[(R >> 3) + i] = BigInt.asUintN(64, this.out[i]);
+      else state.u32[(R >> 2) + i] = Number(BigInt.asUintN(32, this.out[i]));
     }
   }
 
@@ -52,6 +50,7 @@ export class SseArithmetic {
     else {
       for (let i = 0; i < this.lanes; i++) this.out[i] = this.lane(op, i, imm);
       flags = this.settle(mxcsr);
+      if (op === SSE_OP.toHalf) this.packHalves();
       if (op === SSE_OP.convert) outDouble = !this.double;
       else if (op === SSE_OP.toInt32) outDouble = false;
       if (op === SSE_OP.comi || op === SSE_OP.ucomi || op === SSE_OP.toInt32 || op === SSE_OP.toInt64) ret = this.out[0];
@@ -90,11 +89,16 @@ export class SseArithmetic {
       case SSE_OP.round: return soft.round(f, this.read(A, i), imm);
       case SSE_OP.addsub: return soft.add(f, this.read(A, i), this.read(B, i), (i & 1) === 0);
       case SSE_OP.hadd: case SSE_OP.hsub: {
-        const half = this.lanes / 2;
-        const vector = i < half ? A : B;
-        const first = 2 * (i % half);
+        // Inside each 128 bits.
+        const group = this.double ? 2 : 4;
+        const half = group / 2;
+        const vector = i % group < half ? A : B;
+        const first = i - (i % group) + 2 * (i % half);
         return soft.add(f, this.read(vector, first), this.read(vector, first + 1), op === SSE_OP.hsub);
       }
+      case SSE_OP.fma: return this.fused(i, imm);
+      case SSE_OP.fromHalf: return soft.fromHalf((this.read(A, i >> 1, false) >> BigInt(16 * (i & 1))) & 0xffffn);
+      case SSE_OP.toHalf: return soft.toHalf(this.read(A, i), imm);
       case SSE_OP.convert: return soft.convert(f, this.double ? SINGLE : DOUBLE, this.read(A, i));
       case SSE_OP.toInt32: return soft.toInteger(f, this.read(A, i), 32, imm !== 0);
       case SSE_OP.toInt64: return soft.toInteger(f, this.read(A, i), 64, imm !== 0);
@@ -104,29 +108,41 @@ export class SseArithmetic {
     }
   }
 
-  /** All ones or zero. LT, LE and their negations signal for quiet NaNs. */
+  /** All ones or zero. */
   private compare(i: number, imm: number): bigint {
-    const p = imm & 3;
-    const order = this.soft.compare(this.format, this.read(A, i), this.read(B, i), p === 1 || p === 2);
-    const hit = p === 0 ? order === 0 : p === 1 ? order === -1 : p === 2 ? order <= 0 : order === 2;
-    return hit !== ((imm & 4) !== 0) ? -1n : 0n;
+    const order = this.soft.compare(this.format, this.read(A, i), this.read(B, i), ((SIGNALING_PREDICATES >> imm) & 1) !== 0);
+    return (PREDICATES[imm & 15] >> (order + 1)) & 1 ? -1n : 0n;
+  }
+
+  private fused(i: number, imm: number): bigint {
+    const addend = (imm & (i & 1 ? FMA_NEGATE.odd : FMA_NEGATE.even)) !== 0;
+    return this.soft.fma(this.format, this.read(A, i), this.read(B, i), this.read(C, i), (imm & FMA_NEGATE.product) !== 0, addend);
+  }
+
+  /** Two halves to each lane of 32 bits. */
+  private packHalves(): void {
+    const { out, lanes } = this;
+    for (let i = 0; i < lanes; i++) out[i] = i < lanes / 2 ? out[2 * i] | (out[2 * i + 1] << 16n) : 0n;
   }
 
   /** DPPS, DPPD: every product and sum is rounded; products left out are +0. Gives the flags. */
   private dot(mxcsr: number, imm: number): number {
     const { soft, format: f } = this;
     const products: bigint[] = [];
-    for (let i = 0; i < this.lanes; i++) products.push((imm >> (4 + i)) & 1 ? soft.mul(f, this.read(A, i), this.read(B, i)) : 0n);
+    for (let i = 0; i < this.lanes; i++) products.push((imm >> (4 + (i % (this.double ? 2 : 4)))) & 1 ? soft.mul(f, this.read(A, i), this.read(B, i)) : 0n);
     let flags = this.settle(mxcsr);
     let terms = products;
-    while (terms.length > 1 && !this.unmasked(mxcsr, flags)) {
+    // One sum for each 128 bits.
+    const group = this.double ? 2 : 4;
+    const sums = this.lanes / group;
+    while (terms.length > sums && !this.unmasked(mxcsr, flags)) {
       soft.begin(mxcsr);
       const next: bigint[] = [];
       for (let i = 0; i < terms.length; i += 2) next.push(soft.add(f, terms[i], terms[i + 1]));
       flags |= this.settle(mxcsr);
       terms = next;
     }
-    for (let i = 0; i < this.lanes; i++) this.out[i] = (imm >> i) & 1 ? terms[0] : 0n;
+    for (let i = 0; i < this.lanes; i++) this.out[i] = (imm >> (i % group)) & 1 ? terms[Math.floor(i / group)] : 0n;
     return flags;
   }
 }

@@ -102,6 +102,14 @@ for (const s of ["f32x4", "f64x2"]) {
 def("pure", "i32x4.trunc_sat_f32x4_s i32x4.trunc_sat_f64x2_s_zero f32x4.convert_i32x4_s f64x2.convert_low_i32x4_s", [V], V);
 def("pure", "f32x4.demote_f64x2_zero f64x2.promote_low_f32x4", [V], V);
 
+/**
+ * a * b + c, rounded once, to nearest even, without flags. A lane is a NaN where the result is one, and where the f64 operands are
+ * too large or too small for the method: the exact helper then decides (lift/avx-fma.ts).
+ */
+def("pure", "f32x4.fma f64x2.fma", [V, V, V], V);
+/** PEXT, PDEP: (source, mask). */
+def("pure", "i64.pext i64.pdep", ["i64", "i64"], "i64");
+
 // --- The instruction record (tier 0). Immediate: byte offset. ----------------------------------------------------
 def("pure", "rec.u8 rec.u16 rec.i32", [], "i32");
 def("pure", "rec.i64", [], "i64");
@@ -140,13 +148,17 @@ def("effect", "st.128", ["i64", "v128"], null);
 def("effect", "rmw.begin", ["i64"], "i32");
 def("read", "raw.ld.8 raw.ld.16 raw.ld.32", ["i32"], "i32");
 def("read", "raw.ld.64", ["i32"], "i64");
+def("read", "raw.ld.128", ["i32"], "v128");
 def("effect", "raw.st.8 raw.st.16 raw.st.32", ["i32", "i32"], null);
 def("effect", "raw.st.64", ["i32", "i64"], null);
+def("effect", "raw.st.128", ["i32", "v128"], null);
 /** Ends it: commits what was staged. */
 def("effect", "rmw.end", ["i32"], null);
 /** Address of `imm` bytes for reading, no TLB tag changed: RAM, or STATE.scratch holding a copy. May fault. */
 def("effect", "ptr.read", ["i64"], "i32");
-/** As rmw.begin, but the old contents are not needed. */
+/** As rmw.begin, but the old contents are not needed: all of `imm` bytes are stored. */
+def("effect", "ptr.store", ["i64"], "i32");
+/** The same for string instructions, which may store up to the page's end. */
 def("effect", "ptr.write", ["i64"], "i32");
 /** Linear-memory bulk operations: (to, from, bytes), (to, bytes, byte). Ranges do not overlap forward. */
 def("effect", "bulk.copy", ["i32", "i32", "i32"], null);

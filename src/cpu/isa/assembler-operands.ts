@@ -22,6 +22,8 @@ export interface MemOperand {
   readonly base: number;
   readonly index: number;
   readonly scale: number;
+  /** The index is a vector register (VSIB). */
+  readonly vector: "" | "xmm" | "ymm";
   /** Width of the address registers, 0 without any. */
   readonly addrBits: number;
   readonly disp: bigint;
@@ -75,15 +77,18 @@ const WIDTHS: ReadonlyMap<string, number> = new Map([
 
 const BITS: Partial<Record<AsmRegClass, number>> = { gpr16: 16, gpr32: 32, gpr64: 64 };
 
+const isVector = (r: RegOperand): boolean => r.cls === "xmm" || r.cls === "ymm";
+
 function isAddressRegister(name: string): boolean {
   const r = REGISTERS.get(name);
-  return name === "rip" || name === "eip" || (r !== undefined && BITS[r.cls] !== undefined);
+  return name === "rip" || name === "eip" || (r !== undefined && (BITS[r.cls] !== undefined || isVector(r)));
 }
 
 interface Address {
   base: number;
   index: number;
   scale: number;
+  vector: "" | "xmm" | "ymm";
   addrBits: number;
   disp: bigint;
   relative: "no" | "rip" | "target";
@@ -91,9 +96,9 @@ interface Address {
 
 function parseAddress(text: string, symbols: Symbols): Address {
   const rel = /^\s*rel\s+(.*)$/i.exec(text);
-  if (rel) return { base: -1, index: -1, scale: 0, addrBits: 0, disp: evaluate(rel[1], symbols), relative: "target" };
+  if (rel) return { base: -1, index: -1, scale: 0, vector: "", addrBits: 0, disp: evaluate(rel[1], symbols), relative: "target" };
   const form = evaluateLinear(text, symbols, isAddressRegister);
-  const out: Address = { base: -1, index: -1, scale: 0, addrBits: 0, disp: form.value, relative: "no" };
+  const out: Address = { base: -1, index: -1, scale: 0, vector: "", addrBits: 0, disp: form.value, relative: "no" };
   const terms = [...form.registers].filter(([, factor]) => factor !== 0n);
   if (terms.length === 1 && (terms[0][0] === "rip" || terms[0][0] === "eip") && terms[0][1] === 1n) {
     out.relative = "rip";
@@ -103,6 +108,13 @@ function parseAddress(text: string, symbols: Symbols): Address {
   const scales: [number, bigint][] = [];
   for (const [name, factor] of terms) {
     const r = REGISTERS.get(name);
+    if (r !== undefined && isVector(r) && out.vector === "") {
+      out.vector = r.cls === "ymm" ? "ymm" : "xmm";
+      out.index = r.num;
+      out.scale = [1n, 2n, 4n, 8n].indexOf(factor);
+      if (out.scale < 0) throw new UserError(`cannot encode the address "${text}"`);
+      continue;
+    }
     const bits = r === undefined ? undefined : BITS[r.cls];
     if (r === undefined || bits === undefined) throw new UserError(`bad address register ${name}`);
     if (out.addrBits !== 0 && out.addrBits !== bits) throw new UserError(`address registers of different sizes in "${text}"`);
@@ -116,13 +128,14 @@ function parseAddress(text: string, symbols: Symbols): Address {
   // The stack pointer cannot be an index (SDM Vol. 2 Table 2-3): it becomes the base.
   scales.sort((a, b) => Number(b[1] === 1n && b[0] === 4) - Number(a[1] === 1n && a[0] === 4));
   for (const [num, factor] of scales) {
+    if (out.vector !== "" && (factor !== 1n || out.base >= 0)) throw new UserError(`cannot encode the address "${text}"`);
     if (factor === 1n && out.base < 0) out.base = num;
     else if (out.index < 0 && [1n, 2n, 4n, 8n].includes(factor)) {
       out.index = num;
       out.scale = [1n, 2n, 4n, 8n].indexOf(factor);
     } else throw new UserError(`cannot encode the address "${text}"`);
   }
-  if (out.index === 4) throw new UserError(`the stack pointer cannot be an index: "${text}"`);
+  if (out.index === 4 && out.vector === "") throw new UserError(`the stack pointer cannot be an index: "${text}"`);
   return out;
 }
 

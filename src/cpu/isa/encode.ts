@@ -124,6 +124,9 @@ function matchMemory(op: AsmOperand, bits: number, spec: OperandSpec, entry: Isa
   if (width !== 0 && bits !== 0 && spec.size !== "s" && width !== bits) return false;
   if (op.addrBits !== 0 ? op.addrBits !== ctx.addrSize : false) return false;
   if (ctx.mode === 64 && ctx.addrSize === 16) return false;
+  const vsib = entry.operands.find((o) => o.code === "T");
+  if (op.vector !== (vsib === undefined ? "" : vectorClass(sizeInBits(vsib.size, ctx)))) return false;
+  if (vsib !== undefined && ctx.addrSize === 16) return false;
   f.mem = op;
   return true;
 }
@@ -171,6 +174,8 @@ function matchClass(op: AsmOperand, cls: AsmRegClass): number {
   return op.kind === "reg" && op.cls === cls ? op.num : -1;
 }
 
+const vectorClass = (bits: number): AsmRegClass => (bits === 256 ? "ymm" : "xmm");
+
 function matchOperand(spec: OperandSpec, op: AsmOperand, entry: IsaEntry, ctx: SizeContext, f: Fields): boolean {
   const bits = sizeInBits(spec.size, ctx);
   switch (spec.code) {
@@ -189,11 +194,17 @@ function matchOperand(spec: OperandSpec, op: AsmOperand, entry: IsaEntry, ctx: S
     case "P": return (f.reg = matchClass(op, "mmx")) >= 0;
     case "N": return (f.rm = matchClass(op, "mmx")) >= 0;
     case "Q": return op.kind === "mem" ? matchMemory(op, bits, spec, entry, ctx, f) : (f.rm = matchClass(op, "mmx")) >= 0;
-    case "V": return (f.reg = matchClass(op, "xmm")) >= 0;
-    case "H": return (f.vvvv = matchClass(op, "xmm")) >= 0;
-    case "U": return (f.rm = matchClass(op, "xmm")) >= 0;
-    case "W": return op.kind === "mem" ? matchMemory(op, bits, spec, entry, ctx, f) : (f.rm = matchClass(op, "xmm")) >= 0;
-    case "L": return false;
+    case "V": return (f.reg = matchClass(op, vectorClass(bits))) >= 0;
+    case "H": return (f.vvvv = matchClass(op, vectorClass(bits))) >= 0;
+    case "U": return (f.rm = matchClass(op, vectorClass(bits))) >= 0;
+    case "W": return op.kind === "mem" ? matchMemory(op, bits, spec, entry, ctx, f) : (f.rm = matchClass(op, vectorClass(bits))) >= 0;
+    case "L": {
+      const num = matchClass(op, vectorClass(bits));
+      f.tail.push((num & 15) << 4);
+      return num >= 0;
+    }
+    // Matched with the memory operand that it is part of.
+    case "T": return false;
     case "ST": return (f.rm = matchClass(op, "st")) >= 0;
     case "I": return matchImmediate(spec, op, entry, ctx, f);
     case "J":
@@ -283,7 +294,7 @@ function encodeOne(entry: IsaEntry, operands: readonly AsmOperand[], bare: boole
     tail: [], target: undefined, targetSize: 0,
   };
   if (!bare) {
-    if (operands.length !== entry.operands.length) return undefined;
+    if (operands.length !== entry.operands.filter((o) => o.code !== "T").length) return undefined;
     // Registers first, so that an operand's memory form sees whether another operand fixes its size.
     for (let i = operands.length - 1; i >= 0; i--) {
       if (operands[i].kind === "mem" || operands[i].kind === "imm") continue;
@@ -299,8 +310,10 @@ function encodeOne(entry: IsaEntry, operands: readonly AsmOperand[], bare: boole
     operands.some((o) => o.kind === "mem" && (o.addrBits !== 0 || !fits(o.disp, mode)));
   if (addrSize !== mode && !asked) return undefined;
   if (request.lock && (!entry.lock || f.mem === undefined)) return undefined;
-  const wide = mode === 64 && opSize === 64 && !entry.f64 && !entry.d64;
-  if ((entry.w === 1 && !wide) || (entry.w === 0 && wide)) return undefined;
+  let wide = mode === 64 && opSize === 64 && !entry.f64 && !entry.d64;
+  // VEX.W is an opcode bit in every mode where the entry asks for it.
+  if (entry.vex && entry.w === 1) wide = true;
+  else if ((entry.w === 1 && !wide) || (entry.w === 0 && wide)) return undefined;
 
   const out: number[] = [];
   const memSeg = f.mem === undefined || f.mem.seg < 0 || (f.mem.seg === (f.mem.base === 4 || f.mem.base === 5 ? 2 : 3)) ? -1 : f.mem.seg;

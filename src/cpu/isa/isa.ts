@@ -1,4 +1,5 @@
 /** The instruction set: every table parsed once at start-up. Decoder, disassembler, assembler and lifters all use this list. */
+import { AVX } from "./avx.ts";
 import { ONE_BYTE } from "./onebyte.ts";
 import { parseTable } from "./parse.ts";
 import { SSE } from "./sse.ts";
@@ -13,7 +14,7 @@ export { CONDITIONS } from "./parse.ts";
 
 function build(): readonly IsaEntry[] {
   const entries: IsaEntry[] = [];
-  for (const table of [ONE_BYTE, TWO_BYTE, SYSTEM, X87, SSE, VEX]) parseTable(table, entries);
+  for (const table of [ONE_BYTE, TWO_BYTE, SYSTEM, X87, SSE, VEX, AVX]) parseTable(table, entries);
   return entries;
 }
 

@@ -16,7 +16,7 @@ const SIZES: ReadonlySet<string> = new Set<OperandSize>([
   "", "b", "bs", "w", "d", "q", "v", "z", "y", "p", "s", "a", "t",
   "dq", "qq", "x", "ps", "pd", "ss", "sd", "pi", "pt", "at",
 ]);
-const CODES = "ABCDEGHIJLMNOPQRSUVWXYZ";
+const CODES = "ABCDEGHIJLMNOPQRSTUVWXYZ";
 /** Operand codes that need a ModRM byte. */
 const MODRM_CODES = "CDEGMNPQRSUVW";
 
@@ -41,6 +41,8 @@ interface Encoding {
   vex: boolean;
   w: number;
   l: number;
+  /** `128/256`: the line stands for two entries, one for each VEX.L. */
+  bothL: boolean;
 }
 
 const HEX_BYTE = /^[0-9A-F]{2}$/;
@@ -52,6 +54,7 @@ function parseVexHead(head: string, enc: Encoding, line: string): void {
     switch (part) {
       case "128": case "L0": case "LZ": enc.l = 0; break;
       case "256": case "L1": enc.l = 1; break;
+      case "128/256": enc.bothL = true; break;
       case "LIG": case "WIG": break;
       case "NP": enc.prefix = "NP"; break;
       case "66": enc.prefix = "66"; break;
@@ -70,7 +73,7 @@ function parseVexHead(head: string, enc: Encoding, line: string): void {
 function parseEncoding(text: string, line: string): Encoding {
   const enc: Encoding = {
     prefix: "none", map: 0, opcode: -1, plusR: false, plusCc: false, hasModrm: false,
-    regField: -1, modKind: "any", rmField: -1, vex: false, w: -1, l: -1,
+    regField: -1, modKind: "any", rmField: -1, vex: false, w: -1, l: -1, bothL: false,
   };
   const tokens = text.split(/\s+/);
   let i = 0;
@@ -127,7 +130,7 @@ const FLAGS: ReadonlySet<string> = new Set(["lock", "i64", "o64", "d64", "f64", 
  * - The mnemonic may be a list by operand size 16/32/64 (`CBW/CWDE/CDQE`); `byaddr` makes it by address size.
  * - Opcode: a mandatory prefix `NP`, `NFx`, `66`, `F3`, `F2` or a `VEX.` head, the map's escape bytes, the opcode byte
  *   (`+r` register in its low bits, `+cc` sixteen condition codes), then `/r`, `/0`..`/7` with an optional `11:` or
- *   `!11:`, or an exact ModRM byte.
+ *   `!11:`, or an exact ModRM byte. `VEX.128/256` stands for two entries; a feature `avx/avx2` then names each one's.
  * - Attributes: `lock i64 o64 d64 f64 rep repz cpl0 byaddr suffix suffixwd W0 W1`, `lift=NAME`, `aka=NAME,NAME`, `bare=B/W/D/Q` (names
  *   that stand for the instruction without operands), and one other word: the CPUID feature.
  */
@@ -155,7 +158,7 @@ function parseLine(line: string, out: IsaEntry[]): void {
     else if (word.startsWith("lift=")) lift = word.slice(5);
     else if (word.startsWith("aka=")) aliases = word.slice(4).split(",");
     else if (word.startsWith("bare=")) bareNames = word.slice(5).split("/");
-    else if (/^[a-z][a-z0-9_]*$/.test(word) && feature === "base") feature = word;
+    else if (/^[a-z][a-z0-9_]*(\/[a-z][a-z0-9_]*)?$/.test(word) && feature === "base") feature = word;
     else throw new InternalError(`ISA table: attribute ${word} in: ${line}`);
   }
   const hasModrm = enc.hasModrm || operands.some((o) => o.code !== "fixed" && o.code !== "ST" && MODRM_CODES.includes(o.code));
@@ -163,8 +166,9 @@ function parseLine(line: string, out: IsaEntry[]): void {
   if (operands.some((o) => o.code === "M") && enc.modKind === "any") enc.modKind = "mem";
   const control = operands.some((o) => o.code === "C" || o.code === "D");
   if (!control && operands.some((o) => "NRU".includes(o.code) || o.code === "ST") && enc.modKind === "any") enc.modKind = "reg";
-  const count = enc.plusCc ? 16 : 1;
-  for (let cc = 0; cc < count; cc++) {
+  const count = enc.plusCc ? 16 : enc.bothL ? 2 : 1;
+  for (let i = 0; i < count; i++) {
+    const cc = enc.plusCc ? i : 0;
     const forms = enc.plusCc ? CONDITIONS[cc] : [""];
     const name = enc.plusCc ? mnemonic.replace(/cc$/, forms[0]) : mnemonic;
     const names = threeNames(name);
@@ -189,7 +193,7 @@ function parseLine(line: string, out: IsaEntry[]): void {
       modIgnored: control,
       vex: enc.vex,
       w: flags.has("W0") ? 0 : flags.has("W1") ? 1 : enc.w,
-      l: enc.l,
+      l: enc.bothL ? i : enc.l,
       lock: flags.has("lock"),
       i64: flags.has("i64"),
       o64: flags.has("o64"),
@@ -197,7 +201,7 @@ function parseLine(line: string, out: IsaEntry[]): void {
       f64: flags.has("f64"),
       rep: flags.has("repz") ? "repz" : flags.has("rep") ? "rep" : "none",
       cpl0: flags.has("cpl0"),
-      feature,
+      feature: feature.split("/")[enc.bothL ? i : 0] ?? feature.split("/")[0],
       source: line,
     });
   }

@@ -22,6 +22,7 @@ export type OperandCode =
   | "Q" // MMX register or memory, ModRM.rm
   | "R" // general register only, ModRM.rm
   | "S" // segment register in ModRM.reg
+  | "T" // XMM/YMM register in SIB.index (VSIB); part of the memory operand's text
   | "U" // XMM/YMM register in ModRM.rm
   | "V" // XMM/YMM register in ModRM.reg
   | "W" // XMM/YMM register or memory, ModRM.rm

@@ -1,4 +1,4 @@
-/** VEX-encoded general-purpose instructions (BMI1, BMI2): SDM Vol. 2, chapters 3-5. AVX would go here in the same form. */
+/** VEX-encoded general-purpose instructions (BMI1, BMI2): SDM Vol. 2, chapters 3-5. */
 export const VEX = `
 ANDN Gy,By,Ey | VEX.LZ.NP.0F38 F2 /r | bmi1
 BLSR By,Ey | VEX.LZ.NP.0F38 F3 /1 | bmi1

@@ -26,7 +26,7 @@ export abstract class LiftContext extends Builder {
   protected abstract operandRef(i: number): Ref;
   /** The immediate, sign-extended as the instruction does, truncated to `width`. */
   abstract immediate(width: number): Value;
-  /** The second immediate (ENTER's level, a far pointer's selector). i32. */
+  /** The second immediate (ENTER's level, a far pointer's selector, VSIB's scale). i32. */
   abstract immediate2(): Value;
   /** Offset of the memory operand in its segment. i64. */
   abstract offset(): Value;
@@ -198,7 +198,7 @@ export abstract class LiftContext extends Builder {
 /** Tier 0: operands come from the instruction record at run time. */
 export class RecordContext extends LiftContext {
   protected operandRef(i: number): Ref {
-    return { field: REC.reg0 + 2 * i, address: 0, offset: 0 };
+    return { field: i < 3 ? REC.reg0 + 2 * i : REC.reg3, address: 0, offset: 0 };
   }
   immediate(width: number): Value {
     return width === 64 ? this.emit("rec.i64", [], { imm: REC.imm }) : this.emit("rec.i32", [], { imm: REC.imm });

@@ -1,5 +1,13 @@
 /** All lifters, and lifting one form to IR. */
 import type { Node } from "../ir/ir.ts";
+import { AVX_FLOAT } from "./avx-float.ts";
+import { AVX_FMA } from "./avx-fma.ts";
+import { AVX_INT } from "./avx-int.ts";
+import { AVX_MASKED } from "./avx-masked.ts";
+import { AVX_MOVE } from "./avx-move.ts";
+import { AVX_PERMUTE } from "./avx-permute.ts";
+import { AVX_STRING } from "./avx-string.ts";
+import { BMI } from "./bmi.ts";
 import { ALU } from "./alu.ts";
 import { CONTROL } from "./control.ts";
 import type { LiftContext } from "./context.ts";
@@ -21,6 +29,7 @@ import { X87 } from "./x87.ts";
 export const LIFTERS: LifterTable = {
   ...ALU, ...SHIFT, ...MULDIV, ...MOVE, ...CONTROL, ...STRING, ...SYSTEM,
   ...SSE_MOVE, ...SSE_INT, ...SSE_SHUFFLE, ...SSE_FLOAT, ...SSE_CONVERT, ...SSE_STRING, ...X87,
+  ...BMI, ...AVX_MOVE, ...AVX_INT, ...AVX_PERMUTE, ...AVX_FLOAT, ...AVX_FMA, ...AVX_MASKED, ...AVX_STRING,
 };
 
 /** The IR of a form; what has no lifter raises #UD in the guest and is counted. */

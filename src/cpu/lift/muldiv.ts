@@ -6,7 +6,7 @@ import { gpr, RAX, RDX, type LiftContext } from "./context.ts";
 import type { LifterTable } from "./registry.ts";
 
 /** High 64 bits of the unsigned 128-bit product, by 32-bit halves. */
-function highUnsigned(c: LiftContext, a: Value, b: Value): Value {
+export function highUnsigned(c: LiftContext, a: Value, b: Value): Value {
   const mask = c.i64(0xffffffffn);
   const s32 = c.i64(32);
   const mul = (x: Value, y: Value): Value => c.emit("i64.mul", [x, y]);

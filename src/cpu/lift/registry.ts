@@ -20,4 +20,5 @@ export function stateful(f: (c: LiftContext) => void): Lifter {
 /** Lifters that read form.addrSize; for others it is no part of the form. */
 export const USES_ADDRESS_SIZE: ReadonlySet<string> = new Set([
   "movs", "stos", "lods", "cmps", "scas", "ins", "outs", "loop", "loope", "loopne", "jcxz", "xlat", "maskmovq", "maskmovdqu",
+  "vmaskmovps", "vmaskmovpd", "vpmaskmovd", "vpmaskmovq", "vgatherdps", "vgatherdpd", "vgatherqps", "vgatherqpd", "vmaskmovdqu",
 ]);

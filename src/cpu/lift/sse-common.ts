@@ -7,13 +7,18 @@ import type { Lifter } from "./registry.ts";
 /** A packed operation on whole vectors; what AVX uses per half. */
 export type Binary = (c: LiftContext, a: Value, b: Value) => Value;
 export type Unary = (c: LiftContext, a: Value) => Value;
+/** A vector of 128 (one value) or 256 bits (two, the lower first). A scalar is a vector of one value, too. */
+export type Vec = readonly Value[];
 
-/** Traps when CR0.EM, CR0.TS or CR4.OSFXSR say so. 1: MMX, 2: SSE (bits of STATE.fpuGate). First of all: before operands are touched. */
-export function gate(c: LiftContext, which: 1 | 2): void {
+/**
+ * Traps when CR0.EM, CR0.TS, CR4.OSFXSR, CR4.OSXSAVE or XCR0 say so. 1: MMX, 2: SSE, 4: AVX, 8: VEX (bits of STATE.fpuGate). First of
+ * all: before operands are touched.
+ */
+export function gate(c: LiftContext, which: 1 | 2 | 4 | 8): void {
   const closed = c.emit("i32.and", [c.get(32, fixed(STATE.fpuGate)), c.i32(which)]);
   // CR0.EM makes MMX undefined, where it makes x87 unavailable: 3 tells the helper which.
-  c.if(closed, () => c.call("fpuTrap", c.i32(which === 1 ? 3 : 2)));
-  if (which === 2) return;
+  c.if(closed, () => c.call("fpuTrap", c.i32(which === 1 ? 3 : which)));
+  if (which !== 1) return;
   // MMX instructions report a pending x87 exception. SDM Vol. 1 §8.6.1.
   const unmasked = c.emit("i32.and", [c.get(32, fixed(STATE.fpuSw)), c.emit("i32.xor", [c.get(32, fixed(STATE.fpuCw)), c.i32(0x3f)])]);
   c.if(c.emit("i32.and", [unmasked, c.i32(0x3f)]), () => c.call("x87Wait", c.i32(0)));
@@ -47,19 +52,19 @@ export function setMmx(c: LiftContext, i: number, v: Value): void {
 }
 
 // --- Memory ---------------------------------------------------------------------------------------------------------
-/** #GP(0) unless the address is a multiple of 16. */
-export function align16(c: LiftContext, at: Value): void {
-  const low = c.emit("i32.and", [c.wrap(at), c.i32(15)]);
+/** #GP(0) unless the address is a multiple of `bytes`. */
+export function align(c: LiftContext, at: Value, bytes: 16 | 32 = 16): void {
+  const low = c.emit("i32.and", [c.wrap(at), c.i32(bytes - 1)]);
   c.if(low, () => c.call("raise", c.i32(13)));
 }
 export function load128(c: LiftContext, aligned = true): Value {
   const at = c.address(16);
-  if (aligned) align16(c, at);
+  if (aligned) align(c, at);
   return c.load(128, at);
 }
 export function store128(c: LiftContext, v: Value, aligned = true): void {
   const at = c.address(16, true);
-  if (aligned) align16(c, at);
+  if (aligned) align(c, at);
   c.store(128, at, v);
 }
 

@@ -4,14 +4,14 @@ import type { LiftContext } from "./context.ts";
 import type { Lifter, LifterTable } from "./registry.ts";
 import {
   all16, all64, all8, type Binary, bits, gate, imm8, IOTA, isMmx, known, lane64, mmx, packed, packedUnary, shuffle, source128,
-  source64, splat64, splat8, sse, v32, v8, wasm, zero128, zext64to128,
+  source64, splat64, splat8, sse, type Unary, v32, v8, wasm, zero128, zext64to128,
 } from "./sse-common.ts";
 
 const EVEN16 = [0, 2, 4, 6, 8, 10, 12, 14];
 const ODD16 = [1, 3, 5, 7, 9, 11, 13, 15];
 
 /** Interleaves the low or high halves. */
-const unpack = (size: number, high: boolean): Binary => (c, a, b) => {
+export const unpack = (size: number, high: boolean): Binary => (c, a, b) => {
   const n = 16 / size;
   const first = high ? n / 2 : 0;
   return shuffle(c, size, a, b, Array.from({ length: n }, (_, i) => first + (i >> 1) + (i & 1) * n));
@@ -71,11 +71,12 @@ const horizontal = (size: 2 | 4, op: string): Binary => (c, a, b) => {
   return c.emit(op, [even, odd]);
 };
 
-/** Byte 7 set clears; else the low bits choose. MMX has eight bytes only. */
+/** Bit 7 set clears; else the low bits choose. MMX has eight bytes only. */
 const pshufb = (mask: number): Binary => (c, a, b) => c.emit("i8x16.swizzle", [a, c.emit("v128.and", [b, all8(c, mask)])]);
 
-const phminposuw = sse((c) => {
-  const v = source128(c, 1);
+export const pshufbXmm = pshufb(0x8f);
+
+export function phminposuwValue(c: LiftContext, v: Value): Value {
   // Value in the upper half, position in the lower: one unsigned minimum finds both, the first position winning.
   const tagged = (half: "low" | "high", first: number): Value => c.emit("v128.or", [
     c.emit("i32x4.shl", [c.emit(`i32x4.extend_${half}_i16x8_u`, [v]), c.i32(16)]), v32(c, [first, first + 1, first + 2, first + 3])]);
@@ -83,7 +84,11 @@ const phminposuw = sse((c) => {
   m = c.emit("i32x4.min_u", [m, shuffle(c, 4, m, m, [2, 3, 0, 1])]);
   m = c.emit("i32x4.min_u", [m, shuffle(c, 4, m, m, [1, 0, 3, 2])]);
   const best = c.emit("i32.rotl", [c.emit("i32x4.extract_lane", [m], { imm: 0 }), c.i32(16)]);
-  c.set(128, c.ref(0), zext64to128(c, c.zext64(best)));
+  return zext64to128(c, c.zext64(best));
+}
+const phminposuw = sse((c) => {
+  const v = source128(c, 1);
+  c.set(128, c.ref(0), phminposuwValue(c, v));
 });
 
 /** Sums of four absolute differences: imm[2] moves the window of `a`, imm[1:0] chooses four bytes of `b`. */
@@ -106,7 +111,7 @@ const mpsadbw = sse((c) => {
 });
 
 // --- Shifts ---------------------------------------------------------------------------------------------------------
-type Shift = "shl" | "shr_u" | "shr_s";
+export type Shift = "shl" | "shr_u" | "shr_s";
 
 /** `count` (i64, all of it counts): past the width the lanes become zero or sign. */
 export function shiftLanes(c: LiftContext, v: Value, shape: string, width: number, op: Shift, count: Value): Value {
@@ -187,7 +192,12 @@ export const PACKED_PAIRS: Readonly<Record<string, Binary>> = {
   phsubw: horizontal(2, "i16x8.sub"), phsubd: horizontal(4, "i32x4.sub"), phsubsw: horizontal(2, "i16x8.sub_sat_s"),
 };
 
+export const PACKED_UNARY: Readonly<Record<string, Unary>> = {
+  pabsb: (c, v) => c.emit("i8x16.abs", [v]), pabsw: (c, v) => c.emit("i16x8.abs", [v]), pabsd: (c, v) => c.emit("i32x4.abs", [v]),
+};
+
 const simple: Record<string, Lifter> = {};
+for (const [name, op] of Object.entries(PACKED_UNARY)) simple[name] = packedUnary(op);
 for (const [name, op] of Object.entries(PACKED_BINARY)) simple[name] = packed(op);
 for (const [name, op] of Object.entries(PACKED_PAIRS)) simple[name] = packed(op, "pair");
 for (const name of ["and", "andn", "or", "xor"]) {
@@ -207,8 +217,6 @@ export const SSE_INT: LifterTable = {
   ...simple, ...shifts, pslldq: byteShift(true), psrldq: byteShift(false),
   punpckhbw: unpackHigh(1), punpckhwd: unpackHigh(2), punpckhdq: unpackHigh(4),
   unpcklps: packed(unpack(4, false)), unpcklpd: packed(unpack(8, false)), unpckhps: packed(unpack(4, true)), unpckhpd: packed(unpack(8, true)),
-  pabsb: packedUnary((c, v) => c.emit("i8x16.abs", [v])), pabsw: packedUnary((c, v) => c.emit("i16x8.abs", [v])),
-  pabsd: packedUnary((c, v) => c.emit("i32x4.abs", [v])),
-  pshufb: (c) => packed(pshufb(isMmx(c, 0) ? 0x87 : 0x8f))(c),
+  pshufb: (c) => packed(isMmx(c, 0) ? pshufb(0x87) : pshufbXmm)(c),
   phminposuw, mpsadbw, ptest,
 };

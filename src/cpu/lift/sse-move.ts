@@ -112,9 +112,8 @@ function maskedAddress(c: LiftContext, size: number): Value {
 }
 
 /** Stores the bytes of operand 0 whose byte in operand 1 has its top bit set; an all-zero mask touches no memory. */
-function masked(c: LiftContext): void {
+export function maskedStore(c: LiftContext): void {
   const small = isMmx(c, 0);
-  gate(c, small ? 1 : 2);
   const data = small ? splat64(c, c.get(64, c.ref(0))) : c.get(128, c.ref(0));
   const selector = small ? splat64(c, c.get(64, c.ref(1))) : c.get(128, c.ref(1));
   const mask = c.emit("i8x16.shr_s", [selector, c.i32(7)]);
@@ -130,6 +129,10 @@ function masked(c: LiftContext): void {
     c.emit("rmw.end", [p]);
   });
   if (small) enterMmx(c);
+}
+function masked(c: LiftContext): void {
+  gate(c, isMmx(c, 0) ? 1 : 2);
+  maskedStore(c);
 }
 
 function emms(c: LiftContext): void {
@@ -157,12 +160,13 @@ export function extractElement(c: LiftContext, v: Value, size: number, index: Va
 }
 
 /** The extracted element goes to memory at its own width, or zero-extended into a general register. */
-const extract = (size: number): Lifter => sse((c) => {
+export const extractBody = (size: number) => (c: LiftContext): void => {
   const width = size === 4 && c.operand(0).width === 64 ? 64 : size * 8;
   const v = extractElement(c, c.get(128, c.ref(1)), width / 8, c.immediate(32));
   if (c.isMem(0)) c.store(width, c.address(width / 8, true), v);
   else c.setReg(width === 64 ? 64 : 32, c.ref(0), v);
-});
+};
+const extract = (size: number): Lifter => sse(extractBody(size));
 
 function pextrw(c: LiftContext): void {
   if (!isMmx(c, 1)) {
@@ -208,13 +212,16 @@ function pinsrw(c: LiftContext): void {
 }
 
 /** INSERTPS: imm[7:6] source lane (0 for memory), imm[5:4] destination lane, imm[3:0] lanes to clear. */
-const insertps = sse((c) => {
-  const i = imm8(c);
-  const element = c.isMem(1) ? source32(c, 1) : extractElement(c, c.get(128, c.ref(1)), 4, bits(c, i, 6, 3));
-  const merged = insertElement(c, c.get(128, c.ref(0)), 4, bits(c, i, 4, 3), element);
+export function insertpsValue(c: LiftContext, a: Value, source: Value, i: Value): Value {
+  const element = source.type === "i32" ? source : extractElement(c, source, 4, bits(c, i, 6, 3));
+  const merged = insertElement(c, a, 4, bits(c, i, 4, 3), element);
   const laneBits = c.emit("v128.and", [splat32(c, i), c.v128([1, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 8, 0, 0, 0])]);
   const keep = c.emit("i32x4.eq", [laneBits, all32(c, 0)]);
-  c.set(128, c.ref(0), c.emit("v128.and", [merged, keep]));
+  return c.emit("v128.and", [merged, keep]);
+}
+const insertps = sse((c) => {
+  const source = c.isMem(1) ? source32(c, 1) : c.get(128, c.ref(1));
+  c.set(128, c.ref(0), insertpsValue(c, c.get(128, c.ref(0)), source, imm8(c)));
 });
 
 // --- Sign and zero extension ----------------------------------------------------------------------------------------
@@ -243,9 +250,9 @@ for (const sign of ["s", "u"] as const) {
   }
 }
 
-const ldmxcsr = sse((c) => c.call("ldmxcsr", c.readOp(0, 32)));
+export const loadMxcsr = (c: LiftContext): void => c.call("ldmxcsr", c.readOp(0, 32));
 /** Only the low 16 bits are the guest's (helpers/sse-ops.ts). */
-const stmxcsr = sse((c) => c.writeOp(0, c.emit("i32.and", [c.get(32, fixed(STATE.mxcsr)), c.i32(0xffff)]), 32));
+export const storeMxcsr = (c: LiftContext): void => c.writeOp(0, c.emit("i32.and", [c.get(32, fixed(STATE.mxcsr)), c.i32(0xffff)]), 32);
 
 export const SSE_MOVE: LifterTable = {
   movaps: move128(true), movapd: move128(true), movdqa: move128(true), movups: move128(false), movupd: move128(false),
@@ -258,5 +265,5 @@ export const SSE_MOVE: LifterTable = {
   movmskps: movmsk("i32x4.bitmask"), movmskpd: movmsk("i64x2.bitmask"), pmovmskb,
   pextrb: extract(1), pextrw, pextrd: extract(4), extractps: extract(4),
   pinsrb: insert(1), pinsrw, pinsrd: insert(4), insertps,
-  ...extensions, emms, ldmxcsr, stmxcsr,
+  ...extensions, emms, ldmxcsr: sse(loadMxcsr), stmxcsr: sse(storeMxcsr),
 };

@@ -71,7 +71,7 @@ export function shufpd(c: LiftContext, a: Value, b: Value, imm: Value): Value {
   return pair64(c, low, high);
 }
 
-type WithImmediate = (c: LiftContext, a: Value, b: Value, imm: Value) => Value;
+export type WithImmediate = (c: LiftContext, a: Value, b: Value, imm: Value) => Value;
 const byImmediate = (op: WithImmediate): Lifter => sse((c) => {
   const b = source128(c, 1);
   c.set(128, c.ref(0), op(c, c.get(128, c.ref(0)), b, imm8(c)));

@@ -1,12 +1,12 @@
 /** PCMPISTRI, PCMPISTRM, PCMPESTRI, PCMPESTRM, and AES, PCLMULQDQ, SHA: thin lifters over helpers. SDM Vol. 2 §4.1. */
 import { fixed, type Value } from "../ir/ir.ts";
 import { STATE } from "../layout.ts";
-import { CRYPTO_OP } from "../helpers/sse-ops.ts";
+import { CRYPTO_OP, STAGE } from "../helpers/sse-ops.ts";
 import { gpr, RAX, RCX, RDX, type LiftContext } from "./context.ts";
 import { stateful, type Lifter, type LifterTable } from "./registry.ts";
 import { bits, imm8, source128, sse } from "./sse-common.ts";
 
-const A = fixed(STATE.scratch), B = fixed(STATE.scratch + 16), R = fixed(STATE.scratch + 32);
+const A = fixed(STAGE.a), B = fixed(STAGE.b), R = fixed(STAGE.result);
 
 /** |EAX| or |RAX| of an explicit length, at most 16. */
 function length(c: LiftContext, register: number): Value {
@@ -18,7 +18,7 @@ function length(c: LiftContext, register: number): Value {
 }
 
 /** The helper leaves the index in ret0, flags as LAHF orders them in ret1, OF in ret2, the mask in scratch. */
-const compareStrings = (explicit: boolean, mask: boolean): Lifter => sse((c) => {
+export function compareStringsBody(c: LiftContext, explicit: boolean, mask: boolean): void {
   const b = source128(c, 1, false);
   c.set(128, A, c.get(128, c.ref(0)));
   c.set(128, B, b);
@@ -29,14 +29,15 @@ const compareStrings = (explicit: boolean, mask: boolean): Lifter => sse((c) => 
   const low = c.get(32, fixed(STATE.ret + 8));
   c.flags.setLowByte(c, low);
   c.flags.carry(c, bits(c, low, 0, 1), c.get(32, fixed(STATE.ret + 16)));
-});
+}
+const compareStrings = (explicit: boolean, mask: boolean): Lifter => sse((c) => compareStringsBody(c, explicit, mask));
 
 /** Operand 0, operand 1 and XMM0 go in, operand 0 comes out. */
 const crypto = (op: number): Lifter => sse((c) => {
   const b = source128(c, 1);
   c.set(128, A, c.get(128, c.ref(0)));
   c.set(128, B, b);
-  c.set(128, R, c.get(128, fixed(STATE.xmm)));
+  c.set(128, fixed(STAGE.c), c.get(128, fixed(STATE.xmm)));
   c.call("sseCrypto", c.i32(op), c.operand(2)?.kind === "imm" ? imm8(c) : c.i32(0));
   c.set(128, c.ref(0), c.get(128, R));
 });

@@ -1,8 +1,8 @@
 /** System instructions: thin lifters over helpers. SDM Vol. 2 and 3. */
 import type { HelperName } from "../helpers/signatures.ts";
 import { fixed } from "../ir/ir.ts";
-import { STATE } from "../layout.ts";
-import type { LiftContext } from "./context.ts";
+import { ES, STATE } from "../layout.ts";
+import { segmentRef, type LiftContext } from "./context.ts";
 import { returned } from "./control.ts";
 import { stateful, type Lifter, type LifterTable } from "./registry.ts";
 
@@ -128,6 +128,23 @@ const invpcid: Lifter = (c) => {
   c.call("invpcid", type.type === "i64" ? type : c.zext64(type), c.address(16));
 };
 
+/** MOVDIRI: an ordinary store here, for no cache is in the way. */
+const movdiri: Lifter = (c) => {
+  const w = c.operand(1).width;
+  c.store(w, c.address(w / 8, true), c.get(w, c.ref(1)));
+};
+/** 64 bytes from memory to ES:register, which must be a multiple of 64. */
+const movdir64b = stateful((c) => {
+  const from = c.variable(c.address(64));
+  const address = c.zext64(c.get(c.operand(0).width, c.ref(0)));
+  const to = c.variable(c.mode64 ? address : c.emit("seg.linear", [address], { ref: segmentRef(ES), imm: 64, big: 1n }));
+  c.if(c.emit("i32.and", [c.wrap(c.read(to)), c.i32(63)]), () => c.call("raise", c.i32(13)));
+  const parts = [0, 16, 32, 48].map((n) => c.variable(c.load(128, c.emit("i64.add", [c.read(from), c.i64(n)]))));
+  const p = c.emit("ptr.store", [c.read(to)], { imm: 64 });
+  parts.forEach((v, i) => c.emit("raw.st.128", [c.emit("i32.add", [p, c.i32(16 * i)]), c.read(v)]));
+  c.emit("rmw.end", [p]);
+});
+
 const undefined_: Lifter = (c) => c.call("raise", c.i32(6));
 
 export const SYSTEM: LifterTable = {
@@ -163,6 +180,8 @@ export const SYSTEM: LifterTable = {
   daa: plain("daa"), das: plain("das"), aaa: plain("aaa"), aas: plain("aas"),
   aam: (c) => c.call("aam", c.emit("i32.and", [c.immediate(32), c.i32(255)])),
   aad: (c) => c.call("aad", c.emit("i32.and", [c.immediate(32), c.i32(255)])),
-  bound, ud0: undefined_, ud1: undefined_, ud2: undefined_,
+  bound, movdiri, movdir64b, ud0: undefined_, ud1: undefined_, ud2: undefined_,
+  // Outside of system management mode, which no guest enters.
+  rsm: undefined_,
 };
 

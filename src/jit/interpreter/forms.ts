@@ -58,12 +58,12 @@ export function variantOf(insn: Insn): number {
   return op | memory | long | rep | ((insn.addrSize >> 5) << 6);
 }
 
-/** Every generic form of the table, each once. VEX entries wait for their lifters. */
-export function allForms(): Form[] {
+/** Every generic form of the table, each once; those of VEX entries, which late.ts makes on demand, only if asked for. */
+export function allForms(vex = false): Form[] {
   const seen = new Map<string, Form>();
   const insn = new Insn();
   for (const entry of ISA) {
-    if (entry.vex) continue;
+    if (entry.vex && !vex) continue;
     const name = liftName(entry);
     const addrSizes = USES_ADDRESS_SIZE.has(name) ? [16, 32, 64] : [64];
     const reps = entry.rep === "none" ? [0] : [0, 0xf3, 0xf2];
@@ -76,6 +76,7 @@ export function allForms(): Form[] {
             for (const rep of reps) {
               Object.assign(insn, { entry: entry.id, mode, opSize, addrSize, rep, mod, modrm: entry.hasModrm ? mod << 6 : -1 });
               insn.rex = mode === 64 ? 0x40 : 0;
+              insn.vexL = entry.l === 1 ? 1 : 0;
               const form = formOf(insn);
               const key = formKey(form);
               if (!seen.has(key)) seen.set(key, form);

@@ -14,7 +14,7 @@ import { LocalPool, type Frame, type Support } from "../lower/frame.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
-import { addSupport } from "./support.ts";
+import { addSupport, exportSupport } from "./support.ts";
 
 /** Handler numbers of pseudo records, which are no instructions and are not counted. */
 export const PSEUDO = {
@@ -47,6 +47,11 @@ export interface InterpreterModule {
   readonly outlinedCount: number;
 }
 
+/** Handlers behind call_indirect have numbers from here up: table index plus this. */
+export const firstOutlined = (m: Pick<InterpreterModule, "inlineCount" | "pairs">): number => PSEUDO_COUNT + m.inlineCount + m.pairs.length;
+/** Name under which their table is exported. */
+export const TABLE_EXPORT = "handlers";
+
 /** A form to be generated; `inline` puts it into the br_table. */
 export interface HandlerRequest {
   readonly form: Form;
@@ -76,7 +81,7 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
   const outlined = requests.filter((r) => !r.inline && !isInline.has(`${formKey(r.form)}@${r.form.ea}`)).map((r) => r.form);
   inline.forEach((form, i) => register(form, PSEUDO_COUNT + i));
   const pairs = (options.pairs ?? []).map(([a, b], i) => [PSEUDO_COUNT + a, PSEUDO_COUNT + b, PSEUDO_COUNT + inline.length + i] as const);
-  const first = PSEUDO_COUNT + inline.length + pairs.length;
+  const first = firstOutlined({ inlineCount: inline.length, pairs });
   const table: number[] = [];
   const handlerType = m.type(["i32", "i64"], ["i32"]);
   outlined.forEach((form, i) => {
@@ -84,7 +89,9 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     register(form, first + i);
   });
   m.setTable(table);
+  m.exportTable(TABLE_EXPORT, 0);
   m.exportTable("regions", m.addTable(REGION_TABLE_SIZE));
+  exportSupport(m, support);
   const regionType = m.type(["i64", "i32"], ["i32"]);
   const callOut = m.addFunction(callOutFunction(regionType));
   m.export("callOut", callOut);

@@ -53,6 +53,8 @@ export class RecordWriter {
     private readonly module: Pick<InterpreterModule, "handlers" | "pairs">,
     memory: { readonly buffer: ArrayBuffer | SharedArrayBuffer },
     private readonly hasFeature: (feature: string) => boolean,
+    /** Makes the handler of a form that the module has none for (late.ts). */
+    private readonly late: (form: Form) => number,
   ) {
     this.u8 = new Uint8Array(memory.buffer);
     this.u16 = new Uint16Array(memory.buffer);
@@ -83,7 +85,7 @@ export class RecordWriter {
     const key = formKey(form);
     let index = this.formIndex.get(key);
     if (index === undefined) {
-      const byKind = this.module.handlers.get(key);
+      const byKind = this.module.handlers.get(key) ?? (form.entry.vex ? { generic: this.late(form) } : undefined);
       if (byKind?.generic === undefined) throw new InternalError(`no handler for ${key}`);
       index = this.handlers.length;
       for (const k of KINDS) this.handlers.push(byKind[k] ?? byKind.generic);
@@ -177,7 +179,7 @@ export class RecordWriter {
       getOperand(insn, i, operand);
       switch (operand.kind) {
         case "reg":
-          if (i < 3) u16[h + (REC.reg0 >> 1) + i] = this.registerAddress(operand);
+          u16[h + ((i < 3 ? REC.reg0 + 2 * i : REC.reg3) >> 1)] = this.registerAddress(operand);
           if (operand.cls === "cr" || operand.cls === "dr" || operand.cls === "seg" || ISA[insn.entry].operands[i].code === "ST") i32[w + (REC.imm2 >> 2)] = operand.num;
           break;
         case "mem":
@@ -202,6 +204,7 @@ export class RecordWriter {
       }
     }
     u16[h] = this.handlers[found - 1 + kind];
+    if (n === 4 && ISA[insn.entry].operands[3].code === "T") i32[w + (REC.imm2 >> 2)] = insn.imm2;
     if (u8[at] === 0 && u16[h] === 0) throw new InternalError("record without a handler");
   }
 

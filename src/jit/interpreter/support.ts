@@ -3,9 +3,38 @@ import { SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEGMENT_FAU
 import { EA } from "../../cpu/lift/form.ts";
 import { EA_ADD_STEP } from "../../cpu/lift/shift.ts";
 import { HELPERS, HELPER_NAMES, type HelperName } from "../../cpu/helpers/signatures.ts";
+import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
 import type { Support } from "../lower/frame.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import type { ModuleBuilder } from "../wasm/module.ts";
+
+interface Signature {
+  readonly params: readonly ValueType[];
+  readonly results: readonly ValueType[];
+}
+/** The support functions by the names under which the interpreter exports them, for modules made later (late.ts). */
+export const SUPPORT_FUNCTIONS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
+  ["readSlow", { params: ["i64", "i32"], results: ["i32"] }],
+  ["writeSlow", { params: ["i64", "i32"], results: ["i32"] }],
+  ...[8, 16, 32, 64, 128].map((width): [string, Signature] => [`storeSlow${width}`, { params: ["i64", storeType(width)], results: ["i32"] }]),
+  ["segmentLinear", { params: ["i64", "i32", "i32", "i32"], results: ["i64"] }],
+  ["eaOffset", { params: ["i32", "i64"], results: ["i64"] }],
+  ["eaLinear", { params: ["i32", "i64", "i32", "i32"], results: ["i64"] }],
+  ...[...SHARED_OPS].map(([op, f]): [string, Signature] => [op, { params: f.params, results: [f.result] }]),
+]);
+
+export function exportSupport(m: ModuleBuilder, s: Support): void {
+  const at = (name: string): number => {
+    if (SHARED_OPS.has(name)) return s.shared(name);
+    if (name.startsWith("storeSlow")) return s.storeSlow[Number(name.slice(9))];
+    return s[name as "readSlow" | "writeSlow" | "segmentLinear" | "eaOffset" | "eaLinear"];
+  };
+  for (const name of SUPPORT_FUNCTIONS.keys()) m.export(name, at(name));
+}
+
+function storeType(width: number): ValueType {
+  return width === 128 ? "v128" : width === 64 ? "i64" : "i32";
+}
 
 /** Imports first: WebAssembly numbers imported functions before defined ones. */
 export function addSupport(m: ModuleBuilder): Support {
@@ -25,7 +54,7 @@ export function addSupport(m: ModuleBuilder): Support {
 
   const storeSlow: Record<number, number> = {};
   for (const width of [8, 16, 32, 64, 128]) {
-    const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
+    const type = storeType(width);
     const op = width === 128 ? "v128.store" : width === 64 ? "i64.store" : width === 32 ? "i32.store" : `i32.store${width}`;
     const f = new FunctionBuilder(["i64", type], ["i32"], `storeSlow${width}`);
     const at = f.local("i32");
@@ -42,9 +71,12 @@ export function addSupport(m: ModuleBuilder): Support {
   const segmentLinear = m.addFunction(segmentLinearFunction());
   const eaOffset = m.addFunction(eaOffsetFunction());
   const eaLinear = m.addFunction(eaLinearFunction(eaOffset, segmentLinear));
+  const shared = new Map<string, number>();
+  for (const op of SHARED_OPS.keys()) shared.set(op, m.addFunction(sharedFunction(op)));
   return {
     readSlow, writeSlow, commit, storeSlow, segmentLinear, eaOffset, eaLinear,
     helper: (name) => helpers.get(name) ?? -1,
+    shared: (op) => shared.get(op) ?? -1,
   };
 }
 

@@ -18,6 +18,8 @@ export interface Support {
   /** (record i32, page i64, size | flags i32, write i32) -> i64. */
   readonly eaLinear: number;
   readonly helper: (name: HelperName) => number;
+  /** The function of a pure IR operation that WebAssembly lacks (shared-ops.ts). */
+  readonly shared: (op: string) => number;
 }
 
 /** A function that executes instruction records (tier 0): how an instruction ends differs between inline and outlined handlers. */

@@ -7,6 +7,7 @@ import type { Node, Ref } from "../../cpu/ir/ir.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
+import { SHARED_OPS } from "./shared-ops.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
 import { emitPattern } from "./bulk.ts";
 import { lowerCondition } from "./conditions.ts";
@@ -133,6 +134,7 @@ export class Lowerer {
     }
     for (const a of n.args) this.value(a);
     if (n.op.startsWith("select.")) fb.op("select");
+    else if (SHARED_OPS.has(n.op)) fb.call(this.frame.support.shared(n.op));
     else if (opcode?.imm === "lane") fb.lane(n.op, n.imm);
     else if (n.op === "i8x16.shuffle") fb.shuffle(n.lanes ?? []);
     else if (opcode?.imm === "none") fb.op(n.op);
@@ -213,12 +215,12 @@ export class Lowerer {
     locals.release(e);
   }
 
-  private pointer(n: Node, kind: "read" | "write" | "rmw", bytes: number): void {
+  private pointer(n: Node, kind: "read" | "write" | "store" | "rmw", bytes: number): void {
     const { fb, support } = this.frame;
     this.value(n.args[0]);
     if (kind === "read") this.translate(bytes, TLB_READ, () => fb.i32(bytes).call(support.readSlow));
     // "write" is for what goes on behind its first element: string instructions.
-    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : SLOW_BULK)).call(support.writeSlow));
+    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : kind === "write" ? SLOW_BULK : 0)).call(support.writeSlow));
   }
 
   private load(n: Node): void {
@@ -269,6 +271,7 @@ export class Lowerer {
       case "rmw.begin": this.pointer(n, "rmw", n.imm); return this.keep(n, uses);
       case "ptr.write": this.pointer(n, "write", n.imm); return this.keep(n, uses);
       case "ptr.read": this.pointer(n, "read", n.imm); return this.keep(n, uses);
+      case "ptr.store": this.pointer(n, "store", n.imm); return this.keep(n, uses);
       case "rmw.end": {
         this.value(n.args[0]);
         fb.i32(STATE.scratch).op("i32.eq");

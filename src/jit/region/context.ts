@@ -143,7 +143,8 @@ export class DecodedContext extends LiftContext {
   immediate2(): Value {
     // As records have it (jit/interpreter/records.ts): a number of a special register, a selector, or a second immediate.
     const n = operandCount(this.insn);
-    let v = this.insn.immHi;
+    // VSIB: the scale.
+    let v = n === 4 && ISA[this.insn.entry].operands[3].code === "T" ? this.insn.imm2 : this.insn.immHi;
     for (let i = 0; i < n; i++) {
       getOperand(this.insn, i, scratchOperand);
       const o = scratchOperand;

@@ -12,6 +12,7 @@ import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
 import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
+import { SHARED_OPS } from "../lower/shared-ops.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { KIND } from "./meta.ts";
@@ -34,6 +35,8 @@ export interface RegionSupport {
   /** (rip i64, instructions left i32, expected rip i64) -> -1 when it came to be there, else REGION_EXIT. */
   readonly callOut: number;
   readonly helper: (name: HelperName) => number;
+  /** The function of a pure IR operation that WebAssembly lacks. */
+  readonly shared: (op: string) => number;
 }
 
 const LOAD_OP: Record<string, string> = {
@@ -406,7 +409,9 @@ class RegionLowerer {
       case KIND.select: fb.op("select"); return;
       case KIND.lane: fb.lane(n.op, n.imm); return;
       case KIND.shuffle: fb.shuffle(n.lanes ?? []); return;
-      default: fb.op(n.op);
+      default:
+        if (SHARED_OPS.has(n.op)) fb.call(this.support.shared(n.op));
+        else fb.op(n.op);
     }
   }
   /** The value on the stack belongs to `n`. */
@@ -526,6 +531,10 @@ class RegionLowerer {
         return;
       case "ptr.write":
         this.translate(n, n.imm, TLB_WRITE, support.write, SLOW_BULK);
+        this.keep(n);
+        return;
+      case "ptr.store":
+        this.translate(n, n.imm, TLB_WRITE, support.write, 0);
         this.keep(n);
         return;
       case "ptr.read":

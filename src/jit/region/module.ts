@@ -6,6 +6,7 @@ import {
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
+import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
 import { lowerRegion, type LoweringOptions, type RegionSupport } from "./lower.ts";
 import type { Liveness } from "./liveness.ts";
 import type { RegionNode } from "./node.ts";
@@ -31,9 +32,16 @@ function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): vo
   }
 }
 
-export function buildModule(items: readonly BatchItem[], shared: boolean): BatchModule {
+function collectShared(nodes: readonly RegionNode[], into: Set<string>): void {
+  for (const n of nodes) {
+    if (SHARED_OPS.has(n.op)) into.add(n.op);
+    n.bodies.forEach((b) => collectShared(b as readonly RegionNode[], into));
+  }
+}
+
+export function buildModule(items: readonly BatchItem[], sharedMemory: boolean): BatchModule {
   const m = new ModuleBuilder();
-  m.importMemory({ module: "env", name: "memory", minimum: 1, maximum: 65536, shared });
+  m.importMemory({ module: "env", name: "memory", minimum: 1, maximum: 65536, shared: sharedMemory });
   const names = new Set<HelperName>();
   for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
@@ -41,7 +49,10 @@ export function buildModule(items: readonly BatchItem[], shared: boolean): Batch
   const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
-  const support = addSupport(m, readImport, writeImport, callOut, helpers);
+  const operations = new Set<string>();
+  for (const i of items) for (const b of i.ir.blocks) collectShared(b.nodes, operations);
+  const shared = new Map([...operations].map((op) => [op, m.addFunction(sharedFunction(op))] as const));
+  const support = { ...addSupport(m, readImport, writeImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
@@ -51,7 +62,7 @@ export function buildModule(items: readonly BatchItem[], shared: boolean): Batch
   return { bytes: m.encode(), helpers: [...names], functions };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): RegionSupport {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);

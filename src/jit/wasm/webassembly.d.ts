@@ -10,6 +10,7 @@ declare namespace WebAssembly {
   }
   class Table {
     readonly length: number;
+    grow(delta: number): number;
     set(index: number, value: unknown): void;
     get(index: number): unknown;
   }
