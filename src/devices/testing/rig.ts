@@ -91,7 +91,7 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       stimulate: (random) => {
         const irq = random() & 15;
         const what = random() & 7;
-        if (what === 0) pic.edgeLine(irq).pulse();
+        if (what === 0) pic.line(irq).pulse();
         else if (what < 5) pic.line(irq).set((random() & 1) !== 0);
         else trace.note(`vector ${pic.acknowledge()}`);
       },
