@@ -34,6 +34,8 @@ class FakeConnection implements MachineConnection {
   resume = (): Promise<void> => this.call("resume");
   reset = (): Promise<void> => this.call("reset");
   powerOff = (): Promise<void> => this.call("powerOff");
+  heard = true;
+  powerButton = (): Promise<boolean> => this.call("powerButton").then(() => this.heard);
   serialInput = (bytes: Uint8Array): Promise<void> => this.call(`input ${[...bytes].join()}`);
   stats = (): Promise<never> => Promise.reject(new Error("none"));
   terminate = (): void => {

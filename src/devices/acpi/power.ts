@@ -20,9 +20,9 @@ export const GPE_LENGTH = 4;
 const TMR_STS = 1 << 0;
 const GBL_STS = 1 << 5;
 const PWRBTN_STS = 1 << 8;
-const WAK_STS = 1 << 15;
-const STATUS_BITS = TMR_STS | GBL_STS | PWRBTN_STS | WAK_STS;
-const ENABLE_BITS = TMR_STS | GBL_STS | PWRBTN_STS;
+const RTC_STS = 1 << 10;
+const STATUS_BITS = TMR_STS | GBL_STS | PWRBTN_STS | RTC_STS;
+const ENABLE_BITS = STATUS_BITS;
 
 const SCI_EN = 1 << 0;
 const BM_RLD = 1 << 1;
@@ -104,6 +104,12 @@ export class AcpiPower implements Persistent {
   /** The guest wants to know of the power button. */
   get powerButtonEnabled(): boolean {
     return (this.enable & PWRBTN_STS) !== 0;
+  }
+
+  /** The RTC asserts its interrupt. */
+  rtcAlarm(): void {
+    this.status |= RTC_STS;
+    this.update();
   }
 
   private timerTicks(): number {

@@ -41,7 +41,6 @@ const NO_VGA = 1 << 2;
 const WBINVD = 1 << 0;
 const PROC_C1 = 1 << 2;
 const NO_SLEEP_BUTTON = 1 << 5;
-const NO_FIXED_RTC = 1 << 6;
 const RESET_REGISTER = 1 << 10;
 
 class Table {
@@ -108,7 +107,7 @@ function fadt(input: AcpiInput, dsdtAt: number, facsAt: number): Table {
     .u16(96, 0xfff).u16(98, 0xfff)
     .u8(108, 0x32) // century register in the CMOS RAM
     .u16(109, LEGACY_DEVICES | KEYBOARD_8042 | (input.vga ? 0 : NO_VGA))
-    .u32(112, WBINVD | PROC_C1 | NO_SLEEP_BUTTON | NO_FIXED_RTC | RESET_REGISTER)
+    .u32(112, WBINVD | PROC_C1 | NO_SLEEP_BUTTON | RESET_REGISTER)
     .port(116, PORT.resetControl, 8, 1).u8(128, 0x06)
     .u8(131, 5) // minor version
     .u64(140, dsdtAt)

@@ -90,8 +90,14 @@ export class Board {
     });
     const { interrupts } = this;
     this.pit = new Pit(scheduler, interrupts.pitLine());
-    this.rtc = new Rtc(scheduler, interrupts.rtcLine(), options.epochSeconds);
     this.power = new AcpiPower(scheduler, interrupts.isa(IRQ.sci), { powerOff: () => options.onPowerOff() });
+    const rtcLine = interrupts.rtcLine();
+    this.rtc = new Rtc(scheduler, {
+      set: (asserted) => {
+        rtcLine.set(asserted);
+        if (asserted) this.power.rtcAlarm();
+      },
+    }, options.epochSeconds);
     this.hpet = new Hpet(scheduler, {
       line: (pin) => interrupts.gsi(pin),
       legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
