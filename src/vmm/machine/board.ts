@@ -218,7 +218,7 @@ export class Board {
     return {
       apic: this.interrupts.apic.present,
       serialPorts: this.uarts.flatMap((u, i) => (u === null ? [] : [i])),
-      mouse: false,
+      mouse: this.i8042.hasAuxiliaryDevice,
       pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
       ecam: null,
       vga: false,
