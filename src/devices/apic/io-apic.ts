@@ -28,6 +28,12 @@ const MASKED = 1 << 16;
 const LOGICAL = 1 << 11;
 const WRITABLE = 0xff | (7 << 8) | LOGICAL | (1 << 13) | LEVEL | MASKED;
 
+/** NMI, INIT, SMI and ExtINT are edge-triggered whatever the bit says (§3.2.4, delivery mode). */
+function isLevel(low: number): boolean {
+  const mode = (low >>> 8) & 7;
+  return (low & LEVEL) !== 0 && (mode === DELIVERY.fixed || mode === DELIVERY.lowestPriority);
+}
+
 export class IoApic implements Persistent {
   readonly sectionName = "ioapic";
   readonly sectionVersion = 1;
@@ -78,8 +84,7 @@ export class IoApic implements Persistent {
     const low = this.low[pin];
     if ((low & MASKED) !== 0) return;
     const mode = (low >>> 8) & 7;
-    // NMI, INIT, SMI and ExtINT are edge-triggered whatever the bit says.
-    const level = (low & LEVEL) !== 0 && (mode === DELIVERY.fixed || mode === DELIVERY.lowestPriority);
+    const level = isLevel(low);
     if (level) {
       if ((low & REMOTE_IRR) !== 0 || (this.inputs & (1 << pin)) === 0) return;
       this.low[pin] = low | REMOTE_IRR;
@@ -142,7 +147,7 @@ export class IoApic implements Persistent {
     // Remote IRR is read-only; an entry that is or was edge-triggered has none.
     if ((low & LEVEL) !== 0 && (before & LEVEL) !== 0) low |= before & REMOTE_IRR;
     this.low[pin] = low;
-    if ((low & LEVEL) !== 0) this.signal(pin);
+    if (isLevel(low)) this.signal(pin);
   }
 
   save(): StateFields {
