@@ -120,6 +120,13 @@ export class Hpet implements Persistent {
     return (this.counter + BigInt(Math.floor((this.scheduler.nowNs() - this.since) / TICK_NS))) & MASK64;
   }
 
+  /** Half of the counter, without a bigint where it is small: systems poll it. */
+  private counterWord(offset: number): number {
+    if (!this.running || this.counter !== 0n) return half(this.now(), offset);
+    const ticks = Math.floor((this.scheduler.nowNs() - this.since) / TICK_NS);
+    return (offset & 4) !== 0 ? Math.floor(ticks / 2 ** 32) : ticks >>> 0;
+  }
+
   private capabilities(n: number): number {
     return T_64BIT | (n === 0 ? T_PERIODIC_CAPABLE : 0);
   }
@@ -179,7 +186,7 @@ export class Hpet implements Persistent {
     // Level-triggered and still pending: a further match changes nothing but the accumulator, which catches up.
     const wanted = this.running && (c.config & (T_ENABLE | T_LEVEL)) !== 0;
     if (!wanted) {
-      c.timer.cancel();
+      if (c.timer.deadlineNs !== null) c.timer.cancel();
       return;
     }
     const mask = this.mask(c);
@@ -216,7 +223,7 @@ export class Hpet implements Persistent {
       case 0x10: return this.config;
       case 0x20: return this.status;
       case 0xf0:
-      case 0xf4: return half(this.now(), offset);
+      case 0xf4: return this.counterWord(offset);
       default: return 0;
     }
   }

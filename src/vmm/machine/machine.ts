@@ -98,8 +98,9 @@ export class Machine {
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
-      // The VGA window and the ROM area: not RAM on a PC.
-      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
+      // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
+      // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
+      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
     this.board = this.wire();
