@@ -81,6 +81,18 @@ describe("Session", () => {
     expect(last().ended).toBe(true);
   });
 
+  it("presses the power button of a machine that runs, and says whether the guest listens", async () => {
+    const { session, last } = setup();
+    expect(await session.powerButton()).toBe(false);
+    await session.powerOn(SOURCE);
+    expect(await session.powerButton()).toBe(true);
+    last().heard = false;
+    expect(await session.powerButton()).toBe(false);
+    await session.pause();
+    expect(await session.powerButton()).toBe(false);
+    expect(last().calls).toEqual(["powerOn", "powerButton", "powerButton", "pause"]);
+  });
+
   it("uses a prewarmed worker, and a fresh one for each further start", async () => {
     const { session, connections } = setup();
     session.prewarm();
