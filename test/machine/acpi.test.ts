@@ -81,7 +81,7 @@ pressed: dd 0
 %include gdt32.inc
 `;
 
-function runUntil(run: Run, done: () => boolean, seconds = 120): string | null {
+function runUntil(run: Run, done: () => boolean, seconds = 280): string | null {
   const until = performance.now() + seconds * 1000;
   for (;;) {
     const outcome = run.machine.run(100, 1_000_000);
@@ -95,7 +95,7 @@ describe("the power button", () => {
   it.each([true, false])("reaches a guest by the tables and the SCI (deterministic: %s)", (deterministic) => {
     const run = makeMachine({ kernel: assembleKernel(LISTENER) }, { deterministic });
     expect(run.machine.pressPowerButton()).toBe(false);
-    expect(runUntil(run, () => run.debug() === "listening 00000100 ")).toBe("power-off");
+    expect([runUntil(run, () => false), run.debug()]).toEqual(["power-off", "listening 00000100 "]);
   });
   it("pressed while the guest sleeps", () => {
     const run = makeMachine({ kernel: assembleKernel(LISTENER) });
@@ -103,7 +103,7 @@ describe("the power button", () => {
     expect(run.machine.pressPowerButton()).toBe(true);
     expect([runUntil(run, () => false), run.debug()]).toEqual(["power-off", "listening 00000100 "]);
   });
-});
+}, 60_000);
 
 const guest = await existingGuest();
 
