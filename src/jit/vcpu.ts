@@ -165,6 +165,8 @@ export class Vcpu {
         // A trap gate leaves IF set, and the next request may be there.
         if (state.interruptsEnabled && this.options.env.interruptPending()) slice = 1;
       }
+      // Taking an interrupt may have armed a timer.
+      if (this.stopRequested) return "stopped";
       if (state.halted) return "halted";
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
       if (trap || state.attention) slice = 1;

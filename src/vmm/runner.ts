@@ -217,9 +217,22 @@ export class Runner {
     this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
   }
 
+  /** Presses the power button. False: the guest does not listen to it. */
+  powerButton(): boolean {
+    if (this.state === "stopped") return false;
+    const heard = this.machine.pressPowerButton();
+    this.wake();
+    return heard;
+  }
+
   serialInput(bytes: Uint8Array): void {
     if (this.state === "stopped") return;
     this.machine.serialInput(bytes);
+    this.wake();
+  }
+
+  /** Input may end a halt: the next step comes at once. */
+  private wake(): void {
     if (this.state === "running" && this.timer !== null) {
       this.cancelSleep();
       this.owedMs = 0;

@@ -73,6 +73,7 @@ export class FuzzMachine {
     const e = this.environment;
     const value = (width: number): number => (width === 4 ? e.random.u32() : e.random.u32() & ((1 << (8 * width)) - 1));
     return {
+      apic: null,
       portRead: (_port, width) => value(width),
       portWrite: () => undefined,
       // What is fetched twice must be the same twice.

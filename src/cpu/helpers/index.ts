@@ -20,7 +20,7 @@ import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
 import { X87 } from "./x87.ts";
 
-export { CpuModel, PHYSICAL_BITS } from "./model.ts";
+export { CpuModel, PHYSICAL_BITS, crystalKhz } from "./model.ts";
 export { DR6, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
 export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";

@@ -3,23 +3,25 @@ import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import type { ByteSink } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
+import { AcpiPower } from "../../devices/acpi/power.ts";
 import { A20Gate } from "../../devices/a20.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { CoprocessorError } from "../../devices/coprocessor.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
+import { Hpet } from "../../devices/hpet.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
-import { PicPair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
 import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
 import { Rtc } from "../../devices/rtc.ts";
-import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
+import type { AcpiInput } from "../acpi/tables.ts";
 import type { MachineConfig } from "../config.ts";
+import { Interrupts, type ApicConfig } from "./interrupts.ts";
 import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
 
 export interface BoardOptions {
@@ -35,8 +37,13 @@ export interface BoardOptions {
   /** Port E9h. */
   readonly debugOut: ByteSink;
   readonly debugExit: MachineConfig["debugExit"];
-  /** The guest asks for a reset (port 92h, CF9h or the keyboard controller). */
+  /** The processor's local APIC; null: it has none. */
+  readonly apic: ApicConfig | null;
+  /** The guest asks for a reset (port 92h, CF9h, the keyboard controller or INIT). */
   onReset(): void;
+  /** The guest has switched the machine off (ACPI S5). */
+  onPowerOff(): void;
+  onNmi(): void;
   /** isa-debug-exit was written: (value << 1) | 1. */
   onDebugExit(code: number): void;
   /** The A20 gate has changed. It is open at power-on. */
@@ -57,7 +64,7 @@ export class Board {
   readonly ports = new PortBus();
   readonly memory = new MmioBus();
   readonly pci = new PciBus();
-  readonly pic: PicPair;
+  readonly interrupts: Interrupts;
   readonly keyboard = new Ps2Keyboard();
   /** Everything with state, for saveSection and restoreSections. */
   readonly persistents: readonly Persistent[];
@@ -65,27 +72,44 @@ export class Board {
   private readonly pit: Pit;
   private readonly rtc: Rtc;
   private readonly uarts: readonly (Uart | null)[];
-  private readonly serialLines = new Map<number, SharedLine>();
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
   private readonly hostBridge = new HostBridge();
   /** For the CPU's FERR#. */
   readonly coprocessor: CoprocessorError;
+  private readonly power: AcpiPower;
+  private readonly hpet: Hpet;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
-    this.pic = new PicPair({
-      set: (asserted) => {
-        if (asserted) options.onIntr();
-      },
+    this.interrupts = new Interrupts({
+      scheduler,
+      memory: this.memory,
+      apic: options.apic,
+      onIntr: () => options.onIntr(),
+      onNmi: () => options.onNmi(),
+      onInit: () => options.onReset(),
     });
-    this.pit = new Pit(scheduler, this.pic.edgeLine(IRQ.pit));
-    this.rtc = new Rtc(scheduler, this.pic.line(IRQ.rtc), options.epochSeconds);
+    const { interrupts } = this;
+    this.pit = new Pit(scheduler, interrupts.pitLine());
+    this.power = new AcpiPower(scheduler, interrupts.isa(IRQ.sci), { powerOff: () => options.onPowerOff() });
+    const rtcLine = interrupts.rtcLine();
+    this.rtc = new Rtc(scheduler, {
+      set: (asserted) => {
+        rtcLine.set(asserted);
+        if (asserted) this.power.rtcAlarm();
+      },
+    }, options.epochSeconds);
+    this.hpet = new Hpet(scheduler, {
+      line: (pin) => interrupts.gsi(pin),
+      legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
+      legacyReplacement: (on) => interrupts.legacyReplacement(on, this.rtc.interruptAsserted),
+    });
     this.a20 = new A20Gate((enabled) => options.onA20(enabled));
     this.i8042 = new I8042(
-      this.pic.line(IRQ.keyboard),
-      this.pic.line(IRQ.mouse),
+      interrupts.isa(IRQ.keyboard),
+      interrupts.isa(IRQ.mouse),
       { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
       this.keyboard,
     );
@@ -94,20 +118,24 @@ export class Board {
       fastA20: (enabled) => this.a20.setFast(enabled),
     });
     this.uarts = this.makeUarts(options);
-    this.coprocessor = new CoprocessorError(this.pic.line(IRQ.coprocessor));
+    this.coprocessor = new CoprocessorError(interrupts.isa(IRQ.coprocessor));
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
+    this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
+    this.memory.map(this.hpet.registers, { name: "hpet", base: PHYSICAL.hpet });
 
     this.persistents = [
-      this.pic,
+      ...interrupts.persistents,
       this.pit,
       this.rtc,
+      this.power,
+      this.hpet,
       this.a20,
       this.i8042,
       this.keyboard,
       this.control,
-      ...this.serialLines.values(),
+      ...interrupts.sharedLines,
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
@@ -120,17 +148,18 @@ export class Board {
     return SERIAL_PORTS.map(({ irq }, i) => {
       const sink = sinks[i] ?? null;
       if (sink === null) return null;
-      let line = this.serialLines.get(irq);
-      if (line === undefined) this.serialLines.set(irq, (line = new SharedLine(`irq${irq}`, this.pic.line(irq))));
-      return new Uart(i, options.scheduler, line.input(), sink);
+      return new Uart(i, options.scheduler, this.interrupts.sharedInput(irq), sink);
     });
   }
 
   private mapPorts(options: BoardOptions): void {
     const bus = this.ports;
-    bus.map(this.pic.masterPorts, { name: "pic", base: PORT.pic1 });
-    bus.map(this.pic.slavePorts, { name: "pic", base: PORT.pic2 });
-    bus.map(this.pic.elcrPorts, { name: "pic", base: PORT.elcr });
+    const { pic } = this.interrupts;
+    bus.map(pic.masterPorts, { name: "pic", base: PORT.pic1 });
+    bus.map(pic.slavePorts, { name: "pic", base: PORT.pic2 });
+    bus.map(pic.elcrPorts, { name: "pic", base: PORT.elcr });
+    bus.map(this.power.pmPorts, { name: "acpi-pm", base: PORT.pm });
+    bus.map(this.power.gpePorts, { name: "acpi-gpe", base: PORT.gpe });
     bus.map(this.pit.ports, { name: "pit", base: PORT.pit });
     bus.map(this.i8042.dataPort, { name: "ps2", base: PORT.ps2Data });
     bus.map(this.i8042.commandPort, { name: "ps2", base: PORT.ps2Command });
@@ -176,13 +205,30 @@ export class Board {
     this.memory.write(paddr, width, value);
   }
 
-  /** State of INTR. */
+  /** State of INTR, behind the local APIC. */
   interruptPending(): boolean {
-    return this.pic.asserted;
+    return this.interrupts.apic.asserted;
   }
-  /** The INTA cycle: the vector. */
+  /** The interrupt that the core takes: the vector. */
   acknowledgeInterrupt(): number {
-    return this.pic.acknowledge();
+    return this.interrupts.apic.acknowledge();
+  }
+
+  /** Someone presses the power button: a system that listens shuts down. False: nobody listens now. */
+  pressPowerButton(): boolean {
+    this.power.pressPowerButton();
+    return this.power.powerButtonEnabled;
+  }
+  /** What the firmware's tables say of this board. */
+  acpiInput(): AcpiInput {
+    return {
+      apic: this.interrupts.apic.present,
+      serialPorts: this.uarts.flatMap((u, i) => (u === null ? [] : [i])),
+      mouse: this.i8042.hasAuxiliaryDevice,
+      pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
+      ecam: null,
+      vga: false,
+    };
   }
 
   /** Bytes typed at a serial port (0 is COM1): queued without limit. */
@@ -214,7 +260,9 @@ export class Board {
     this.pci.reset();
     this.hostBridge.reset();
     this.coprocessor.reset();
-    this.pic.reset();
+    this.power.reset();
+    this.hpet.reset();
+    this.interrupts.reset();
   }
 
   statistics(): BoardStatistics {

@@ -14,9 +14,12 @@ export const PORT = {
   debugConsole: 0xe9,
   coprocessor: 0xf0,
   elcr: 0x4d0,
+  /** ACPI's PM1a and PM timer; GPE block 0. Where QEMU's PC has them, because small systems write to 604h without asking. */
+  pm: 0x600,
   pciConfigAddress: 0xcf8,
   resetControl: 0xcf9,
   pciConfigData: 0xcfc,
+  gpe: 0xafe0,
 } as const;
 
 /** COM1..COM4 as every BIOS numbers them. */
@@ -34,6 +37,7 @@ export const IRQ = {
   serial13: 4,
   serial24: 3,
   rtc: 8,
+  sci: 9,
   mouse: 12,
   coprocessor: 13,
 } as const;
@@ -54,5 +58,16 @@ export const PHYSICAL = {
   end32: 0x1_0000_0000,
 } as const;
 
+/** The I/O APIC's input of an ISA interrupt: the timer is on 2, where the cascade would be (MADT: interrupt source override). */
+export const isaGsi = (irq: number): number => (irq === 0 ? 2 : irq);
+
 /** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0 } as const;
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1 } as const;
+
+/** Four lines that INTA..INTD of the slots share: I/O APIC inputs, and 8259 inputs for systems that use those. */
+export const PCI_INTX = {
+  gsis: [16, 17, 18, 19],
+  irqs: [10, 10, 11, 11],
+  /** Line 0..3 of `pin` (0 INTA) of device `slot` on bus 0. */
+  line: (slot: number, pin: number): number => (slot + pin + 3) & 3,
+} as const;
