@@ -178,6 +178,7 @@ export class HttpDisk extends ReadOnlyDisk {
     let filled = 0;
     const piece = (bytes: Uint8Array): void => {
       this.fetched += bytes.length;
+      this.error = null;
       for (let at = 0; at < bytes.length; ) {
         const count = Math.min(chunk.length - filled, bytes.length - at);
         chunk.set(bytes.subarray(at, at + count), filled);
@@ -192,7 +193,6 @@ export class HttpDisk extends ReadOnlyDisk {
     };
     try {
       await readRange(this.file, first * CHUNK, stop, piece, this.options);
-      this.error = null;
     } catch (e) {
       const message = e instanceof HttpRangeError ? e.message : `${this.name}: ${String(e)}`;
       this.error = message;

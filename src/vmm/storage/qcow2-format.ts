@@ -25,8 +25,9 @@ const BACKING_NAME_MAX = 1023;
 /** QEMU's limit for the L1 table. */
 const L1_BYTES_MAX = 32 << 20;
 
+/** By bit number. */
 const INCOMPATIBLE: Readonly<Record<number, string>> = { 2: "an external data file", 4: "extended L2 entries" };
-const FEATURE = { dirty: 1, corrupt: 2, externalData: 4, compression: 8, extendedL2: 16 } as const;
+const FEATURE = { dirty: 1, corrupt: 2, compression: 8 } as const;
 const READABLE = FEATURE.dirty | FEATURE.compression;
 
 const EXTENSION_END = 0;
@@ -69,7 +70,7 @@ export function parseHeader(head: Uint8Array, name: string, fileBytes: number): 
     const unknown = features & ~BigInt(READABLE);
     if (unknown !== 0n) {
       const bit = unknown.toString(2).length - 1;
-      throw bad(`the qcow2 image needs ${INCOMPATIBLE[2 ** bit] ?? `a feature that is not known (bit ${bit})`}`);
+      throw bad(`the qcow2 image needs ${INCOMPATIBLE[bit] ?? `a feature that is not known (bit ${bit})`}`);
     }
     if ((features & BigInt(FEATURE.compression)) !== 0n) {
       const type = headerBytes > 104 ? view.getUint8(104) : 0;
