@@ -75,6 +75,8 @@ export class Overlay implements BlockBackend {
       if (sectors > SECTORS_MAX) throw new UserError(`${store.name}: a disk of ${sectors} sectors is too large for an overlay: at most ${SECTORS_MAX} (256 GiB)`);
       store.truncate(0);
       store.truncate(dataStart(sectors));
+      // A header on stable storage says that the table is, too.
+      store.flush();
       store.write(0, encodeHeader({ sectors, baseSectors: base?.sectors ?? 0, baseId }));
       store.flush();
       return new Overlay(store, base, sectors);
