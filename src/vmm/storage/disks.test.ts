@@ -9,6 +9,7 @@ import { HostFile, openHostDisk } from "../../cli/host-file.ts";
 import { BlobDisk } from "./blob-disk.ts";
 import { HttpDisk, type HttpProgress } from "./http-disk.ts";
 import { MemoryStore } from "./memory-store.ts";
+import { openDisk } from "./open-disk.ts";
 import { Overlay } from "./overlay.ts";
 import { RawDisk } from "./raw-disk.ts";
 import { bytesOf, Chance, compareWithModel, discard, flush, read, write, writeZeroes } from "./testing/requests.ts";
@@ -253,5 +254,29 @@ describe("disks on a server", () => {
     const changed = model.slice();
     changed.fill(1, 100 * 512, 101 * 512);
     expect(await compareWithModel(overlay, changed, new Chance(12), 150)).toBeNull();
+  });
+
+  it("are opened as a page describes them", async () => {
+    const { disk, close } = await openDisk({ source: { kind: "url", url }, format: null, writes: { kind: "memory" } });
+    expect(disk.readOnly).toBe(false);
+    expect(await compareWithModel(disk, model.slice(), new Chance(13), 60)).toBeNull();
+    close();
+  });
+});
+
+describe("disks of a page", () => {
+  it("in picked files, new ones, and ones that cannot be", async () => {
+    const contents = new Chance(20).bytes(70_000 - (70_000 % 512));
+    const files = [new File([contents], "a.img")];
+    const { disk } = await openDisk({ source: { kind: "files", files }, format: "raw", writes: { kind: "memory" } });
+    expect(await compareWithModel(disk, contents.slice(), new Chance(21), 60)).toBeNull();
+    const fixed = await openDisk({ source: { kind: "files", files }, format: null, writes: { kind: "none" } });
+    expect((await write(fixed.disk, 0, [new Uint8Array(512)]))?.kind).toBe("read-only");
+    const blank = await openDisk({ source: { kind: "blank", sectors: 100 }, format: null, writes: { kind: "memory", limitBytes: 1 << 20 } });
+    expect(await compareWithModel(blank.disk, new Uint8Array(51_200), new Chance(22), 60)).toBeNull();
+    await expect(openDisk({ source: { kind: "files", files: [] }, format: null, writes: { kind: "none" } })).rejects.toThrow("no disk image was chosen");
+    await expect(openDisk({ source: { kind: "blank", sectors: 1 }, format: null, writes: { kind: "none" } })).rejects.toThrow("a new disk needs a place");
+    await expect(openDisk({ source: { kind: "files", files }, format: "qcow2", writes: { kind: "none" } })).rejects.toThrow("a.img: not a qcow2 image");
+    await expect(openDisk({ source: { kind: "files", files }, format: null, writes: { kind: "opfs", path: "x" } })).rejects.toThrow("'x' cannot be kept: this browser has no private file system");
   });
 });

@@ -118,8 +118,4 @@ export class HttpCache {
   private lengthOf(index: number): number {
     return Math.min(this.identity.chunkBytes, this.identity.size - index * this.identity.chunkBytes);
   }
-
-  close(): void {
-    this.store.close();
-  }
 }

@@ -57,6 +57,7 @@ export class HttpDisk extends ReadOnlyDisk {
   private requests = 0;
   private fetched = 0;
   private error: string | null = null;
+  private closed = false;
   private ahead = 0;
   private expected = -1;
 
@@ -209,7 +210,7 @@ export class HttpDisk extends ReadOnlyDisk {
 
   private arrived(index: number, chunk: Uint8Array): void {
     this.memory.set(index, chunk);
-    this.cache?.put(index, chunk);
+    if (!this.closed) this.cache?.put(index, chunk);
     const waiting = this.coming.get(index) ?? [];
     this.coming.delete(index);
     for (const { take } of waiting) take(chunk);
@@ -229,8 +230,9 @@ export class HttpDisk extends ReadOnlyDisk {
     this.options.onProgress?.(this.progress);
   }
 
+  /** Nothing more is fetched but what is on its way. The cache's store is its owner's to close. */
   close(): void {
     this.queue.length = 0;
-    this.cache?.close();
+    this.closed = true;
   }
 }

@@ -277,5 +277,5 @@ describe("a cut at any point", () => {
         }
       }
     }
-  });
+  }, 120_000 + HISTORIES * 1000);
 });

@@ -7,12 +7,18 @@ const SECTOR = 512;
 
 type Change = { readonly at: number; readonly bytes: Uint8Array } | { readonly size: number };
 
+interface Contents {
+  bytes: Uint8Array<ArrayBuffer>;
+  length: number;
+}
+
 export class Cut extends Error {}
 
 export class FakeHandle implements SyncHandle {
   /** What programs see: everything written. */
-  private seen: Uint8Array<ArrayBuffer>;
-  private length: number;
+  private readonly seen: Contents;
+  /** What survives anything. */
+  private readonly stable: Contents;
   private readonly pending: Change[] = [];
   /** Calls that change the file, so far. */
   changes = 0;
@@ -23,20 +29,19 @@ export class FakeHandle implements SyncHandle {
   quota = Infinity;
   closed = false;
 
-  /** `stable`: contents that survive anything. */
-  constructor(private stable: Uint8Array<ArrayBuffer> = new Uint8Array(0)) {
-    this.seen = stable.slice();
-    this.length = stable.length;
+  constructor(contents: Uint8Array<ArrayBuffer> = new Uint8Array(0)) {
+    this.stable = { bytes: contents.slice(), length: contents.length };
+    this.seen = { bytes: contents.slice(), length: contents.length };
   }
 
   getSize(): number {
-    return this.length;
+    return this.seen.length;
   }
 
   read(buffer: Uint8Array, { at }: { readonly at: number }): number {
     if (this.changes > this.cutAt) throw new Cut("cut off");
-    const count = Math.max(0, Math.min(buffer.length, this.length - at));
-    buffer.set(this.seen.subarray(at, at + count));
+    const count = Math.max(0, Math.min(buffer.length, this.seen.length - at));
+    buffer.set(this.seen.bytes.subarray(at, at + count));
     return count;
   }
 
@@ -65,8 +70,7 @@ export class FakeHandle implements SyncHandle {
   flush(): void {
     if (this.step()) throw new Cut("cut off");
     this.flushes++;
-    this.stable = this.seen.slice(0, this.length);
-    this.pending.length = 0;
+    for (const change of this.pending.splice(0)) applyTo(this.stable, change);
   }
 
   close(): void {
@@ -81,10 +85,7 @@ export class FakeHandle implements SyncHandle {
 
   private apply(change: Change): void {
     this.pending.push(change);
-    const file = { bytes: this.seen, length: this.length };
-    applyTo(file, change);
-    this.seen = file.bytes;
-    this.length = file.length;
+    applyTo(this.seen, change);
   }
 
   /** Opened again by another worker: what was written is still there, flushed or not. */
@@ -95,13 +96,13 @@ export class FakeHandle implements SyncHandle {
 
   /** The file after the cut: each change since the last flush is there or not. `share`: how many of 100 are. */
   afterCut(chance: Chance, share: number): Uint8Array<ArrayBuffer> {
-    const file = { bytes: this.stable.slice(), length: this.stable.length };
+    const file = { bytes: this.stable.bytes.slice(), length: this.stable.length };
     for (const change of this.pending) if (chance.next(100) < share) applyTo(file, change);
     return file.bytes.slice(0, file.length);
   }
 }
 
-function applyTo(file: { bytes: Uint8Array<ArrayBuffer>; length: number }, change: Change): void {
+function applyTo(file: Contents, change: Change): void {
   const end = "size" in change ? change.size : change.at + change.bytes.length;
   if (end > file.bytes.length) {
     const larger = new Uint8Array(Math.max(end, file.bytes.length * 2));
