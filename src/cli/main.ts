@@ -80,6 +80,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
       debugExit: options.debugExit,
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
+      tier: options.tier,
     },
   };
 }
