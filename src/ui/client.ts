@@ -1,6 +1,6 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
-import type { MachineApi, MachineConfig, MachineEvents } from "../vmm/api.ts";
+import type { ImageSources, LoadProgress, MachineApi, MachineEvents, WorkerConfig } from "../vmm/api.ts";
 
 /** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
 export interface MachineConnection extends MachineApi {
@@ -32,8 +32,8 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   });
 
   return {
-    powerOn: (config: MachineConfig, events: MachineEvents) =>
-      guard(remote.powerOn(Comlink.transfer(config, imageBuffers(config)), Comlink.proxy(events))),
+    load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
+    powerOn: (config: WorkerConfig, events: MachineEvents) => guard(remote.powerOn(config, Comlink.proxy(events))),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),
     reset: () => guard(remote.reset()),
@@ -50,24 +50,23 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   };
 }
 
-/** Like `connectMachine`, with the first worker started at once (if `early`), before anyone asks for it. */
-export function earlyConnect(early: boolean): typeof connectMachine {
-  let crash: (message: string) => void = () => undefined;
-  let first = early ? connectMachine((message) => crash(message)) : null;
-  return (onCrash) => {
-    if (first === null) return connectMachine(onCrash);
-    const connection = first;
-    first = null;
-    crash = onCrash;
-    return connection;
-  };
+export interface EarlyConnection {
+  /** Null if none was wanted. */
+  readonly first: MachineConnection | null;
+  /** Like `connectMachine`; gives the first worker to who asks first. */
+  readonly connect: typeof connectMachine;
 }
 
-/** Images are moved, not copied: a kernel of 50 MB would be in memory twice. */
-function imageBuffers(config: MachineConfig): ArrayBuffer[] {
-  const buffers = new Set<ArrayBuffer>();
-  for (const image of [config.boot.kernel, ...config.boot.initrds]) {
-    if (image.buffer instanceof ArrayBuffer) buffers.add(image.buffer);
-  }
-  return [...buffers];
+/** Starts the first worker at once (if `early`), before anyone asks for it. */
+export function earlyConnect(early: boolean): EarlyConnection {
+  let crash: (message: string) => void = () => undefined;
+  const first = early ? connectMachine((message) => crash(message)) : null;
+  let given = first === null;
+  const connect = (onCrash: (message: string) => void): MachineConnection => {
+    if (given || first === null) return connectMachine(onCrash);
+    given = true;
+    crash = onCrash;
+    return first;
+  };
+  return { first, connect };
 }

@@ -1,7 +1,6 @@
 /** Numbers and reports in words; settings, manifests and dropped files. */
 import { describe, expect, it } from "vitest";
 import type { StopKind } from "../vmm/api.ts";
-import { ProgressMeter, readUnzipped, type LoadProgress } from "./fetch-progress.ts";
 import { describeStop, formatBytes, formatCount, formatGuestTime, formatMemory, formatMips } from "./format.ts";
 import { parseManifest } from "./guest.ts";
 import { checkForm, DEFAULT_SETTINGS, parseSettings } from "./settings.ts";
@@ -59,35 +58,6 @@ describe("guest.json", () => {
   it("is refused without a command line", () => {
     expect(() => parseManifest([])).toThrow("cmdline");
     expect(() => parseManifest({})).toThrow("cmdline");
-  });
-});
-
-describe("downloads", () => {
-  it("add up over files, with a rate", () => {
-    const seen: LoadProgress[] = [];
-    let now = 0;
-    const meter = new ProgressMeter((p) => seen.push(p), () => now);
-    meter.expect("a", 100);
-    meter.expect("b", null);
-    meter.add("a", 50);
-    meter.expect("b", 300);
-    now = 500;
-    meter.add("b", 150);
-    expect(seen).toEqual([
-      { received: 50, total: null, bytesPerSecond: 0 },
-      { received: 200, total: 400, bytesPerSecond: 300 },
-    ]);
-  });
-  it("are unzipped when they are gzip, and refused when damaged", async () => {
-    const plain = new TextEncoder().encode("hello ".repeat(1000));
-    const zipped = await new Response(new Blob([plain]).stream().pipeThrough(new CompressionStream("gzip"))).blob();
-    expect(await readUnzipped(zipped, "x.gz")).toEqual(plain);
-    expect(await readUnzipped(zipped, "x.gz", plain.length)).toEqual(plain);
-    expect(await readUnzipped(new Blob([plain]), "x")).toEqual(plain);
-    await expect(readUnzipped(zipped.slice(0, zipped.size - 9), "x.gz")).rejects.toThrow("x.gz: the gzip data is damaged or cut short");
-    await expect(readUnzipped(zipped, "x.gz", 7)).rejects.toThrow("x.gz has more than the expected 7 bytes");
-    await expect(readUnzipped(new Blob([plain]), "x", 6001)).rejects.toThrow("x has 6000 bytes, expected 6001");
-    expect(await readUnzipped(new Blob([]), "empty")).toEqual(new Uint8Array());
   });
 });
 

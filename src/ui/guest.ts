@@ -1,5 +1,7 @@
-/** The default guest, as tools/image/ prepares it: described by guest.json, fetched, unzipped. */
-import { fetchJson, fetchStream, NotFoundError, ProgressMeter, readUnzipped, unzip, type LoadProgress } from "./fetch-progress.ts";
+/** The default guest, as tools/image/ prepares it: described by guest.json, loaded into the machine's worker. */
+import { NOT_FOUND, type ImageSource, type ImageSources, type LoadProgress } from "../vmm/api.ts";
+import type { MachineConnection } from "./client.ts";
+import { fetchJson, NotFoundError } from "./fetch-json.ts";
 
 /** The files of the image that the page uses, gzipped as they are on the server. */
 const KERNEL = "vmlinux";
@@ -45,24 +47,21 @@ export function parseManifest(json: unknown): GuestManifest {
   };
 }
 
-export interface GuestImages {
-  readonly kernel: Uint8Array;
-  readonly initramfs: Uint8Array;
-}
+type Loader = Pick<MachineConnection, "load">;
 
-/** A download on its way. Who waits for it may come later. */
-interface Download {
-  readonly images: Promise<GuestImages>;
-  readonly abort: AbortController;
+/** A load on its way. Who waits for it may come later. */
+interface Load {
+  readonly worker: Loader;
+  readonly done: Promise<void>;
   listener: (progress: LoadProgress) => void;
   last: LoadProgress | null;
 }
 
-/** Keeps the downloaded files, so that the machine can start again without the server. */
+/** Keeps the downloaded files as they came, so that the machine can start again without the server. */
 export class DefaultGuest {
   private manifestPromise: Promise<GuestManifest> | null = null;
-  private readonly blobs = new Map<string, Blob>();
-  private ahead: Download | null = null;
+  private kept: ImageSources | null = null;
+  private ahead: Load | null = null;
 
   constructor(private readonly folder: URL) {}
 
@@ -74,63 +73,42 @@ export class DefaultGuest {
     return this.manifestPromise;
   }
 
-  /** Starts the download before anyone asks for the images. */
-  prefetch(): void {
-    this.ahead ??= this.begin();
+  /** Starts to load into a worker before anyone asks for it. */
+  prefetch(worker: Loader): void {
+    this.ahead ??= this.begin(worker);
   }
 
-  async images(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<GuestImages> {
-    const download = this.ahead ?? this.begin();
+  async load(worker: Loader, onProgress: (progress: LoadProgress) => void): Promise<void> {
+    const load = this.ahead?.worker === worker ? this.ahead : this.begin(worker);
     this.ahead = null;
-    download.listener = onProgress;
-    if (download.last !== null) onProgress(download.last);
-    const abort = (): void => download.abort.abort();
-    signal.addEventListener("abort", abort);
-    try {
-      return await download.images;
-    } finally {
-      signal.removeEventListener("abort", abort);
-    }
+    load.listener = onProgress;
+    if (load.last !== null) onProgress(load.last);
+    await load.done;
   }
 
-  private begin(): Download {
-    const abort = new AbortController();
-    const meter = new ProgressMeter((progress) => {
-      download.last = progress;
-      download.listener(progress);
+  private begin(worker: Loader): Load {
+    const done = this.loadInto(worker, (progress) => {
+      load.last = progress;
+      load.listener(progress);
     });
-    // The names are known: the download need not wait for guest.json, which has the sizes.
-    for (const name of [KERNEL, INITRAMFS]) if (!this.blobs.has(name)) meter.expect(this.url(name).pathname, null);
-    const images = Promise.all([this.read(KERNEL, meter, abort.signal), this.read(INITRAMFS, meter, abort.signal)]).then(
-      ([kernel, initramfs]) => ({ kernel, initramfs }),
-    );
-    images.catch(() => abort.abort()); // one failed: no use for the other
-    const download: Download = { images, abort, listener: () => undefined, last: null };
-    return download;
+    done.catch(() => undefined); // told to who waits for it
+    const load: Load = { worker, done, listener: () => undefined, last: null };
+    return load;
   }
 
-  private async read(name: string, meter: ProgressMeter, signal: AbortSignal): Promise<Uint8Array> {
-    const known = this.manifest();
-    known.catch(() => undefined);
-    const blob = this.blobs.get(name);
-    if (blob !== undefined) return readUnzipped(blob, `${name}.gz`, (await known).sizes[name] ?? null);
-    const url = this.url(name);
+  private async loadInto(worker: Loader, onProgress: (progress: LoadProgress) => void): Promise<void> {
+    // The manifest is here before the worker's code is.
+    const { sizes } = await this.manifest();
     try {
-      const [use, keep] = (await fetchStream(url, meter, signal)).tee();
-      const size = (await known).sizes[name] ?? null;
-      const [bytes, kept] = await Promise.allSettled([unzip(use, `${name}.gz`, size), new Response(keep).blob()]);
-      if (kept.status === "rejected") throw new Error(`cannot fetch ${url.pathname}: the connection was lost`, { cause: kept.reason });
-      if (bytes.status === "rejected") throw bytes.reason;
-      this.blobs.set(name, kept.value);
-      return bytes.value;
+      this.kept = await worker.load(this.kept ?? { kernel: this.source(KERNEL, sizes), initrds: [this.source(INITRAMFS, sizes)] }, onProgress);
     } catch (error) {
-      if (error instanceof NotFoundError) throw new GuestMissingError(error.message, { cause: error });
+      if (error instanceof Error && error.name === NOT_FOUND) throw new GuestMissingError(error.message, { cause: error });
       throw error;
     }
   }
 
-  private url(name: string): URL {
-    return new URL(`${name}.gz`, this.folder);
+  private source(name: string, sizes: GuestManifest["sizes"]): ImageSource {
+    return { name: `${name}.gz`, from: { url: new URL(`${name}.gz`, this.folder).href }, unzip: true, size: sizes[name] ?? null };
   }
 
   private async fetchManifest(): Promise<GuestManifest> {

@@ -12,9 +12,9 @@ function missingFeature(): string | null {
 
 const autostart = new URLSearchParams(location.search).get("autostart") !== "0";
 const lacking = missingFeature();
-const connect = earlyConnect(lacking === null);
+const { first, connect } = earlyConnect(lacking === null);
 const guest = new DefaultGuest(new URL("guest/", document.baseURI));
-if (autostart && lacking === null) guest.prefetch();
+if (autostart && first !== null) guest.prefetch(first);
 
 const { startPage } = await import("./page.ts");
 await startPage({ guest, connect, autostart, lacking });

@@ -1,13 +1,13 @@
 /** One machine's life as the page sees it, against a worker that does what the test says. */
 import { describe, expect, it } from "vitest";
-import type { MachineConfig, MachineEvents, StopKind, StopReport } from "../vmm/api.ts";
+import type { ImageSources, MachineEvents, StopKind, StopReport, WorkerConfig } from "../vmm/api.ts";
 import type { MachineConnection } from "./client.ts";
 import { Session, type MachineSource, type Phase } from "./session.ts";
 
-const CONFIG: MachineConfig = {
+const CONFIG: WorkerConfig = {
   memoryMib: 64,
   cpu: "x",
-  boot: { kernel: new Uint8Array(1), initrds: [], cmdline: "" },
+  boot: { cmdline: "" },
   deterministic: false,
   debugExit: null,
   epochSeconds: 0,
@@ -26,10 +26,11 @@ class FakeConnection implements MachineConnection {
     this.calls.push(name);
     return this.failOn === name ? Promise.reject(new Error(`${name} failed`)) : Promise.resolve();
   }
-  powerOn(_config: MachineConfig, events: MachineEvents): Promise<void> {
+  powerOn(_config: WorkerConfig, events: MachineEvents): Promise<void> {
     this.events = events;
     return this.call("powerOn");
   }
+  load = (images: ImageSources): Promise<ImageSources> => Promise.resolve(images);
   pause = (): Promise<void> => this.call("pause");
   resume = (): Promise<void> => this.call("resume");
   reset = (): Promise<void> => this.call("reset");
@@ -97,6 +98,7 @@ describe("Session", () => {
     const { session, connections } = setup();
     session.prewarm();
     await session.powerOn(SOURCE);
+    expect(connections.length).toBe(1);
     const first = connections.length;
     await session.powerOn(SOURCE);
     expect(connections.length).toBe(first + 1);
@@ -122,20 +124,18 @@ describe("Session", () => {
     expect(session.phase).toBe("running");
   });
 
-  it("aborts loading on power off and ignores what arrives later", async () => {
-    const { session, phases } = setup();
-    let deliver: (config: MachineConfig) => void = () => undefined;
-    let signal: AbortSignal | undefined;
+  it("ends loading with its worker on power off and ignores what arrives later", async () => {
+    const { session, phases, last } = setup();
+    let deliver: (config: WorkerConfig) => void = () => undefined;
     const started = session.powerOn({
-      load: (_progress, s) => {
-        signal = s;
-        return new Promise((resolve) => {
+      load: () =>
+        new Promise((resolve) => {
           deliver = resolve;
-        });
-      },
+        }),
     });
+    const loader = last();
     await session.powerOff();
-    expect(signal?.aborted).toBe(true);
+    expect(loader.ended).toBe(true);
     deliver(CONFIG);
     await started;
     expect(phases).toEqual(["loading", "off"]);

@@ -1,14 +1,13 @@
 /** One machine's life as the page sees it: load, start, pause, stop, start again. Free of DOM. */
-import type { MachineConfig, MachineEvents, MachineStatus, StopReport } from "../vmm/api.ts";
+import type { LoadProgress, MachineEvents, MachineStatus, StopReport, WorkerConfig } from "../vmm/api.ts";
 import type { MachineConnection } from "./client.ts";
-import type { LoadProgress } from "./fetch-progress.ts";
 import { InputQueue } from "./serial-queue.ts";
 
 export type Phase = "off" | "loading" | "starting" | "running" | "paused" | "stopped";
 
-/** Where a machine's images and settings come from. Loaded afresh at every start: the worker takes the bytes away. */
+/** Where a machine's images and settings come from. Loaded afresh at every start, into a worker that has run none. */
 export interface MachineSource {
-  load(onProgress: (progress: LoadProgress) => void, signal: AbortSignal): Promise<MachineConfig>;
+  load(worker: Pick<MachineConnection, "load">, onProgress: (progress: LoadProgress) => void): Promise<WorkerConfig>;
 }
 
 export interface SessionEvents {
@@ -38,7 +37,6 @@ export class Session {
   private used = false;
   /** Counts starts: what an earlier machine still sends is ignored. */
   private generation = 0;
-  private loading: AbortController | null = null;
   private source: MachineSource | null = null;
   private startedAtMs = 0;
   private quickResets = 0;
@@ -116,8 +114,6 @@ export class Session {
     const { connection } = this;
     const wasAlive = this.alive;
     this.generation++;
-    this.loading?.abort();
-    this.loading = null;
     this.input.clear();
     this.connection = null;
     this.setPhase("off");
@@ -153,14 +149,13 @@ export class Session {
     this.events.restarted(byGuest);
     this.setPhase("loading");
     this.prewarm();
-    const loading = new AbortController();
-    this.loading = loading;
     try {
-      const config = await source.load((progress) => {
+      // Loading ends with the worker: it is not to be used for anything else.
+      this.used = true;
+      const config = await source.load(this.worker(), (progress) => {
         if (generation === this.generation) this.events.progress(progress);
-      }, loading.signal);
+      });
       if (generation !== this.generation) return;
-      this.loading = null;
       this.setPhase("starting");
       await this.start(config, generation);
     } catch (error) {
@@ -171,10 +166,13 @@ export class Session {
     }
   }
 
-  private async start(config: MachineConfig, generation: number): Promise<void> {
-    const { connection } = this;
-    if (connection === null) throw new Error("the machine's worker could not be loaded");
-    this.used = true;
+  private worker(): MachineConnection {
+    if (this.connection === null) throw new Error("the machine's worker could not be loaded");
+    return this.connection;
+  }
+
+  private async start(config: WorkerConfig, generation: number): Promise<void> {
+    const connection = this.worker();
     this.startedAtMs = this.nowMs();
     const mine = (): boolean => generation === this.generation;
     const events: MachineEvents = {
@@ -243,11 +241,9 @@ export class Session {
     this.connection = connection;
   }
 
-  /** Drops the present machine, its loading and its worker if that has run one. */
+  /** Drops the present machine or its loading, with the worker if that has done either. */
   private discard(): void {
     this.generation++;
-    this.loading?.abort();
-    this.loading = null;
     this.busy = false;
     this.input.clear();
     if (this.used) {

@@ -1,6 +1,5 @@
 /** What a machine is started from: the default guest or the user's own files, with the settings of the form. */
-import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig } from "../vmm/api.ts";
-import { readBlob, readUnzipped } from "./fetch-progress.ts";
+import { DETERMINISTIC_EPOCH_SECONDS, type ImageSource, type WorkerConfig } from "../vmm/api.ts";
 import type { DefaultGuest } from "./guest.ts";
 import { formatBytes } from "./format.ts";
 import type { MachineSource } from "./session.ts";
@@ -14,11 +13,11 @@ export interface OwnImages {
   readonly initrds: readonly File[];
 }
 
-function configure(settings: Settings, boot: MachineConfig["boot"], own: boolean): MachineConfig {
+function configure(settings: Settings, cmdline: string, own: boolean): WorkerConfig {
   return {
     memoryMib: settings.memoryMib,
     cpu: settings.cpu,
-    boot,
+    boot: { cmdline },
     deterministic: settings.deterministic,
     // Test kernels end through it; the default guest has no use for it.
     debugExit: own ? { iobase: 0xf4, iosize: 4 } : null,
@@ -30,27 +29,24 @@ function configure(settings: Settings, boot: MachineConfig["boot"], own: boolean
 
 export function defaultSource(guest: DefaultGuest, settings: Settings): MachineSource {
   return {
-    async load(onProgress, signal) {
-      const [{ cmdline }, { kernel, initramfs }] = await Promise.all([guest.manifest(), guest.images(onProgress, signal)]);
-      return configure(settings, { kernel, initrds: [initramfs], cmdline: settings.defaultCmdline ?? cmdline }, false);
+    async load(worker, onProgress) {
+      const [{ cmdline }] = await Promise.all([guest.manifest(), guest.load(worker, onProgress)]);
+      return configure(settings, settings.defaultCmdline ?? cmdline, false);
     },
   };
 }
 
 export function ownSource(images: OwnImages, settings: Settings): MachineSource {
   return {
-    async load(_onProgress, signal) {
+    async load(worker) {
       if (images.kernel === null) throw new Error("Choose a kernel first.");
       for (const file of [images.kernel, ...images.initrds]) {
         if (file.size > LARGEST_IMAGE) throw new Error(`${file.name} is too large: ${formatBytes(file.size)}, at most 2 GB`);
       }
+      const source = (file: File, unzip: boolean): ImageSource => ({ name: file.name, from: { blob: file }, unzip, size: null });
       // An initrd stays as it is: the guest unpacks it itself.
-      const [kernel, ...initrds] = await Promise.all([
-        readUnzipped(images.kernel, images.kernel.name),
-        ...images.initrds.map((file) => readBlob(file, file.name)),
-      ]);
-      signal.throwIfAborted();
-      return configure(settings, { kernel, initrds, cmdline: settings.ownCmdline }, true);
+      await worker.load({ kernel: source(images.kernel, true), initrds: images.initrds.map((file) => source(file, false)) }, () => undefined);
+      return configure(settings, settings.ownCmdline, true);
     },
   };
 }

@@ -1,7 +1,20 @@
 /** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
-import type { MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+import type { LoadProgress } from "./images/progress.ts";
+import type { ImageSources } from "./images/source.ts";
 export type { MachineConfig, MachineStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export type { LoadProgress } from "./images/progress.ts";
+export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
+
+/** To boot what `load` has brought into the worker. */
+export interface LoadedBoot {
+  readonly cmdline: string;
+}
+
+export interface WorkerConfig extends Omit<MachineConfig, "boot"> {
+  readonly boot: LoadedBoot | KernelImages;
+}
 
 /** Events from worker to page. */
 export interface MachineEvents {
@@ -13,8 +26,13 @@ export interface MachineEvents {
 
 /** One machine in one worker. A call that fails rejects with an Error whose message is the one clear line. */
 export interface MachineApi {
+  /**
+   * Fetches and unzips images into the worker, for the next `powerOn`. Resolves to sources that need no server. The error of a
+   * file that the server has not is named `NOT_FOUND`.
+   */
+  load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources>;
   /** Builds and starts a machine; the previous one of this worker, if any, is discarded. */
-  powerOn(config: MachineConfig, events: MachineEvents): Promise<void>;
+  powerOn(config: WorkerConfig, events: MachineEvents): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;

@@ -1,5 +1,6 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
 
 export interface RunnerEvents {
@@ -35,19 +36,6 @@ export interface RunnerOptions extends MachineOptions {
 const SEED = 0x2545f491;
 
 const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
-
-/**
- * Gives the images' memory back now instead of at some collection, by sending it to nowhere. (ArrayBuffer.transfer would leave
- * it with the browser's own object for what came in a message.)
- */
-function release(images: KernelImages): void {
-  const { port1, port2 } = new MessageChannel();
-  port2.close();
-  for (const { buffer } of [images.kernel, ...images.initrds]) {
-    if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) port1.postMessage(null, [buffer]);
-  }
-  port1.close();
-}
 
 /** Collects bytes between flushes. */
 class Batch {
@@ -116,7 +104,7 @@ export class Runner {
     private readonly options: RunnerOptions = {},
   ) {
     this.machine = this.build(config, this.options);
-    if (options.images !== undefined) release(config.boot);
+    if (options.images !== undefined) release([config.boot.kernel, ...config.boot.initrds]);
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
@@ -185,7 +173,7 @@ export class Runner {
       this.lastInstructions = 0;
       this.owedMs = 0;
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
-      if (this.options.images !== undefined) release(boot);
+      if (this.options.images !== undefined) release([boot.kernel, ...boot.initrds]);
     } catch (e) {
       this.fail(e);
       return;

@@ -1,7 +1,9 @@
 /** The machine's web worker: MachineApi over Comlink. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import type { KernelImages, MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
+import type { ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, WorkerConfig } from "./api.ts";
+import type { KernelImages } from "./config.ts";
+import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
 
@@ -19,18 +21,23 @@ const interpreterReady = fetchInterpreter().catch((e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
 });
 
-/** Keeps images for a reset as blobs, which the browser may put on disk. */
-function keepImages(images: KernelImages): () => Promise<KernelImages> {
-  const blob = (bytes: Uint8Array): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  const kernel = blob(images.kernel);
-  const initrds = images.initrds.map(blob);
-  const { cmdline } = images;
-  const read = async (b: Blob): Promise<Uint8Array> => new Uint8Array(await b.arrayBuffer());
-  return async () => ({ kernel: await read(kernel), initrds: await Promise.all(initrds.map(read)), cmdline });
+/** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
+async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
+  const { kernel, initrds } = await loadImages(sources, () => undefined);
+  return { kernel, initrds, cmdline };
 }
+
+function asSources(images: KernelImages): ImageSources {
+  const source = (name: string, bytes: Uint8Array): ImageSource => ({ name, from: { blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) }, unzip: false, size: bytes.length });
+  return { kernel: source("kernel", images.kernel), initrds: images.initrds.map((bytes) => source("initrd", bytes)) };
+}
+
+/** Between reports of progress. */
+const PROGRESS_MS = 40;
 
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
+  private loaded: LoadedImages | null = null;
 
   private need(): Runner {
     if (this.runner === null) throw new UserError("there is no machine: power one on first");
@@ -38,18 +45,41 @@ class WorkerMachine implements MachineApi {
   }
 
   // Events are Comlink proxies: calls are queued messages. Only serial output is waited for, by the Runner, when too much is under way.
-  async powerOn(config: MachineConfig, events: MachineEvents): Promise<void> {
+  async powerOn(config: WorkerConfig, events: MachineEvents): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;
     await interpreterReady;
-    const runner = new Runner(config, {
+    const { boot, kept } = this.take(config.boot);
+    const runner = new Runner({ ...config, boot }, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
-    }, { images: keepImages(config.boot) });
+    }, { images: () => imagesOf(kept, boot.cmdline) });
     this.runner = runner;
     runner.resume();
   }
+
+  async load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources> {
+    let reported = -Infinity;
+    this.loaded = null;
+    this.loaded = await loadImages(images, (progress) => {
+      const now = performance.now();
+      if (now - reported < PROGRESS_MS && progress.received !== progress.total) return;
+      reported = now;
+      onProgress(progress);
+    });
+    return this.loaded.kept;
+  }
+
+  /** Images are large: a machine takes them away. */
+  private take(boot: WorkerConfig["boot"]): { readonly boot: KernelImages; readonly kept: ImageSources } {
+    if ("kernel" in boot) return { boot, kept: asSources(boot) };
+    const { loaded } = this;
+    this.loaded = null;
+    if (loaded === null) throw new UserError("there are no images: load them first");
+    return { boot: { kernel: loaded.kernel, initrds: loaded.initrds, cmdline: boot.cmdline }, kept: loaded.kept };
+  }
+
   pause(): Promise<void> {
     this.need().pause();
     return Promise.resolve();

@@ -1,6 +1,7 @@
 /** A stand-in for src/vmm/worker.ts in page tests: prints a boot log and answers like a small shell. No CPU in it. */
 import * as Comlink from "comlink";
-import type { MachineApi, MachineConfig, MachineEvents, MachineState, StopReport } from "../../src/vmm/api.ts";
+import type { ImageSources, LoadProgress, MachineApi, MachineEvents, MachineState, StopReport, WorkerConfig } from "../../src/vmm/api.ts";
+import { loadImages } from "../../src/vmm/images/load.ts";
 
 type Remote = Comlink.Remote<MachineEvents>;
 
@@ -47,7 +48,8 @@ const report = (kind: StopReport["kind"], message: string, exitCode: number, evi
 
 class FakeMachine implements MachineApi {
   private events: Remote | null = null;
-  private config: MachineConfig | null = null;
+  private config: WorkerConfig | null = null;
+  private kernel = new Uint8Array(0);
   private state: MachineState = "off";
   private line: number[] = [];
   /** The file that `cat > FILE` is writing, and the files there are. */
@@ -58,13 +60,19 @@ class FakeMachine implements MachineApi {
   private timer: ReturnType<typeof setInterval> | null = null;
   private out = "";
 
-  async powerOn(config: MachineConfig, events: MachineEvents): Promise<void> {
+  async load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources> {
+    const { kernel, kept } = await loadImages(images, onProgress);
+    this.kernel = new Uint8Array(kernel);
+    return kept;
+  }
+
+  async powerOn(config: WorkerConfig, events: MachineEvents): Promise<void> {
     this.check(config);
     this.events = events as unknown as Remote;
     this.config = config;
     this.timer ??= setInterval(() => this.tick(), 200);
     this.state = "running";
-    if (config.boot.kernel.length < 4096) {
+    if (this.kernel.length < 4096) {
       const exit = config.boot.cmdline.includes("exit=");
       setTimeout(() => (exit ? this.stop(report("debug-exit", "debug exit with value 0x10", 33, true)) : this.stop(report("triple-fault", "triple fault: #GP while delivering #DF at rip 0xffffffff8106b5c4", 1))), 30);
       return;
@@ -109,7 +117,8 @@ class FakeMachine implements MachineApi {
     throw new Error("the fake worker has no figures");
   }
 
-  private check({ boot: { kernel }, memoryMib, cpu }: MachineConfig): void {
+  private check({ memoryMib, cpu }: WorkerConfig): void {
+    const { kernel } = this;
     const magic = String.fromCharCode(...kernel.subarray(0, 4));
     const setup = String.fromCharCode(...kernel.subarray(0x202, 0x206));
     if (kernel.length === 0) throw new Error("kernel: the file is empty");

@@ -7,6 +7,7 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { pageTests } from "./page-tests.ts";
+import { storageTests } from "./storage-tests.ts";
 
 export interface E2eResult {
   readonly passed: number;
@@ -29,6 +30,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   if (!real) log("the machine's worker is replaced by test/e2e/fake-worker.ts");
   const pageRunner = new Runner("page", only);
   const bootRunner = new Runner("chromium", only);
+  const storageRunner = new Runner("storage", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -44,6 +46,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
+        await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
@@ -53,7 +56,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, storageRunner, bootRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

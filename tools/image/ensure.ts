@@ -1,7 +1,7 @@
 /** The default guest, made when it is not there yet: `npm run image`, `npm start` and `npm test` call this. */
-import { rmSync } from "node:fs";
-import { mkdir, readFile, readdir, rename, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { removeLeftovers, replaceFolder } from "./atomic.ts";
 import { GUEST_FILES, buildGuest, recipe, type GuestFile, type GuestInfo } from "./build.ts";
 import { withLock } from "./lock.ts";
 import { DEFAULT_KERNELS, fetchPackages, givenPackages } from "./packages.ts";
@@ -61,11 +61,11 @@ export async function ensureImage(options: EnsureOptions = {}): Promise<GuestPat
   const there = await existingGuest(folder);
   if (there !== null && !anew) return there;
 
-  return withLock(join(cache, "image.lock"), log, async () => {
+  const lock = join(cache, "image.lock");
+  return withLock(lock, log, async () => {
     const meanwhile = await existingGuest(folder);
     if (meanwhile !== null && !anew) return meanwhile;
-    // Only the lock's holder has temporary folders: others are left over from killed runs.
-    for (const name of await readdir(cache)) if (name.startsWith("tmp-")) await rm(join(cache, name), { recursive: true, force: true });
+    await removeLeftovers(cache);
 
     const packages =
       options.debs !== undefined
@@ -73,24 +73,9 @@ export async function ensureImage(options: EnsureOptions = {}): Promise<GuestPat
         : await fetchPackages(options.kernel === undefined ? DEFAULT_KERNELS : [options.kernel], cache, options.update === true, log);
     if (meanwhile !== null && sameVersions(meanwhile.info, packages)) return meanwhile;
 
-    const temporary = join(cache, `tmp-${process.pid}`);
-    const interrupted = (signal: NodeJS.Signals): void => {
-      rmSync(temporary, { recursive: true, force: true });
-      rmSync(join(cache, "image.lock"), { force: true });
-      process.exit(signal === "SIGINT" ? 130 : 143);
-    };
-    process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
-    try {
-      const out = join(temporary, "out");
-      await mkdir(out, { recursive: true });
-      await buildGuest(packages, out, join(temporary, "work"), log);
-      // A folder cannot be replaced in one step: the old one steps aside first.
-      await rename(folder, join(temporary, "old")).catch(ignoreMissing);
-      await rename(out, folder);
-    } finally {
-      process.off("SIGINT", interrupted).off("SIGTERM", interrupted);
-      await rm(temporary, { recursive: true, force: true });
-    }
+    await replaceFolder(folder, cache, lock, async (out, work) => {
+      await buildGuest(packages, out, work, log);
+    });
     const built = await existingGuest(folder);
     if (built === null) throw new Error(`${folder} is not what was just written`);
     log.line(`Guest ready: Linux ${built.info.release}, ${(built.info.files.vmlinux.size / 1e6).toFixed(1)} MB kernel (${folder})`);
@@ -101,8 +86,4 @@ export async function ensureImage(options: EnsureOptions = {}): Promise<GuestPat
 function sameVersions(info: GuestInfo, packages: Awaited<ReturnType<typeof fetchPackages>>): boolean {
   const same = (a: { name: string; version: string }, b: { name: string; version: string }): boolean => a.name === b.name && a.version === b.version;
   return same(info.kernelPackage, packages.kernel[0]) && same(info.busyboxPackage, packages.busybox);
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== "ENOENT") throw error;
 }

@@ -1,6 +1,6 @@
 /** The card over the terminal while there is no machine: off, loading, guest missing, start failed. */
+import type { LoadProgress } from "../../vmm/api.ts";
 import { button, h } from "../dom.ts";
-import type { LoadProgress } from "../fetch-progress.ts";
 import { formatBytes } from "../format.ts";
 
 export interface CardActions {
