@@ -86,6 +86,8 @@ export class RegionEngine implements CompiledCode {
   /** In the order of installation: the oldest are evicted first. */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
+  /** Debugging: counters for the ways back to tier 0, see LoweringOptions. */
+  counter: ((page: bigint) => (why: string, offset: number) => number) | null = null;
   private readonly counters: Uint16Array;
   private nextIndex = 0;
   private pending: { item: BatchItem; region: Installed }[] = [];
@@ -180,7 +182,7 @@ export class RegionEngine implements CompiledCode {
       set.add(region);
     }
     this.byEntry.set(name, region);
-    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}` } }, region });
+    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}`, count: this.counter?.(page) } }, region });
     this.stats.queue = this.pending.length;
     return region;
   }
@@ -200,6 +202,7 @@ export class RegionEngine implements CompiledCode {
       mmu: {
         readDirect: (a: number, b: number, size: number) => mmu.readDirect(a, b, size),
         writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
+        storeCrossing: (a: number, b: number, size: number) => mmu.storeCrossing(a, b, size),
       },
       helper: Object.fromEntries(built.helpers.map((h: HelperName) => [h, helpers[h]])),
     };
