@@ -164,7 +164,9 @@ export class DecodedContext extends LiftContext {
     return this.rip(this.at.offset + this.at.length);
   }
   private rip(offset: number): Value {
-    return this.emit("i64.add", [this.emit("vpage"), this.i64(offset)]);
+    const v = this.emit("i64.add", [this.emit("vpage"), this.i64(offset)]);
+    // Outside the page a legacy address may wrap.
+    return this.insn.mode === 64 || (offset >= 0 && offset < 4096) ? v : this.emit("i64.and", [v, this.i64(0xffffffffn)]);
   }
 
   private memoryOperand(): Operand {
