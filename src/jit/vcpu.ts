@@ -205,6 +205,8 @@ export class Vcpu {
         case EXIT.decodeMiss:
         case EXIT.fetchMiss:
         case EXIT.crossMiss:
+          // The slice ends before the next instruction's fetch, which may fault.
+          if (done >= i32[STATE.limit >> 2]) break;
           if (this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1])) break;
           prepared = false;
           if (!this.fault()) return "triple-fault";
