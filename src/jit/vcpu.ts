@@ -155,12 +155,14 @@ export class Vcpu {
     const end = this.retired + budget;
     this.stopRequested = false;
     let fruitless = 0;
+    let prepared = false;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
       if (this.options.env.interruptPending() && state.interruptsEnabled) {
-        if (state.interruptShadow) slice = 1;
+        // Whether code has to be decoded or compiled first is no matter of the guest's: it takes no second interrupt for that.
+        if (state.interruptShadow || prepared) slice = 1;
         else if (!this.interrupt()) return "triple-fault";
         // A trap gate leaves IF set, and the next request may be there.
         if (state.interruptsEnabled && this.options.env.interruptPending()) slice = 1;
@@ -182,6 +184,7 @@ export class Vcpu {
       this.retired += done;
       i32[STATE.icount >> 2] = 0;
       this.exitCounts[code]++;
+      prepared = done === 0 && (code === EXIT.hot || code === EXIT.decodeMiss || code === EXIT.fetchMiss || code === EXIT.crossMiss);
       if (done === 0 && ++fruitless > FRUITLESS_ENTRIES) return "budget";
       if (done > 0) {
         fruitless = 0;
@@ -202,7 +205,11 @@ export class Vcpu {
         case EXIT.decodeMiss:
         case EXIT.fetchMiss:
         case EXIT.crossMiss:
-          if (!this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]) && !this.fault()) return "triple-fault";
+          // The slice ends before the next instruction's fetch, which may fault.
+          if (done >= i32[STATE.limit >> 2]) break;
+          if (this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1])) break;
+          prepared = false;
+          if (!this.fault()) return "triple-fault";
           break;
       }
     }

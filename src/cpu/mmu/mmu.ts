@@ -162,7 +162,7 @@ export class Mmu {
   readDirect(lo: number, hi: number, size: number): number {
     const mmuIndex = this.mmuIndexNow();
     if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
-    const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
+    const a = this.translateQuietly(lo, hi, ACCESS_READ, mmuIndex);
     if (a < 0) return 0;
     const first = 4096 - (lo & 4095);
     const at = this.phys.ramAddress(a);
@@ -174,7 +174,7 @@ export class Mmu {
     }
     const lo2 = (lo + first) | 0;
     if (lo2 === 0) return 0;
-    const b = this.walker.translate(lo2, hi, ACCESS_READ, mmuIndex);
+    const b = this.translateQuietly(lo2, hi, ACCESS_READ, mmuIndex);
     const second = b < 0 ? -1 : this.phys.ramAddress(b);
     if (second < 0) return 0;
     this.phys.readBytes(a, first, STATE.scratch);
@@ -199,9 +199,20 @@ export class Mmu {
   /** Where a byte may be written just so: RAM that nobody watches. -1 otherwise. */
   private plainWrite(lo: number, hi: number, mmuIndex: number): number {
     if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return -1;
-    const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
+    const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] !== 0 ? -1 : at;
+  }
+
+  /** Whether it faults is tier 0's to say: a segment's limit may come before the page. */
+  private translateQuietly(lo: number, hi: number, access: number, mmuIndex: number): number {
+    const { cr2 } = this.state;
+    const a = this.walker.translate(lo, hi, access, mmuIndex);
+    if (a < 0) {
+      this.state.cr2 = cr2;
+      this.walker.nonCanonical = null;
+    }
+    return a;
   }
 
   /** A region's write miss: 0 for what tier 0 is to do (faults, devices, decoded code, two pages). */
@@ -209,7 +220,7 @@ export class Mmu {
     if (4096 - (lo & 4095) < (sizeAndFlag & 0xff)) return 0;
     const mmuIndex = this.mmuIndexNow();
     if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
-    const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
+    const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0) return 0;
     const at = this.phys.ramAddress(a);
     if (at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] & 1) return 0;

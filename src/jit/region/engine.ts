@@ -91,6 +91,8 @@ export class RegionEngine implements CompiledCode {
   private readonly counters: Uint16Array;
   private nextIndex = 0;
   private pending: { item: BatchItem; region: Installed }[] = [];
+  /** In a module that the host is compiling. */
+  private readonly compiling = new Set<Installed>();
 
   constructor(
     private readonly parts: EngineParts,
@@ -206,7 +208,9 @@ export class RegionEngine implements CompiledCode {
       },
       helper: Object.fromEntries(built.helpers.map((h: HelperName) => [h, helpers[h]])),
     };
+    for (const b of batch) this.compiling.add(b.region);
     const install = (module: WebAssembly.Module): void => {
+      for (const b of batch) this.compiling.delete(b.region);
       const { exports } = new WebAssembly.Instance(module, imports);
       batch.forEach((b, i) => this.install(b.region, exports[built.functions[i].name], built.functions[i].size));
     };
@@ -281,6 +285,8 @@ export class RegionEngine implements CompiledCode {
       this.free.push(region.index);
     }
     for (const p of this.pending) p.region.dead = true;
+    for (const region of this.compiling) region.dead = true;
+    this.compiling.clear();
     this.installed.clear();
     this.byPage.clear();
     this.byEntry.clear();

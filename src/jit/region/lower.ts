@@ -121,7 +121,9 @@ class RegionLowerer {
     this.outAt = fb.begin("block", "outAt");
     this.tree(entry);
     fb.op("unreachable").end(this.outAt);
-    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").set(this.rip).end(this.out);
+    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add");
+    if (ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
+    fb.set(this.rip).end(this.out);
     this.storeWritten();
     fb.i32(0).get(this.rip).mem("i64.store", STATE.rip);
     fb.i32(0).get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").mem("i32.store", STATE.regionLeft);

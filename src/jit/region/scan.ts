@@ -208,6 +208,8 @@ export class RegionScanner {
     if (status !== DECODE_OK || this.excluded.has(offset) || !this.hasFeature(this.scratch)) return null;
     const insn = Object.assign(new Insn(), this.scratch);
     const name = liftName(ISA[insn.entry]);
+    const target = offset + insn.length + insn.immLo;
+    if (insn.mode === 64 && target !== (target | 0) && ["jump", "branch", "call"].includes(flowOf(insn, name))) return null;
     if (insn.mode !== 64 && insn.opSize === 16 && ["jump", "branch", "call", "return", "indirect"].includes(flowOf(insn, name))) return null;
     return { offset, length: insn.length, insn, name, kind: flowOf(insn, name) };
   }
@@ -258,10 +260,11 @@ export class RegionScanner {
       const block = make(key);
       if (block === null) continue;
       let at = this.found.get(key);
-      for (let k = key; at !== undefined; at = this.found.get(k)) {
+      while (at !== undefined) {
         block.insns.push(at.at);
-        if (at.at.kind === "next" && !this.leaders.has(at.next[0]) && this.found.has(at.next[0])) {
-          k = at.next[0];
+        const after = at.at.kind === "next" && !this.leaders.has(at.next[0]) ? this.found.get(at.next[0]) : undefined;
+        if (after !== undefined) {
+          at = after;
           continue;
         }
         for (const n of at.next) {
