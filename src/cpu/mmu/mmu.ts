@@ -408,6 +408,13 @@ export class Mmu {
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 ? null : this.state.u8[at];
   }
+  /** The same for 8 bytes that stand in one page. */
+  peek64(linear: bigint): bigint | null {
+    if ((linear & 4095n) > 4088n) return null;
+    const a = this.physical(linear);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 ? null : new DataView(this.state.memory.buffer).getBigUint64(at, true);
+  }
   /** Physical page number of a linear address for inspection, or null. */
   physicalPage(linear: bigint): number | null {
     const a = this.physical(linear);
