@@ -6,6 +6,7 @@ import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
+import { nodeCompiler } from "./compiler.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
@@ -154,7 +155,9 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot) });
+      }, {
+        kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+      });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

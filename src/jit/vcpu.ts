@@ -13,6 +13,7 @@ import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./i
 import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
+import { HERE, type RegionCompiler } from "./region/compile.ts";
 import { RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
@@ -32,6 +33,8 @@ export interface VcpuOptions {
   readonly threshold?: number;
   /** A monotonic clock for statistics alone, ns. */
   readonly now?: () => number;
+  /** Where regions are compiled; on this thread by default. */
+  readonly compiler?: RegionCompiler;
 }
 
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
@@ -102,7 +105,7 @@ export class Vcpu {
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
-      helpers: this.cpu.helpers, now: options.now,
+      helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
     }, tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" });
     this.cache.regions = this.regions;
   }

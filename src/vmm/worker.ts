@@ -1,7 +1,8 @@
-/** The machine's web worker: MachineApi over Comlink. */
+/** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import type { ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, WorkerConfig } from "./api.ts";
+import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
 import type { KernelImages } from "./config.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
@@ -17,9 +18,23 @@ async function fetchInterpreter(): Promise<void> {
   const module = await WebAssembly.compileStreaming(wasm);
   provideInterpreter(module, (await (await info).json()) as StoredInfo);
 }
-const interpreterReady = fetchInterpreter().catch((e: unknown) => {
+const compiling = self.name === COMPILER_NAME;
+const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catch((e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
 });
+
+/** A second worker of this same script, so that the page loads it once. */
+function startCompiler(): ReturnType<typeof threadCompiler> {
+  const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
+  return threadCompiler({
+    send: (call) => worker.postMessage(call),
+    listen: (onAnswer, onDeath) => {
+      worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+      worker.onerror = onDeath;
+    },
+  });
+}
+let compiler: ReturnType<typeof threadCompiler> | null = null;
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -54,7 +69,7 @@ class WorkerMachine implements MachineApi {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
-    }, { images: () => imagesOf(kept, boot.cmdline) });
+    }, { images: () => imagesOf(kept, boot.cmdline), compiler: (compiler ??= startCompiler()) });
     this.runner = runner;
     runner.resume();
   }
@@ -108,4 +123,6 @@ class WorkerMachine implements MachineApi {
   }
 }
 
-Comlink.expose(new WorkerMachine());
+if (compiling) {
+  self.onmessage = (e: MessageEvent<CompilerCall>) => void answerCompilerCall(e.data).then((answer) => self.postMessage(answer));
+} else Comlink.expose(new WorkerMachine());

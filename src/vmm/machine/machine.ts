@@ -4,6 +4,7 @@ import { restoreSections, saveSection, type Persistent, type StateSection } from
 import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
 import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
+import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
@@ -31,6 +32,8 @@ export interface MachineOptions extends LoadOptions {
   readonly memory?: WebAssembly.Memory;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
+  /** Where regions are compiled: on the machine's own thread by default. */
+  readonly compiler?: RegionCompiler;
 }
 
 /** What `run` says. */
@@ -97,7 +100,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(), ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
       // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
