@@ -38,7 +38,7 @@ export interface VcpuOptions {
 }
 
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 10_000;
+const THRESHOLD = 3000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";

@@ -192,11 +192,14 @@ export class RegionEngine implements CompiledCode {
 
   private bytesAt(shape: Region, offset: number, length: number): Uint8Array {
     const { state, mmu } = this.parts;
+    const at = (delta: number): number => mmu.phys.ramAddress((shape.pages.get(delta) ?? 0) * 4096);
+    const from = at(offset >> 12) + (offset & 4095);
+    const head = 4096 - (offset & 4095);
+    if (head >= length) return state.u8.subarray(from, from + length);
     const out = new Uint8Array(length);
-    for (let i = 0; i < length; i++) {
-      const at = offset + i;
-      out[i] = state.u8[mmu.phys.ramAddress((shape.pages.get(at >> 12) ?? 0) * 4096) + (at & 4095)];
-    }
+    out.set(state.u8.subarray(from, from + head));
+    const rest = at((offset >> 12) + 1);
+    out.set(state.u8.subarray(rest, rest + length - head), head);
     return out;
   }
 
