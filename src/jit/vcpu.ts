@@ -37,8 +37,11 @@ export interface VcpuOptions {
   readonly compiler?: RegionCompiler;
 }
 
+/** Instructions of a slice whose end says where time is spent. */
+const LEAST_SAMPLED = 10_000;
+
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 3000;
+const THRESHOLD = 60_000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -202,6 +205,10 @@ export class Vcpu {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
           continue;
+        case EXIT.limit:
+          // Only a whole slice's end is a sample; others end where devices want it.
+          if (done >= LEAST_SAMPLED) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          break;
         case EXIT.hot:
           this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
           break;

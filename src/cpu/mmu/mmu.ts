@@ -348,6 +348,12 @@ export class Mmu {
     return i32[i + (FETCH_TAG >> 2)] === tag && i32[i + (FETCH_TAG >> 2) + 1] === hi ? i32[i + (FETCH_PPN >> 2)] : -1;
   }
 
+  /** Address of the slot table that the fetch TLB has for hi:lo in the present mode, or far outside of memory. */
+  fetchedSlots(lo: number, hi: number): number {
+    if (this.fetched(lo, hi) < 0) return -0x80000000;
+    return this.state.i32[(FETCH_TLB_BASE + (((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) << FETCH_ENTRY_BITS) + FETCH_SLOTS) >> 2];
+  }
+
   // --- Helpers' view -------------------------------------------------------------------------------------------
 
   private raise(): never {

@@ -4,7 +4,7 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, REC, STATE } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, REC, SLOT_TABLE_SIZE, STATE } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly compile: "sync" | "async";
 }
 
+/** Samples at an entry point that make it hot. */
+const SAMPLES = 4;
 /** Regions that go into one module at most. */
 const BATCH = 16;
 /** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
@@ -124,6 +126,25 @@ export class RegionEngine implements CompiledCode {
     if (region !== null && this.pending.length >= BATCH) this.flush();
     this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
   }
+
+  /**
+   * The budget ran out at hi:lo. Where it does is a sample of where time is spent: entry points that are not reached often, but
+   * have much to do each time, are found by it.
+   */
+  sample(lo: number, hi: number): void {
+    const { state, mmu } = this.parts;
+    const leader = state.i32[STATE.leader >> 2];
+    const offset = leader - mmu.fetchedSlots(lo, hi);
+    if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
+    const n = (this.samples.get(leader) ?? 0) + 1;
+    if (n < SAMPLES) {
+      this.samples.set(leader, n);
+      return;
+    }
+    this.samples.delete(leader);
+    this.hot((lo & ~4095) | (offset >> 2), hi);
+  }
+  private readonly samples = new Map<number, number>();
 
   private form(lo: number, hi: number): Installed | null {
     const { state, mmu, cache } = this.parts;
@@ -355,6 +376,7 @@ export class RegionEngine implements CompiledCode {
     this.byEntry.clear();
     this.refused.clear();
     this.excluded.clear();
+    this.samples.clear();
     this.pending = [];
     this.stats.regions = 0;
     this.stats.wasmBytes = 0;
