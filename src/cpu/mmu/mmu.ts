@@ -193,6 +193,28 @@ export class Mmu {
     return a;
   }
 
+  /** A region's store of `size` bytes at STATE.scratch across two pages: 1, or 0 where tier 0 is to do it. */
+  storeCrossing(lo: number, hi: number, size: number): number {
+    const first = 4096 - (lo & 4095);
+    const lo2 = (lo + first) | 0;
+    if (first >= size || lo2 === 0) return 0;
+    const mmuIndex = this.mmuIndexNow();
+    const a = this.plainWrite(lo, hi, mmuIndex);
+    const b = a < 0 ? -1 : this.plainWrite(lo2, hi, mmuIndex);
+    if (b < 0) return 0;
+    const { u8 } = this.state;
+    u8.copyWithin(a, STATE.scratch, STATE.scratch + first);
+    u8.copyWithin(b, STATE.scratch + first, STATE.scratch + size);
+    return 1;
+  }
+  /** Where a byte may be written just so: RAM that nobody watches. -1 otherwise. */
+  private plainWrite(lo: number, hi: number, mmuIndex: number): number {
+    if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return -1;
+    const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] !== 0 ? -1 : at;
+  }
+
   /** A region's write miss: 0 for what tier 0 is to do (faults, devices, decoded code, two pages). */
   writeDirect(lo: number, hi: number, sizeAndFlag: number): number {
     if (4096 - (lo & 4095) < (sizeAndFlag & 0xff)) return 0;

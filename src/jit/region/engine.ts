@@ -9,10 +9,11 @@ import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
-import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
+import type { RegionIr } from "./build.ts";
+import { formRegion } from "./form.ts";
 import { analyse } from "./liveness.ts";
 import { type BatchItem, buildModule } from "./module.ts";
-import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
+import type { CodeSource, Region } from "./scan.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -86,6 +87,8 @@ export class RegionEngine implements CompiledCode {
   /** In the order of installation: the oldest are evicted first. */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
+  /** Debugging: counters for the ways back to tier 0, see LoweringOptions. */
+  counter: ((page: bigint) => (why: string, offset: number) => number) | null = null;
   private readonly counters: Uint16Array;
   private nextIndex = 0;
   private pending: { item: BatchItem; region: Installed }[] = [];
@@ -150,22 +153,11 @@ export class RegionEngine implements CompiledCode {
         return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
       },
     };
-    const excluded = new Set<number>();
-    for (;;) {
-      const region = new RegionScanner(source, excluded).scan(ip, (insn) => this.parts.writer.supports(insn));
-      if (region === null) {
-        this.refused.add(name);
-        this.stats.refused++;
-        return null;
-      }
-      try {
-        const ir = buildRegion(region);
-        return this.queue(ir, own, mode, ip, tlbBase, page, name);
-      } catch (e) {
-        if (!(e instanceof UnsupportedAt)) throw e;
-        excluded.add(e.offset);
-      }
-    }
+    const ir = formRegion(source, ip, (insn) => this.parts.writer.supports(insn));
+    if (ir !== null) return this.queue(ir, own, mode, ip, tlbBase, page, name);
+    this.refused.add(name);
+    this.stats.refused++;
+    return null;
   }
 
   private queue(ir: RegionIr, ppn: number, mode: CodeMode, ip: number, tlbBase: number, page: bigint, name: string): Installed {
@@ -182,7 +174,7 @@ export class RegionEngine implements CompiledCode {
       set.add(region);
     }
     this.byEntry.set(name, region);
-    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}` } }, region });
+    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}`, count: this.counter?.(page) } }, region });
     this.stats.queue = this.pending.length;
     return region;
   }
@@ -202,6 +194,7 @@ export class RegionEngine implements CompiledCode {
       mmu: {
         readDirect: (a: number, b: number, size: number) => mmu.readDirect(a, b, size),
         writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
+        storeCrossing: (a: number, b: number, size: number) => mmu.storeCrossing(a, b, size),
       },
       helper: Object.fromEntries(built.helpers.map((h: HelperName) => [h, helpers[h]])),
     };

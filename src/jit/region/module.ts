@@ -23,6 +23,8 @@ export interface BatchModule {
   readonly helpers: readonly HelperName[];
   /** Export names, by item; and bytes of code. */
   readonly functions: readonly { readonly name: string; readonly size: number; readonly body: FunctionBuilder }[];
+  /** For dumps. */
+  readonly functionName: (index: number) => string | null;
 }
 
 function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): void {
@@ -46,23 +48,24 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
   const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
+  const crossImport = m.importFunction("mmu", "storeCrossing", ["i32", "i32", "i32"], ["i32"]);
   const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
   const operations = new Set<string>();
   for (const i of items) for (const b of i.ir.blocks) collectShared(b.nodes, operations);
   const shared = new Map([...operations].map((op) => [op, m.addFunction(sharedFunction(op))] as const));
-  const support = { ...addSupport(m, readImport, writeImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
+  const support = { ...addSupport(m, readImport, writeImport, crossImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
     m.export(name, m.addFunction(body));
     return { name, size: body.size, body };
   });
-  return { bytes: m.encode(), helpers: [...names], functions };
+  return { bytes: m.encode(), helpers: [...names], functions, functionName: (index) => m.functionName(index) };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
@@ -70,6 +73,7 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
   };
   const read = split(readImport, "read");
   const write = split(writeImport, "write");
+  const cross = split(crossImport, "cross");
   const store: Record<number, number> = {};
   for (const width of [8, 16, 32, 64, 128]) {
     const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
@@ -77,7 +81,10 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     const f = new FunctionBuilder(["i64", type], ["i32"], `store${width}`);
     const at = f.local("i32");
     f.get(0).i32(width / 8).call(write).tee(at).op("i32.eqz");
-    const bad = f.begin("if", "tier0");
+    const bad = f.begin("if", "miss");
+    f.get(0).op("i32.wrap_i64").i32(4095).op("i32.and").i32(4096 - width / 8).op("i32.gt_u");
+    const crossing = f.begin("if", "crossing");
+    f.i32(STATE.scratch).get(1).mem(op).get(0).i32(width / 8).call(cross).op("i32.eqz").op("return").end(crossing);
     f.i32(1).op("return").end(bad);
     f.get(at).get(1).mem(op).i32(0);
     store[width] = m.addFunction(f);

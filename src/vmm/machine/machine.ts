@@ -191,7 +191,7 @@ export class Machine {
     try {
       for (;;) {
         if (this.stop !== null) return this.stopped();
-        this.clock.sync(now);
+        this.clock.sync(now, this.nsEach);
         this.clock.fire();
         const before = this.vcpu.retired;
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
@@ -240,7 +240,7 @@ export class Machine {
       if (skipped !== null) this.clock.fire();
       return { kind: "idle", ns: skipped };
     }
-    this.clock.sync(this.host.hostNs());
+    this.clock.sync(this.host.hostNs(), this.nsEach);
     this.clock.fire();
     if (this.board.interruptPending()) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
