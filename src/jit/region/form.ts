@@ -22,6 +22,8 @@ export function formRegion(source: CodeSource, entry: number, supports: (insn: I
 export function looseCode(code: Uint8Array, mode: CodeSource["mode"], start = 0): CodeSource {
   const pages = Math.max(1, Math.ceil((start + code.length) / 4096));
   const bytes = new Uint8Array((pages + 1) * 4096);
+  // HLT, which no region has.
+  bytes.fill(0xf4);
   bytes.set(code, start);
   const inside = (offset: number): boolean => offset >= start && offset < start + code.length;
   return {
