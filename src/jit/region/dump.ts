@@ -175,7 +175,8 @@ class RegionPrinter {
       }
       return `goto ${blockName(target)}${target.predecessors > 1 ? ` after ${x.count} {${moved.join(" ")}}` : ""}`;
     }
-    if (n.op === "edge.call" && n.edge?.target != null && x !== null) return `call ${this.value(n.args[0])}, back in ${blockName(n.edge.target)}, after ${x.count}${this.state(x)}`;
+    const back = n.op === "edge.call" ? (n.edge?.target ?? null) : null;
+    if (back !== null && x !== null) return `call ${this.value(n.args[0])}, back in ${blockName(back)}, after ${x.count}${this.state(x)}`;
     if (n.op === "edge.indirect" && x !== null) return `leave ${this.value(n.args[0])} after ${x.count}${this.state(x)}`;
     const text = this.operation(n);
     let result = "";

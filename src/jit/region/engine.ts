@@ -14,6 +14,7 @@ import { formRegion } from "./form.ts";
 import { analyse } from "./liveness.ts";
 import { type BatchItem, buildModule } from "./module.ts";
 import type { CodeSource, Region } from "./scan.ts";
+import { validateRegion } from "./validate.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -22,6 +23,8 @@ export interface EngineOptions {
   readonly threshold: number;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
+  /** Checks the IR of each region; for tests. */
+  readonly validate?: boolean;
 }
 
 /** Regions that go into one module at most. */
@@ -174,7 +177,9 @@ export class RegionEngine implements CompiledCode {
       set.add(region);
     }
     this.byEntry.set(name, region);
-    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}`, count: this.counter?.(page) } }, region });
+    const live = analyse(ir);
+    if (this.options.validate === true) validateRegion(ir, live);
+    this.pending.push({ item: { ir, live, options: { tlbBase, name: `x${linear.toString(16)}`, count: this.counter?.(page) } }, region });
     this.stats.queue = this.pending.length;
     return region;
   }
