@@ -182,17 +182,6 @@ export class Mmu {
     return STATE.scratch;
   }
 
-  /** Whether it faults is tier 0's to say: a segment's limit may come before the page. */
-  private translateQuietly(lo: number, hi: number, access: number, mmuIndex: number): number {
-    const { cr2 } = this.state;
-    const a = this.walker.translate(lo, hi, access, mmuIndex);
-    if (a < 0) {
-      this.state.cr2 = cr2;
-      this.walker.nonCanonical = null;
-    }
-    return a;
-  }
-
   /** A region's store of `size` bytes at STATE.scratch across two pages: 1, or 0 where tier 0 is to do it. */
   storeCrossing(lo: number, hi: number, size: number): number {
     const first = 4096 - (lo & 4095);
@@ -213,6 +202,17 @@ export class Mmu {
     const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] !== 0 ? -1 : at;
+  }
+
+  /** Whether it faults is tier 0's to say: a segment's limit may come before the page. */
+  private translateQuietly(lo: number, hi: number, access: number, mmuIndex: number): number {
+    const { cr2 } = this.state;
+    const a = this.walker.translate(lo, hi, access, mmuIndex);
+    if (a < 0) {
+      this.state.cr2 = cr2;
+      this.walker.nonCanonical = null;
+    }
+    return a;
   }
 
   /** A region's write miss: 0 for what tier 0 is to do (faults, devices, decoded code, two pages). */
@@ -407,6 +407,13 @@ export class Mmu {
     const a = this.physical(linear);
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 ? null : this.state.u8[at];
+  }
+  /** The same for 8 bytes that stand in one page. */
+  peek64(linear: bigint): bigint | null {
+    if ((linear & 4095n) > 4088n) return null;
+    const a = this.physical(linear);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 ? null : new DataView(this.state.memory.buffer).getBigUint64(at, true);
   }
   /** Physical page number of a linear address for inspection, or null. */
   physicalPage(linear: bigint): number | null {

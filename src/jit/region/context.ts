@@ -99,6 +99,8 @@ export class RegionState {
     return n;
   }
   readonly phis: RegionNode[] = [];
+  /** Region.expected. */
+  expected: ReadonlyMap<number, number> = new Map();
   get nodeCount(): number {
     return this.nextId;
   }
@@ -279,7 +281,10 @@ export class DecodedContext extends LiftContext {
       r.append(r.node("edge.indirect", null, [target], {}, this.snapshot(0, r.env.count + 1)));
       r.env.ended = true;
     };
-    if (at.kind === "return" && inlining !== null && r.block.successors.has(blockKey(inlining.returnTo, inlining.caller))) {
+    const expected = r.expected.get(at.offset);
+    if (expected !== undefined && at.kind === "indirect" && r.block.successors.has(blockKey(expected, inlining))) {
+      this.if(this.emit("i64.eq", [target, this.rip(expected)]), () => this.edge(expected, inlining), leave);
+    } else if (at.kind === "return" && inlining !== null && r.block.successors.has(blockKey(inlining.returnTo, inlining.caller))) {
       this.if(this.emit("i64.eq", [target, this.rip(inlining.returnTo)]), () => this.edge(inlining.returnTo, inlining.caller), leave);
     } else leave();
   }

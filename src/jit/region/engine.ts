@@ -151,6 +151,11 @@ export class RegionEngine implements CompiledCode {
         const ppn = ppns.get(offset >> 12) ?? -1;
         return ppn >= 0 && cache.isDecoded(ppn, mode, offset & 4095);
       },
+      pointer: (offset) => {
+        const target = mmu.peek64(BigInt.asIntN(64, page + BigInt(offset)));
+        const distance = target === null ? null : BigInt.asIntN(64, target - page);
+        return distance === null || distance < -0x40000000n || distance > 0x40000000n ? null : Number(distance);
+      },
       reached: (offset) => {
         const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
         return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;

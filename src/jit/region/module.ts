@@ -1,7 +1,8 @@
 /** A batch of regions as one WebAssembly module: memory and helpers imported, slow paths of its own, a function for each region. */
 import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";
 import {
-  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS,
+  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS, TLB_ADDEND,
+  TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
@@ -71,9 +72,11 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
     return m.addFunction(f);
   };
-  const read = split(readImport, "read");
+  const readMiss = split(readImport, "readMiss");
   const write = split(writeImport, "write");
-  const cross = split(crossImport, "cross");
+  const crossMiss = split(crossImport, "crossMiss");
+  const read = m.addFunction(acrossPages("read", TLB_READ, readMiss));
+  const cross = m.addFunction(acrossPages("cross", TLB_WRITE, crossMiss));
   const store: Record<number, number> = {};
   for (const width of [8, 16, 32, 64, 128]) {
     const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
@@ -93,6 +96,49 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
     helper: (name) => helpers.get(name) ?? -1,
   };
+}
+
+/**
+ * (linear, bytes): an access to two pages that the TLB has both. Reading copies to STATE.scratch and answers that; writing copies
+ * from there and answers 1. Everything else goes to `miss`.
+ */
+function acrossPages(name: "read" | "cross", tag: number, miss: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
+  const [linear, bytes] = [0, 1];
+  const first = f.local("i32");
+  const entries = [f.local("i32"), f.local("i32")];
+  const page = f.local("i64");
+  const slow = f.begin("block", "miss");
+  f.i32(4096).get(linear).op("i32.wrap_i64").i32(4095).op("i32.and").op("i32.sub").tee(first).get(bytes).op("i32.ge_u").brIf(slow);
+  entries.forEach((e, i) => {
+    f.get(linear);
+    if (i === 1) f.i64(4096n).op("i64.add");
+    f.i64(-4096n).op("i64.and").set(page);
+    f.get(page).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and");
+    f.i32(0).mem("i32.load", STATE.tlbBase).op("i32.add").tee(e).mem("i64.load", tag).get(page).op("i64.ne").brIf(slow);
+  });
+  const near = (): unknown => f.get(linear).op("i32.wrap_i64").get(entries[0]).mem("i32.load", TLB_ADDEND).op("i32.add");
+  const far = (): unknown => f.get(page).op("i32.wrap_i64").get(entries[1]).mem("i32.load", TLB_ADDEND).op("i32.add");
+  const staged = (): unknown => f.i32(STATE.scratch).get(first).op("i32.add");
+  const rest = (): unknown => f.get(bytes).get(first).op("i32.sub");
+  if (name === "read") {
+    f.i32(STATE.scratch);
+    near();
+    f.get(first).memoryCopy();
+    staged();
+    far();
+    rest();
+    f.memoryCopy().i32(STATE.scratch).op("return");
+  } else {
+    near();
+    f.i32(STATE.scratch).get(first).memoryCopy();
+    far();
+    staged();
+    rest();
+    f.memoryCopy().i32(1).op("return");
+  }
+  f.end(slow).get(linear).get(bytes).call(miss);
+  return f;
 }
 
 /** (linear page, physical page number) -> 1 when the fetch TLB maps the one to the other in the present mode. */

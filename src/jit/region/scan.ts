@@ -16,6 +16,8 @@ export interface CodeSource {
   known(offset: number): boolean;
   /** Whether a branch has ever gone to this offset in tier 0. */
   reached(offset: number): boolean;
+  /** Offset that the 64-bit pointer at this offset holds now, or null: what a jump through it is expected to go to. */
+  pointer(offset: number): number | null;
 }
 export interface CodePageView {
   readonly ppn: number;
@@ -66,6 +68,8 @@ export interface Region {
   /** Physical page by page delta. */
   readonly pages: ReadonlyMap<number, number>;
   readonly instructions: number;
+  /** Offsets that indirect jumps are expected to go to, by their own. */
+  readonly expected: ReadonlyMap<number, number>;
 }
 
 const MAX_INSTRUCTIONS = 320;
@@ -166,9 +170,15 @@ export class RegionScanner {
             else follow(after, inlining);
             break;
           }
-          case "indirect":
+          case "indirect": {
+            const expected = this.expectedTarget(at);
             if (at.name === "call") follow(after, inlining);
+            else if (expected !== null && this.mayFollow(expected)) {
+              this.expected.set(offset, expected);
+              follow(expected, inlining);
+            }
             break;
+          }
           case "return":
             if (inlining !== null) follow(inlining.returnTo, inlining.caller);
             break;
@@ -179,6 +189,14 @@ export class RegionScanner {
     return this.region(entry);
   }
   private hasFeature: (insn: Insn) => boolean = () => true;
+
+  /** Jumps through a pointer at a fixed place (procedure linkage tables): where it points now. */
+  private expectedTarget(at: RegionInsn): number | null {
+    const { insn } = at;
+    if (at.name !== "jmp" || insn.mode !== 64 || insn.mod === 3 || insn.ripRelative === 0 || insn.seg >= 0) return null;
+    return this.source.pointer(at.offset + at.length + insn.disp);
+  }
+  private readonly expected = new Map<number, number>();
 
   private mayFollow(offset: number): boolean {
     return this.view(offset >> 12) !== null && this.source.known(offset);
@@ -281,7 +299,7 @@ export class RegionScanner {
     if (root === undefined) return null;
     const ordered = order(root);
     return {
-      entry, mode: this.source.mode, blocks: ordered, pages: this.pages,
+      entry, mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected,
       instructions: ordered.reduce((n, b) => n + b.insns.length, 0),
     };
   }
