@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
+import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
@@ -132,6 +133,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (timeout !== null) clearTimeout(timeout);
       stdio?.close();
       if (file !== null) closeSync(file);
+      if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
       resolve(code);
     };
@@ -154,7 +156,7 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot) });
+      }, { kernelName, moduleStrings, keepRegions: options.dump !== null, images: () => Promise.resolve(configOf(options).config.boot) });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

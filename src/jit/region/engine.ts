@@ -25,6 +25,8 @@ export interface EngineOptions {
   readonly compile: "sync" | "async";
   /** Checks the IR of each region; for tests. */
   readonly validate?: boolean;
+  /** Keeps what each region was formed of, for dumps. */
+  readonly keep?: boolean;
 }
 
 /** Regions that go into one module at most. */
@@ -36,7 +38,9 @@ interface Installed {
   readonly ppn: number;
   readonly mode: CodeMode;
   readonly ip: number;
-  readonly ir: RegionIr | null;
+  /** With EngineOptions.keep. */
+  readonly formed: Region | null;
+  readonly tlbBase: number;
   /** Byte ranges of its code by physical page: first, end, first, end, ... */
   readonly ranges: ReadonlyMap<number, readonly number[]>;
   index: number;
@@ -45,6 +49,7 @@ interface Installed {
   readonly instructions: number;
   readonly linear: bigint;
   wasmBytes: number;
+  compileNs: number;
 }
 
 /** One region as `--stats` and the inspector show it. */
@@ -53,6 +58,17 @@ export interface RegionInfo {
   readonly entries: number;
   readonly instructions: number;
   readonly wasmBytes: number;
+  /** Host time to form, emit and compile it, ns: its part of what its module took. Needs EngineParts.now. */
+  readonly compileNs: number;
+}
+
+/** An installed region's source, for dumps. */
+export interface FormedRegion {
+  readonly info: RegionInfo;
+  readonly region: Region;
+  /** Linear address of the page that its offsets count from. */
+  readonly page: bigint;
+  readonly tlbBase: number;
 }
 
 export interface RegionStats {
@@ -118,6 +134,7 @@ export class RegionEngine implements CompiledCode {
   hot(lo: number, hi: number): void {
     const from = this.parts.now?.() ?? 0;
     const region = this.form(lo, hi);
+    if (region !== null) region.compileNs = (this.parts.now?.() ?? 0) - from;
     if (region !== null && (this.options.compile === "sync" || this.pending.length >= BATCH)) this.flush();
     this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
   }
@@ -173,7 +190,7 @@ export class RegionEngine implements CompiledCode {
     const ranges = rangesOf(ir.region);
     const linear = page + BigInt(ip);
     const region: Installed = {
-      ppn, mode, ip, ir: null, ranges, index: -1, record: 0, dead: false, instructions: ir.region.instructions, linear, wasmBytes: 0,
+      ppn, mode, ip, formed: this.options.keep === true ? ir.region : null, tlbBase, ranges, index: -1, record: 0, dead: false, instructions: ir.region.instructions, linear, wasmBytes: 0, compileNs: 0,
     };
     for (const p of ranges.keys()) {
       cache.watch(p, mode);
@@ -196,6 +213,7 @@ export class RegionEngine implements CompiledCode {
     this.stats.queue = 0;
     if (batch.length === 0) return;
     const { memory, mmu, helpers } = this.parts;
+    const from = this.parts.now?.() ?? 0;
     const built = buildModule(batch.map((b) => b.item), !(memory.buffer instanceof ArrayBuffer));
     this.stats.modules++;
     const imports = {
@@ -210,7 +228,12 @@ export class RegionEngine implements CompiledCode {
     };
     for (const b of batch) this.compiling.add(b.region);
     const install = (module: WebAssembly.Module): void => {
-      for (const b of batch) this.compiling.delete(b.region);
+      const took = (this.parts.now?.() ?? 0) - from;
+      const size = built.functions.reduce((sum, f) => sum + f.size, 0);
+      batch.forEach((b, i) => {
+        this.compiling.delete(b.region);
+        b.region.compileNs += (took * built.functions[i].size) / size;
+      });
       const { exports } = new WebAssembly.Instance(module, imports);
       batch.forEach((b, i) => this.install(b.region, exports[built.functions[i].name], built.functions[i].size));
     };
@@ -297,12 +320,23 @@ export class RegionEngine implements CompiledCode {
     this.resetCounters();
   }
 
+  private info(r: Installed): RegionInfo {
+    const { i32 } = this.parts.state;
+    return { address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
+  }
+
   /** The installed regions, most entered first. */
   regions(): RegionInfo[] {
-    const { i32 } = this.parts.state;
-    return [...this.installed].map((r) => ({
-      address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes,
-    })).sort((a, b) => b.entries - a.entries);
+    return [...this.installed].map((r) => this.info(r)).sort((a, b) => b.entries - a.entries);
+  }
+
+  /** What installed regions were made of, most entered first; only with EngineOptions.keep. */
+  formed(): FormedRegion[] {
+    const out: FormedRegion[] = [];
+    for (const r of this.installed) {
+      if (r.formed !== null) out.push({ info: this.info(r), region: r.formed, page: r.linear - BigInt(r.ip), tlbBase: r.tlbBase });
+    }
+    return out.sort((a, b) => b.info.entries - a.info.entries);
   }
 }
 
