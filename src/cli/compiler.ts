@@ -1,7 +1,6 @@
 /** Region compilation on a worker thread of Node. */
 import { Worker } from "node:worker_threads";
-import type { RegionCompiler } from "../jit/region/compile.ts";
-import { type CompilerAnswer, threadCompiler } from "../vmm/compiler.ts";
+import { type CompilerAnswer, type RegionCompiler, threadCompiler } from "../vmm/compiler.ts";
 
 /** Does not keep the process alive. */
 export function nodeCompiler(): RegionCompiler {

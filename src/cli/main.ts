@@ -4,6 +4,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
+import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
 import { nodeCompiler } from "./compiler.ts";
@@ -133,6 +134,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (timeout !== null) clearTimeout(timeout);
       stdio?.close();
       if (file !== null) closeSync(file);
+      if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
       resolve(code);
     };
@@ -156,7 +158,7 @@ async function main(argv: readonly string[]): Promise<number> {
           finish(report.exitCode);
         },
       }, {
-        kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+        kernelName, moduleStrings, keepRegions: options.dump !== null, images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
       });
     } catch (e) {
       stdio?.close();

@@ -31,6 +31,10 @@ export interface VcpuOptions {
   readonly tier?: TierMode;
   /** Arrivals that make an entry point hot, for "auto". */
   readonly threshold?: number;
+  /** Checks the IR of each region; for tests. */
+  readonly validate?: boolean;
+  /** Keeps what regions were formed of, for dumps. */
+  readonly keepRegions?: boolean;
   /** A monotonic clock for statistics alone, ns. */
   readonly now?: () => number;
   /** Where regions are compiled; on this thread by default. */
@@ -109,7 +113,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false });
     this.cache.regions = this.regions;
   }
 

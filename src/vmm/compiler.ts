@@ -1,5 +1,6 @@
 /** Region compilation on a thread of its own: both ends of its message channel. */
 import { type BatchReply, compileBatch, HERE, type RegionCompiler } from "../jit/region/compile.ts";
+export type { RegionCompiler } from "../jit/region/compile.ts";
 import type { RegionRequest } from "../jit/region/request.ts";
 
 /** A web worker's name when it is to compile. */

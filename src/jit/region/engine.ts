@@ -15,6 +15,7 @@ import { analyse } from "./liveness.ts";
 import { buildModule } from "./module.ts";
 import { encodeRegion, type RegionRequest } from "./request.ts";
 import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
+import { validateRegion } from "./validate.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -23,6 +24,10 @@ export interface EngineOptions {
   readonly threshold: number;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
+  /** Checks the IR of each region; for tests. */
+  readonly validate?: boolean;
+  /** Keeps what each region was formed of, for dumps. */
+  readonly keep?: boolean;
 }
 
 /** Samples at an entry point that make it hot. */
@@ -38,6 +43,9 @@ interface Installed {
   readonly ip: number;
   /** Key in byEntry. */
   readonly name: string;
+  /** With EngineOptions.keep. */
+  readonly formed: Region | null;
+  readonly tlbBase: number;
   /** Byte ranges of its code by physical page: first, end, first, end, ... */
   readonly ranges: ReadonlyMap<number, readonly number[]>;
   index: number;
@@ -46,6 +54,7 @@ interface Installed {
   readonly instructions: number;
   readonly linear: bigint;
   wasmBytes: number;
+  compileNs: number;
 }
 
 /** One region as `--stats` and the inspector show it. */
@@ -54,6 +63,17 @@ export interface RegionInfo {
   readonly entries: number;
   readonly instructions: number;
   readonly wasmBytes: number;
+  /** Host time to form, emit and compile it, ns: its part of what its module took. Needs EngineParts.now. */
+  readonly compileNs: number;
+}
+
+/** An installed region's source, for dumps. */
+export interface FormedRegion {
+  readonly info: RegionInfo;
+  readonly region: Region;
+  /** Linear address of the page that its offsets count from. */
+  readonly page: bigint;
+  readonly tlbBase: number;
 }
 
 export interface RegionStats {
@@ -123,6 +143,7 @@ export class RegionEngine implements CompiledCode {
   hot(lo: number, hi: number): void {
     const from = this.parts.now?.() ?? 0;
     const region = this.form(lo, hi);
+    if (region !== null) region.compileNs = (this.parts.now?.() ?? 0) - from;
     if (region !== null && this.pending.length >= BATCH) this.flush();
     this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
   }
@@ -193,7 +214,7 @@ export class RegionEngine implements CompiledCode {
         this.stats.refused++;
         return null;
       }
-      const region = this.enter(shape, own, ip, page, name);
+      const region = this.enter(shape, own, ip, page, name, tlbBase);
       const title = `x${region.linear.toString(16)}`;
       if (this.options.compile === "async") {
         this.pending.push({ request: { ...encodeRegion(shape, (offset, length) => this.bytesAt(shape, offset, length)), tlbBase, name: title }, region });
@@ -225,11 +246,12 @@ export class RegionEngine implements CompiledCode {
   }
 
   /** From now on writes to the region's code are seen. */
-  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string): Installed {
+  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string, tlbBase: number): Installed {
     const { cache } = this.parts;
     const ranges = rangesOf(shape);
     const region: Installed = {
-      ppn, mode: shape.mode, ip, name, ranges, index: -1, record: 0, dead: false, instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0,
+      ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, tlbBase, ranges, index: -1, record: 0, dead: false,
+      instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0,
     };
     for (const p of ranges.keys()) {
       cache.watch(p, shape.mode);
@@ -261,7 +283,9 @@ export class RegionEngine implements CompiledCode {
 
   private compileNow(shape: Region, region: Installed, tlbBase: number, name: string, page: bigint): void {
     const ir = buildRegion(shape);
-    const built = buildModule([{ ir, live: analyse(ir), options: { tlbBase, name, count: this.counter?.(page) } }], this.shared);
+    const live = analyse(ir);
+    if (this.options.validate === true) validateRegion(ir, live);
+    const built = buildModule([{ ir, live, options: { tlbBase, name, count: this.counter?.(page) } }], this.shared);
     this.stats.modules++;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));
     this.install(region, exports[built.functions[0].name], built.functions[0].size);
@@ -299,7 +323,9 @@ export class RegionEngine implements CompiledCode {
         this.drop(region);
       } else this.install(region, exports[result.name], result.size);
     });
-    this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
+    const took = (this.parts.now?.() ?? 0) - from;
+    for (const region of regions) region.compileNs += took / regions.length;
+    this.stats.buildNs += took;
   }
 
   private install(region: Installed, code: unknown, size: number): void {
@@ -383,12 +409,23 @@ export class RegionEngine implements CompiledCode {
     this.resetCounters();
   }
 
+  private info(r: Installed): RegionInfo {
+    const { i32 } = this.parts.state;
+    return { address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
+  }
+
   /** The installed regions, most entered first. */
   regions(): RegionInfo[] {
-    const { i32 } = this.parts.state;
-    return [...this.installed].map((r) => ({
-      address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes,
-    })).sort((a, b) => b.entries - a.entries);
+    return [...this.installed].map((r) => this.info(r)).sort((a, b) => b.entries - a.entries);
+  }
+
+  /** What installed regions were made of, most entered first; only with EngineOptions.keep. */
+  formed(): FormedRegion[] {
+    const out: FormedRegion[] = [];
+    for (const r of this.installed) {
+      if (r.formed !== null) out.push({ info: this.info(r), region: r.formed, page: r.linear - BigInt(r.ip), tlbBase: r.tlbBase });
+    }
+    return out.sort((a, b) => b.info.entries - a.info.entries);
   }
 }
 

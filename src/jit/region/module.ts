@@ -24,6 +24,8 @@ export interface BatchModule {
   readonly helpers: readonly HelperName[];
   /** Export names, by item; and bytes of code. */
   readonly functions: readonly { readonly name: string; readonly size: number; readonly body: FunctionBuilder }[];
+  /** For dumps. */
+  readonly functionName: (index: number) => string | null;
 }
 
 function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): void {
@@ -61,7 +63,7 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
     m.export(name, m.addFunction(body));
     return { name, size: body.size, body };
   });
-  return { bytes: m.encode(), helpers: [...names], functions };
+  return { bytes: m.encode(), helpers: [...names], functions, functionName: (index) => m.functionName(index) };
 }
 
 function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {

@@ -34,6 +34,9 @@ export interface MachineOptions extends LoadOptions {
   readonly profile?: "forms" | "pairs" | null;
   /** Where regions are compiled: on the machine's own thread by default. */
   readonly compiler?: RegionCompiler;
+  /** Tier 1 checks the IR of each region (tests), or keeps what dumps need. */
+  readonly validateRegions?: boolean;
+  readonly keepRegions?: boolean;
 }
 
 /** What `run` says. */
@@ -101,6 +104,7 @@ export class Machine {
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(), ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
+      validate: options.validateRegions ?? false, keepRegions: options.keepRegions ?? false,
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
       // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
@@ -296,7 +300,7 @@ export class Machine {
     const { regions } = this.vcpu;
     if (regions === null) return null;
     const { buildNs, ...counts } = regions.stats;
-    const hottest = regions.regions().slice(0, HOTTEST).map((r) => ({ ...r, address: `0x${r.address.toString(16)}` }));
+    const hottest = regions.regions().slice(0, HOTTEST).map(({ address, compileNs, ...r }) => ({ address: `0x${address.toString(16)}`, ...r, compileMs: Math.round(compileNs / 1e4) / 100 }));
     return { ...counts, buildMs: Math.round(buildNs / 1e6), hottest };
   }
 
