@@ -1,5 +1,6 @@
 /** The 8042 and its keyboard against the IBM PS/2 Hardware Interface TR, and the probe of the Linux i8042 driver. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { TimerQueue } from "../../base/clock.ts";
 import { I8042 } from "./i8042.ts";
 import { Ps2Keyboard } from "./keyboard.ts";
 
@@ -23,8 +24,8 @@ const drain = (): number[] => {
 };
 
 function make(withAux: boolean): void {
-  keyboard = new Ps2Keyboard();
-  aux = new Ps2Keyboard();
+  keyboard = new Ps2Keyboard(new TimerQueue());
+  aux = new Ps2Keyboard(new TimerQueue());
   irq1 = irq12 = 0;
   signals = [];
   i8042 = new I8042(

@@ -14,10 +14,15 @@ import { PicPair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
 import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
+import { Ps2Mouse } from "../../devices/ps2/mouse.ts";
 import { Rtc } from "../../devices/rtc.ts";
 import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
+import type { Mapping } from "../../devices/bus/region.ts";
+import { PciVga } from "../../devices/vga/pci-vga.ts";
+import { Vga } from "../../devices/vga/vga.ts";
+import type { VideoMemory } from "../../devices/vga/video-memory.ts";
 import type { MachineConfig } from "../config.ts";
 import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
 
@@ -34,6 +39,8 @@ export interface BoardOptions {
   /** Port E9h. */
   readonly debugOut: ByteSink;
   readonly debugExit: MachineConfig["debugExit"];
+  /** Without it no VGA is fitted. */
+  readonly video?: (VideoMemory & { showLinear(base: number | null): void }) | null;
   /** The guest asks for a reset (port 92h, CF9h or the keyboard controller). */
   onReset(): void;
   /** isa-debug-exit was written: (value << 1) | 1. */
@@ -57,7 +64,9 @@ export class Board {
   readonly memory = new MmioBus();
   readonly pci = new PciBus();
   readonly pic: PicPair;
-  readonly keyboard = new Ps2Keyboard();
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly vga: Vga | null;
   /** Everything with state, for saveSection and restoreSections. */
   readonly persistents: readonly Persistent[];
 
@@ -69,6 +78,7 @@ export class Board {
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
   private readonly hostBridge = new HostBridge();
+  private readonly pciVga: PciVga | null;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -79,12 +89,15 @@ export class Board {
     });
     this.pit = new Pit(scheduler, this.pic.edgeLine(IRQ.pit));
     this.rtc = new Rtc(scheduler, this.pic.line(IRQ.rtc), options.epochSeconds);
+    this.keyboard = new Ps2Keyboard(scheduler);
+    this.mouse = new Ps2Mouse(scheduler);
     this.a20 = new A20Gate((enabled) => options.onA20(enabled));
     this.i8042 = new I8042(
       this.pic.line(IRQ.keyboard),
       this.pic.line(IRQ.mouse),
       { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
       this.keyboard,
+      this.mouse,
     );
     this.control = new SystemControl(scheduler, this.pit, {
       reset: () => options.onReset(),
@@ -92,6 +105,9 @@ export class Board {
     });
     this.uarts = this.makeUarts(options);
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
+    const { video = null } = options;
+    this.vga = video === null ? null : new Vga(scheduler, video);
+    this.pciVga = this.vga === null || video === null ? null : this.fitVga(this.vga, video);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
 
@@ -102,12 +118,35 @@ export class Board {
       this.a20,
       this.i8042,
       this.keyboard,
+      this.mouse,
       this.control,
       ...this.serialLines.values(),
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
+      ...(this.vga === null ? [] : [this.vga]),
+      ...(this.pciVga === null ? [] : [this.pciVga]),
     ];
+  }
+
+  private fitVga(vga: Vga, video: NonNullable<BoardOptions["video"]>): PciVga {
+    const { registers, vbe } = vga;
+    this.ports.map(registers.monoPorts, { name: "vga", base: PORT.vgaMono });
+    this.ports.map(registers.commonPorts, { name: "vga", base: PORT.vgaCommon });
+    this.ports.map(registers.colourPorts, { name: "vga", base: PORT.vgaColour });
+    this.ports.map(vbe.ports, { name: "vbe", base: PORT.bochsVbe });
+    this.memory.map(vga.window, { name: "vga", base: PHYSICAL.vgaWindow });
+    let mapping: Mapping | null = null;
+    const fn = new PciVga(vga, PHYSICAL.framebuffer, PHYSICAL.vgaRegisters, {
+      framebuffer: (base) => video.showLinear(base),
+      registers: (base, region) => {
+        mapping?.remove();
+        // A guest may put it where something else is: then it is not seen.
+        mapping = base === null ? null : this.memory.tryMap(region, { name: "vga-registers", base });
+      },
+    });
+    this.pci.attach(PCI_DEVICE.vga, 0, fn);
+    return fn;
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -207,6 +246,8 @@ export class Board {
     this.control.reset();
     this.pci.reset();
     this.hostBridge.reset();
+    this.vga?.reset();
+    this.pciVga?.reset();
     this.pic.reset();
   }
 

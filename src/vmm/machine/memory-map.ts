@@ -12,6 +12,10 @@ export const PORT = {
   fastA20: 0x92,
   pic2: 0xa0,
   debugConsole: 0xe9,
+  vgaMono: 0x3b0,
+  vgaCommon: 0x3c0,
+  vgaColour: 0x3d0,
+  bochsVbe: 0x1ce,
   elcr: 0x4d0,
   pciConfigAddress: 0xcf8,
   resetControl: 0xcf9,
@@ -46,6 +50,9 @@ export const PHYSICAL = {
   highMemory: 0x10_0000,
   /** RAM ends here at the latest: above it lie PCI windows and the fixed addresses below. */
   ramLimit: 0xc000_0000,
+  /** The VGA's linear framebuffer and its registers, as the firmware would place them; the guest may move them. */
+  framebuffer: 0xe000_0000,
+  vgaRegisters: 0xe100_0000,
   ioApic: 0xfec0_0000,
   hpet: 0xfed0_0000,
   localApic: 0xfee0_0000,
@@ -53,4 +60,4 @@ export const PHYSICAL = {
 } as const;
 
 /** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0 } as const;
+export const PCI_DEVICE = { hostBridge: 0, vga: 2 } as const;
