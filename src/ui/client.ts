@@ -1,6 +1,6 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
-import type { MachineApi, MachineConfig, MachineEvents } from "../vmm/api.ts";
+import type { DisplayApi, DisplayEvents, MachineApi, MachineConfig, MachineEvents, MouseInput } from "../vmm/api.ts";
 
 /** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
 export interface MachineConnection extends MachineApi {
@@ -39,6 +39,9 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     reset: () => guard(remote.reset()),
     powerOff: () => guard(remote.powerOff()),
     serialInput: (bytes: Uint8Array) => guard(remote.serialInput(bytes)),
+    key: (code: string | null, pressed: boolean) => guard(remote.key(code, pressed)),
+    mouse: (input: MouseInput) => guard(remote.mouse(input)),
+    attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
     terminate: () => {
       if (ended) return;
@@ -46,6 +49,20 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
       worker.terminate();
       fail(new Error("the machine was switched off"));
     },
+  };
+}
+
+/** The display's worker. It lives as long as the page; machines are attached to it one after the other. */
+export function connectDisplay(canvas: OffscreenCanvas | null, events: DisplayEvents): DisplayApi {
+  const worker = new Worker(new URL("../vmm/display-worker.ts", import.meta.url), { type: "module", name: "tabvisor-display" });
+  const remote = Comlink.wrap<DisplayApi>(worker);
+  void remote.start(canvas === null ? null : Comlink.transfer(canvas, [canvas]), Comlink.proxy(events));
+  return {
+    start: () => Promise.reject(new Error("the display is started already")),
+    attach: (port) => remote.attach(Comlink.transfer(port, [port])),
+    setVisible: (visible) => remote.setVisible(visible),
+    text: () => remote.text(),
+    framesShown: () => remote.framesShown(),
   };
 }
 

@@ -35,6 +35,9 @@ class FakeConnection implements MachineConnection {
   reset = (): Promise<void> => this.call("reset");
   powerOff = (): Promise<void> => this.call("powerOff");
   serialInput = (bytes: Uint8Array): Promise<void> => this.call(`input ${[...bytes].join()}`);
+  key = (code: string | null, pressed: boolean): Promise<void> => this.call(`key ${code} ${pressed}`);
+  mouse = (): Promise<void> => this.call("mouse");
+  attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
   terminate = (): void => {
     this.ended = true;
@@ -58,6 +61,8 @@ function setup(now: () => number = () => 0) {
       status: () => undefined,
       serial: () => Promise.resolve(),
       restarted: () => undefined,
+      input: () => undefined,
+      displayPort: () => null,
     },
     now,
   );

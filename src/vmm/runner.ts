@@ -1,6 +1,7 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
+import type { InputState } from "./api.ts";
 import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
@@ -13,8 +14,7 @@ export interface RunnerEvents {
   stopped(report: StopReport): void;
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
-  /** Bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
-  leds?(leds: number): void;
+  input?(state: InputState): void;
 }
 
 /** Milliseconds of emulation between turns of the event loop. */
@@ -135,7 +135,8 @@ export class Runner {
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
     }, options);
-    machine.board.keyboard.onLeds = (leds) => this.events.leds?.(leds);
+    const { keyboard, mouse } = machine.board;
+    keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
   }
 
@@ -194,7 +195,7 @@ export class Runner {
       this.lastInstructions = 0;
       this.owedMs = 0;
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
-      this.events.leds?.(0);
+      this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(boot);
     } catch (e) {

@@ -1,7 +1,7 @@
 /** The machine's web worker: MachineApi over Comlink. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import type { KernelImages, MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
+import type { DisplayFrame, DisplayRequest, KernelImages, MachineApi, MachineConfig, MachineEvents, MachineStats, MouseInput } from "./api.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
 
@@ -31,6 +31,9 @@ function keepImages(images: KernelImages): () => Promise<KernelImages> {
 
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
+  private display: MessagePort | null = null;
+  /** The display waits for a frame, and there was no machine yet. */
+  private wanted = false;
 
   private need(): Runner {
     if (this.runner === null) throw new UserError("there is no machine: power one on first");
@@ -46,8 +49,14 @@ class WorkerMachine implements MachineApi {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
+      input: (state) => events.input(state),
+      frame: (update) => {
+        const frame: DisplayFrame = { update };
+        this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
+      },
     }, { images: keepImages(config.boot) });
     this.runner = runner;
+    if (this.wanted) runner.requestFrame(true);
     runner.resume();
   }
   pause(): Promise<void> {
@@ -67,6 +76,23 @@ class WorkerMachine implements MachineApi {
   }
   serialInput(bytes: Uint8Array): Promise<void> {
     this.need().serialInput(bytes);
+    return Promise.resolve();
+  }
+  key(code: string | null, pressed: boolean): Promise<void> {
+    this.need().key(code, pressed);
+    return Promise.resolve();
+  }
+  mouse(input: MouseInput): Promise<void> {
+    this.need().mouse(input);
+    return Promise.resolve();
+  }
+  attachDisplay(port: MessagePort): Promise<void> {
+    this.display?.close();
+    this.display = port;
+    port.onmessage = (event: MessageEvent<DisplayRequest>) => {
+      this.wanted = true;
+      this.runner?.requestFrame(event.data.all);
+    };
     return Promise.resolve();
   }
   stats(): Promise<MachineStats> {

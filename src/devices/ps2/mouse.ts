@@ -81,7 +81,8 @@ export class Ps2Mouse implements Ps2Device {
   private defaults(): void {
     this.rate = 100;
     this.resolution = 2;
-    this.scaling21 = this.reporting = false;
+    this.scaling21 = false;
+    this.setReporting(false);
     this.streaming = true;
     this.recentRates = [];
     this.forget();
@@ -92,6 +93,15 @@ export class Ps2Mouse implements Ps2Device {
     this.x = this.y = this.z = 0;
     this.dueNs = null;
     this.timer.cancel();
+  }
+
+  /** Told about changes of `active`. */
+  onActive: (active: boolean) => void = () => undefined;
+
+  private setReporting(on: boolean): void {
+    if (this.reporting === on) return;
+    this.reporting = on;
+    this.onActive(on);
   }
 
   /** Whether the guest listens. */
@@ -213,7 +223,7 @@ export class Ps2Mouse implements Ps2Device {
         break;
       case 0xf4:
       case 0xf5:
-        this.reporting = command === 0xf4;
+        this.setReporting(command === 0xf4);
         this.forget();
         this.reply(ACK);
         break;
