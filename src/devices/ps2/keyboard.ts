@@ -92,6 +92,7 @@ export class Ps2Keyboard implements Ps2Device {
     if (!this.scanning) return true;
     if (this.waiting.length < MAX_WAITING) this.waiting.push(key.index * 2 + (pressed ? 1 : 0));
     this.admit();
+    this.onOutput();
     if (!pressed) {
       if (this.repeating === key) this.stopRepeating();
     } else if (key.set2 !== PAUSE && (this.scanCodeSet !== 3 || (this.keyTypes[key.set3] & TYPEMATIC) !== 0)) {
@@ -129,15 +130,12 @@ export class Ps2Keyboard implements Ps2Device {
     this.armRepeat((8 + (typematic & 7)) * 2 ** ((typematic >> 3) & 3) * 4_170_000);
   }
 
-  /** Moves waiting keys into the buffer while it has room. */
+  /** Moves waiting keys into the buffer while it has room. The caller tells the controller. */
   private admit(): void {
-    let any = false;
     while (this.waiting.length > 0 && this.keys.length + LONGEST_CODE <= KEY_BUFFER_BYTES) {
       const event = this.waiting.shift() ?? 0;
       for (const c of this.codesOf(KEYS[event >> 1], (event & 1) !== 0)) this.keys.pushByte(c);
-      any = true;
     }
-    if (any) this.onOutput();
   }
 
   private codesOf(key: Key, pressed: boolean): number[] {

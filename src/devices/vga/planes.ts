@@ -83,7 +83,7 @@ export class Planes {
     const count = graphics[GFX.rotate] & 7;
     const rotated = ((value >>> count) | (value << (8 - count))) & 0xff;
     const setReset = EXPAND[graphics[GFX.setReset]];
-    if (writeMode === 3) return blend(setReset, latch, bitMask & rotated);
+    if (writeMode === 3) return blend(this.combine(setReset), latch, bitMask & rotated);
     const fixed = EXPAND[graphics[GFX.enableSetReset]];
     return blend(this.combine((setReset & fixed) | (Math.imul(rotated, REPEAT) & ~fixed)), latch, bitMask);
   }

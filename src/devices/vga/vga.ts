@@ -14,10 +14,8 @@ import { GFX, SEQ } from "./register-names.ts";
 import { VgaRegisters } from "./registers.ts";
 import { colourIndex, type DisplaySink, type ScreenState } from "./screen.ts";
 import { BochsVbe, VBE, VBE_ENABLED } from "./vbe.ts";
-import { LEGACY_BYTES, TEXT_BYTES, VIDEO_BYTES, VIDEO_PAGE, type VideoMemory, VRAM_BYTES } from "./video-memory.ts";
+import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE, type VideoMemory } from "./video-memory.ts";
 
-const TEXT_PAGE = VRAM_BYTES / VIDEO_PAGE;
-const PAGES = VIDEO_BYTES / VIDEO_PAGE;
 /** Linear framebuffer of the enable register. */
 const VBE_LFB = 0x40;
 
@@ -44,6 +42,9 @@ export class Vga implements Persistent {
   /** The window A0000h..BFFFFh, where `VideoMemory.showLegacy` shows nothing. */
   readonly window: BusRegion;
 
+  /** Bytes of planes and framebuffer; the text cells follow. */
+  private readonly vramBytes: number;
+  private readonly textPage: number;
   private readonly dwords: Int32Array;
   private readonly planes: Planes;
   private readonly textCells: Uint16Array;
@@ -55,9 +56,11 @@ export class Vga implements Persistent {
     private readonly clock: Clock,
     private readonly memory: VideoMemory,
   ) {
-    const { buffer, byteOffset } = memory.bytes;
-    this.dwords = new Int32Array(buffer, byteOffset, VRAM_BYTES / 4);
-    this.textCells = new Uint16Array(buffer, byteOffset + VRAM_BYTES, TEXT_BYTES / 2);
+    const { buffer, byteOffset, length } = memory.bytes;
+    this.vramBytes = length - TEXT_BYTES;
+    this.textPage = this.vramBytes / VIDEO_PAGE;
+    this.dwords = new Int32Array(buffer, byteOffset, this.vramBytes / 4);
+    this.textCells = new Uint16Array(buffer, byteOffset + this.vramBytes, TEXT_BYTES / 2);
     this.registers = new VgaRegisters(
       () => beamAt(this.registers, this.vbe.mode, this.clock.nowNs()),
       (mapping) => {
@@ -65,7 +68,7 @@ export class Vga implements Persistent {
         if (mapping) this.remap();
       },
     );
-    this.vbe = new BochsVbe(VRAM_BYTES, {
+    this.vbe = new BochsVbe(this.vramBytes, {
       changed: () => {
         this.stale = true;
         this.remap();
@@ -147,7 +150,7 @@ export class Vga implements Persistent {
   private show(next: Window): void {
     this.shown = next;
     if (next.kind === "linear") this.memory.showLegacy(0, BANK_BYTES, next.offset);
-    else if (next.kind === "text") this.memory.showLegacy(next.at, TEXT_BYTES, VRAM_BYTES);
+    else if (next.kind === "text") this.memory.showLegacy(next.at, TEXT_BYTES, this.vramBytes);
     else this.memory.showLegacy(0, 0, 0);
   }
 
@@ -155,8 +158,7 @@ export class Vga implements Persistent {
   private loadText(): void {
     const { textCells, dwords } = this;
     for (let cell = 0; cell < textCells.length; cell++) textCells[cell] = dwords[cell * 2];
-    this.memory.written.fill(0, TEXT_PAGE, PAGES);
-    this.memory.watch(TEXT_PAGE, PAGES);
+    this.memory.watch(this.textPage, this.textPage + TEXT_BYTES / VIDEO_PAGE);
   }
 
   private hideText(): void {
@@ -170,13 +172,13 @@ export class Vga implements Persistent {
     const { written } = memory;
     const cellsPerPage = VIDEO_PAGE / 2;
     for (let page = 0; page < TEXT_BYTES / VIDEO_PAGE; page++) {
-      if (written[TEXT_PAGE + page] === 0) continue;
+      if (written[this.textPage + page] === 0) continue;
       for (let cell = page * cellsPerPage; cell < (page + 1) * cellsPerPage; cell++) {
         dwords[cell * 2] = (dwords[cell * 2] & ~0xffff) | textCells[cell];
       }
       // A cell's bytes lie 8 apart.
       written.fill(1, page * 4, page * 4 + 4);
-      memory.watch(TEXT_PAGE + page, TEXT_PAGE + page + 1);
+      memory.watch(this.textPage + page, this.textPage + page + 1);
     }
   }
 
@@ -216,14 +218,15 @@ export class Vga implements Persistent {
   /** Everything that shows, anew: for a sink that knows nothing yet. */
   touch(): void {
     this.stale = true;
-    this.memory.written.fill(1, 0, TEXT_PAGE);
+    this.memory.written.fill(1, 0, this.textPage);
   }
 
   /** Gives the sink what has changed since the last call; false if nothing has. Not while the CPU runs. */
   present(sink: DisplaySink): boolean {
     if (this.shown.kind === "text") this.storeText();
     const state = this.state();
-    const [first, end] = extent(state);
+    const [first, wanted] = extent(state);
+    const end = Math.min(wanted, this.textPage);
     const pages: number[] = [];
     const { written, bytes } = this.memory;
     for (let page = first; page < end; page++) if (written[page] !== 0) pages.push(page);
@@ -297,5 +300,5 @@ function extent(state: ScreenState): readonly [number, number] {
   if (state.kind === "vga") return [0, (4 * PLANE_BYTES) / VIDEO_PAGE];
   const factor = state.bpp === 4 ? 4 : 1;
   const end = (state.offset + state.pitch * state.height) * factor;
-  return [Math.floor((state.offset * factor) / VIDEO_PAGE), Math.min(TEXT_PAGE, Math.ceil(end / VIDEO_PAGE))];
+  return [Math.floor((state.offset * factor) / VIDEO_PAGE), Math.ceil(end / VIDEO_PAGE)];
 }

@@ -13,7 +13,7 @@ export const VIDEO_BYTES = VRAM_BYTES + TEXT_BYTES;
 export const LEGACY_BYTES = 128 * 1024;
 
 export interface VideoMemory {
-  /** VIDEO_BYTES; the CPU writes to what is visible without asking. */
+  /** VIDEO_BYTES, or with less of a framebuffer; the CPU writes to what is visible without asking. */
   readonly bytes: Uint8Array;
   /** For each page 1 if it was written since `watch`. The owner of the memory sets them; the device may, for writes of its own. */
   readonly written: Uint8Array;
