@@ -11,8 +11,9 @@ import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
+import { screen } from "./suites/screen.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, page, idle, memory, screen];
 
 const HELP = `Usage: npm run bench -- [options]
 

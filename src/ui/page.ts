@@ -75,7 +75,10 @@ export async function startPage({ guest, connect, connectDisplay, autostart, lac
       else showBanner(message);
     },
     progress: (progress) => card.progress(progress),
-    status: (machine) => status.status(machine, session.phase),
+    status: (machine) => {
+      instructions = machine.instructions;
+      status.status(machine, session.phase);
+    },
     serial: (bytes) => terminal.write(bytes),
     restarted: (byGuest) => terminal.restart(byGuest),
     input: (state) => monitor.inputState(state),
@@ -100,7 +103,13 @@ export async function startPage({ guest, connect, connectDisplay, autostart, lac
       focusView();
     },
   });
-  installTestHook(() => terminal.text(), () => monitor.screen.text());
+  let instructions = 0;
+  installTestHook({
+    terminalText: () => terminal.text(),
+    screenText: () => monitor.screen.text(),
+    frames: () => monitor.screen.framesShown(),
+    instructions: () => instructions,
+  });
 
   const powerOn = (): void => {
     const source = settings.choice === "own" ? ownSource(settings.images, settings.settings) : defaultSource(guest, settings.settings);

@@ -72,6 +72,10 @@ export class ScreenView {
     return this.display.text();
   }
 
+  framesShown(): Promise<number> {
+    return this.display.framesShown();
+  }
+
   /** Keeps a copy of a text screen for screen readers. */
   setScreenReader(on: boolean): void {
     if (this.reader !== null) clearInterval(this.reader);

@@ -5,10 +5,23 @@ declare global {
     __tabvisorTerminalText?: () => string;
     /** Null in graphics modes. */
     __tabvisorScreenText?: () => Promise<string | null>;
+    /** Frames that the display has shown. */
+    __tabvisorFrames?: () => Promise<number>;
+    /** Retired, as of the last status report. */
+    __tabvisorInstructions?: () => number;
   }
 }
 
-export function installTestHook(terminalText: () => string, screenText: () => Promise<string | null>): void {
-  window.__tabvisorScreenText = screenText;
-  window.__tabvisorTerminalText = terminalText;
+export interface TestHooks {
+  terminalText(): string;
+  screenText(): Promise<string | null>;
+  frames(): Promise<number>;
+  instructions(): number;
+}
+
+export function installTestHook(hooks: TestHooks): void {
+  window.__tabvisorTerminalText = () => hooks.terminalText();
+  window.__tabvisorScreenText = () => hooks.screenText();
+  window.__tabvisorFrames = () => hooks.frames();
+  window.__tabvisorInstructions = () => hooks.instructions();
 }
