@@ -4,7 +4,7 @@ import { RAM_BASE } from "../../src/cpu/layout.ts";
 import { VIDEO_BYTES } from "../../src/devices/vga/video-memory.ts";
 import { Child } from "../lib/child.ts";
 import type { Context, Suite } from "../lib/context.ts";
-import { MEMORY_MIB, nodeBoot, PROMPT } from "../lib/guest.ts";
+import { defaultBoot, MEMORY_MIB, nodeBoot, PROMPT } from "../lib/guest.ts";
 import { memoryUse, type MemoryUse } from "../lib/proc.ts";
 import { most, row, type Row } from "../lib/report.ts";
 
@@ -73,7 +73,7 @@ async function emptyNode(): Promise<number> {
 
 async function inNode(context: Context): Promise<Row> {
   const empty = await emptyNode();
-  const child = new Child(nodeBoot(await context.guest()));
+  const child = new Child(nodeBoot(defaultBoot(await context.guest())));
   const peak = new Peak((use) => use.rss);
   try {
     peak.start(() => Promise.resolve([child.pid]));

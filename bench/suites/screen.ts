@@ -3,7 +3,7 @@ import type { Page } from "playwright";
 import type {} from "../../src/ui/test-hook.ts";
 import { Child, type Command } from "../lib/child.ts";
 import type { Suite } from "../lib/context.ts";
-import { nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
+import { defaultBoot, nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
 import { least, median, most, row, type Row } from "../lib/report.ts";
 import { screenKernel } from "../lib/screen-kernel.ts";
 
@@ -58,7 +58,7 @@ export const screen: Suite = {
   name: "screen",
   about: "frames a second of 1024x768x32 and what they cost the CPU; scrolling the kernel's log on the VGA console",
   async run(context) {
-    const guest = await context.guest();
+    const guest = defaultBoot(await context.guest());
     const chromium = await context.chromium();
     const { qemu } = context;
     const rows: Row[] = [];

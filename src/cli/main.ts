@@ -84,6 +84,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
       vga: options.vga,
+      tier: options.tier,
     },
   };
 }
