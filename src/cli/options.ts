@@ -128,6 +128,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
   const device = one("device");
+  const vga = parseVga(one("vga") ?? "std");
+  const display = parseDisplay(one("display") ?? "none");
+  if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
@@ -139,8 +142,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",
     serial: parseSerial(one("serial") ?? "stdio"),
-    vga: parseVga(one("vga") ?? "std"),
-    display: parseDisplay(one("display") ?? "none"),
+    vga,
+    display,
     debugExit: device === null ? null : parseDevice(device),
     noReboot: flag("no-reboot"),
     timeoutSeconds,

@@ -174,7 +174,7 @@ describe("bad input", () => {
     refused([...halt(), "-vga", "cirrus"], /^-vga: 'cirrus' is not std or none$/);
     refused([...halt(), "-display", "gtk"], /^-display: 'gtk' is not none, text or png:PATH$/);
     refused(["-kernel", folder.kernel("hello"), ...EXIT, "-vga", "none", "-display", "text"], /^-display: there is no display \(-vga none\)$/);
-    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-display", "png:/nowhere/at/all.png"], /^-display: there is no such file or folder$/);
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-serial", "none", "-display", "png:/nowhere/at/all.png"], /^-display: there is no such file or folder$/);
     refused(["-kernel", folder.kernel("hello"), ...EXIT, "-append", "vga=0x999"], /^vga=0x999: no such mode/);
     refused(["-kernel", folder.kernel("hello"), ...EXIT, "-append", "vga=9999x9999x32"], /^vga=: the display has no mode of 9999x9999 with 32 bits$/);
   });
