@@ -11,7 +11,7 @@ import { screenKernel } from "../lib/screen-kernel.ts";
 const SECONDS = 6;
 const SETTLE_SECONDS = 4;
 /** Times that the kernel's log is written to the console. */
-const SCROLLS = 20;
+const SCROLLS = 10;
 const DONE = "scrolled-it-all";
 /** Quoted in the command, so that its echo is not taken for its output. */
 const SCROLL_COMMAND = `for i in $(seq ${SCROLLS}); do dmesg; done > /dev/tty1; echo scrolled-it'-all'\n`;
@@ -31,6 +31,8 @@ async function scrollOn(command: Command): Promise<number> {
 }
 
 async function scrollInPage(page: Page): Promise<number> {
+  // At the greeting the shell has still to ask the terminal for its size: what is typed meanwhile may be lost.
+  await page.waitForFunction(() => /# ?$/.test(window.__tabvisorTerminalText?.() ?? ""), undefined, { timeout: 60_000, polling: 50 });
   await page.locator('#views [data-view="both"]').click();
   await page.locator(".xterm-helper-textarea").focus();
   const from = performance.now();
