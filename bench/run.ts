@@ -14,9 +14,10 @@ import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
+import { screen } from "./suites/screen.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, v86, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, v86, page, idle, memory, screen];
 
 const HELP = `Usage: npm run bench -- [options]
 

@@ -71,6 +71,11 @@ export class Child {
     });
   }
 
+  /** Writes to its standard input. */
+  type(text: string): void {
+    this.process.stdin?.write(text);
+  }
+
   /** Waits for its end; seconds from the process's start, and the exit code. */
   async ended(): Promise<{ readonly seconds: number; readonly code: number | null }> {
     if (!this.over) await once(this.process, "close");

@@ -1,11 +1,13 @@
 /** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
+import { takeScreenshot } from "../vmm/screenshot.ts";
+import { encodePng } from "./png.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
@@ -19,6 +21,7 @@ const EXIT_USAGE = 1;
 const IMAGE_MAX = 2 ** 30;
 
 function reason(e: unknown): string {
+  if (e instanceof UserError) return e.message;
   const code = (e as NodeJS.ErrnoException).code;
   const known: Record<string, string> = {
     ENOENT: "there is no such file or folder", EACCES: "permission denied", EISDIR: "it is a folder", ENOSPC: "the disk is full", EROFS: "the file system is read-only",
@@ -80,6 +83,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
       debugExit: options.debugExit,
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
+      vga: options.vga,
       tier: options.tier,
     },
   };
@@ -95,6 +99,16 @@ async function useStoredInterpreter(): Promise<void> {
     const code = (e as NodeJS.ErrnoException).code;
     if (code !== "EACCES" && code !== "EROFS" && code !== "ENOENT") throw e;
   }
+}
+
+/** `-display` at exit. */
+function showScreen(display: CliOptions["display"], runner: Runner): void {
+  if (display.kind === "none") return;
+  const shot = takeScreenshot(runner.current);
+  if (shot === null) throw new UserError("there is no display (-vga none)");
+  if (display.kind === "png") writeFileSync(display.path, encodePng(shot.width, shot.height, shot.pixels));
+  else if (shot.text === null) throw new UserError(`the screen shows graphics, ${shot.width}x${shot.height}: use png:PATH`);
+  else writeAll(1, new TextEncoder().encode(`${shot.text}\n`));
 }
 
 function describe(report: StopReport): string {
@@ -132,6 +146,12 @@ async function main(argv: readonly string[]): Promise<number> {
       if (timeout !== null) clearTimeout(timeout);
       stdio?.close();
       if (file !== null) closeSync(file);
+      try {
+        showScreen(options.display, runner);
+      } catch (e) {
+        process.stderr.write(`tabvisor: -display: ${reason(e)}\n`);
+        code ||= 1;
+      }
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
       resolve(code);
     };

@@ -12,6 +12,9 @@ export interface CliOptions {
   readonly memoryMib: number;
   readonly cpu: string;
   readonly serial: { readonly kind: "stdio" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string };
+  readonly vga: "std" | "none";
+  /** What is shown of the screen at exit. */
+  readonly display: { readonly kind: "none" } | { readonly kind: "text" } | { readonly kind: "png"; readonly path: string };
   readonly debugExit: { readonly iobase: number; readonly iosize: number } | null;
   readonly noReboot: boolean;
   /** Seconds of host time, or null. */
@@ -30,6 +33,9 @@ export const HELP = `Usage: tabvisor [options]
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
+  -vga std|none         display adapter (default std)
+  -display none|text|png:PATH
+                        at exit, print a text screen, or write a screenshot (default none)
   -nographic            as -serial stdio
   -device isa-debug-exit,iobase=0xf4,iosize=0x4
   -no-reboot            a guest reset ends the machine
@@ -42,7 +48,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "tier"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "tier", "vga", "display"] as const;
 const FLAGS = ["nographic", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -79,6 +85,17 @@ function parseSerial(text: string): CliOptions["serial"] {
   throw new UserError(`-serial: '${text}' is not stdio, none or file:PATH`);
 }
 
+function parseVga(text: string): CliOptions["vga"] {
+  if (text === "std" || text === "none") return text;
+  throw new UserError(`-vga: '${text}' is not std or none`);
+}
+
+function parseDisplay(text: string): CliOptions["display"] {
+  if (text === "none" || text === "text") return { kind: text };
+  if (text.startsWith("png:") && text.length > 4) return { kind: "png", path: text.slice(4) };
+  throw new UserError(`-display: '${text}' is not none, text or png:PATH`);
+}
+
 /** QEMU's option values may begin with a dash only where none can be an option: each takes exactly the next word. */
 export function parseOptions(argv: readonly string[]): CliOptions {
   const parsed = parse.detailed([...argv], {
@@ -111,6 +128,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
   const device = one("device");
+  const vga = parseVga(one("vga") ?? "std");
+  const display = parseDisplay(one("display") ?? "none");
+  if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
@@ -122,6 +142,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",
     serial: parseSerial(one("serial") ?? "stdio"),
+    vga,
+    display,
     debugExit: device === null ? null : parseDevice(device),
     noReboot: flag("no-reboot"),
     timeoutSeconds,

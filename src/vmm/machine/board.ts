@@ -16,9 +16,14 @@ import { PciBus } from "../../devices/pci/pci-bus.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
 import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
+import { Ps2Mouse } from "../../devices/ps2/mouse.ts";
 import { Rtc } from "../../devices/rtc.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
+import type { Mapping } from "../../devices/bus/region.ts";
+import { PciVga } from "../../devices/vga/pci-vga.ts";
+import { Vga } from "../../devices/vga/vga.ts";
+import type { VideoMemory } from "../../devices/vga/video-memory.ts";
 import type { AcpiInput } from "../acpi/tables.ts";
 import type { MachineConfig } from "../config.ts";
 import { Interrupts, type ApicConfig } from "./interrupts.ts";
@@ -39,6 +44,8 @@ export interface BoardOptions {
   readonly debugExit: MachineConfig["debugExit"];
   /** The processor's local APIC; null: it has none. */
   readonly apic: ApicConfig | null;
+  /** Without it no VGA is fitted. */
+  readonly video?: (VideoMemory & { showLinear(base: number | null): void }) | null;
   /** The guest asks for a reset (port 92h, CF9h, the keyboard controller or INIT). */
   onReset(): void;
   /** The guest has switched the machine off (ACPI S5). */
@@ -65,7 +72,9 @@ export class Board {
   readonly memory = new MmioBus();
   readonly pci = new PciBus();
   readonly interrupts: Interrupts;
-  readonly keyboard = new Ps2Keyboard();
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly vga: Vga | null;
   /** Everything with state, for saveSection and restoreSections. */
   readonly persistents: readonly Persistent[];
 
@@ -80,6 +89,7 @@ export class Board {
   readonly coprocessor: CoprocessorError;
   private readonly power: AcpiPower;
   private readonly hpet: Hpet;
+  private readonly pciVga: PciVga | null;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -106,12 +116,15 @@ export class Board {
       legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
       legacyReplacement: (on) => interrupts.legacyReplacement(on, this.rtc.interruptAsserted),
     });
+    this.keyboard = new Ps2Keyboard(scheduler);
+    this.mouse = new Ps2Mouse(scheduler);
     this.a20 = new A20Gate((enabled) => options.onA20(enabled));
     this.i8042 = new I8042(
       interrupts.isa(IRQ.keyboard),
       interrupts.isa(IRQ.mouse),
       { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
       this.keyboard,
+      this.mouse,
     );
     this.control = new SystemControl(scheduler, this.pit, {
       reset: () => options.onReset(),
@@ -120,6 +133,9 @@ export class Board {
     this.uarts = this.makeUarts(options);
     this.coprocessor = new CoprocessorError(interrupts.isa(IRQ.coprocessor));
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
+    const { video = null } = options;
+    this.vga = video === null ? null : new Vga(scheduler, video);
+    this.pciVga = this.vga === null || video === null ? null : this.fitVga(this.vga, video);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
     this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
@@ -134,13 +150,36 @@ export class Board {
       this.a20,
       this.i8042,
       this.keyboard,
+      this.mouse,
       this.control,
       ...interrupts.sharedLines,
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
       this.coprocessor,
+      ...(this.vga === null ? [] : [this.vga]),
+      ...(this.pciVga === null ? [] : [this.pciVga]),
     ];
+  }
+
+  private fitVga(vga: Vga, video: NonNullable<BoardOptions["video"]>): PciVga {
+    const { registers, vbe } = vga;
+    this.ports.map(registers.monoPorts, { name: "vga", base: PORT.vgaMono });
+    this.ports.map(registers.commonPorts, { name: "vga", base: PORT.vgaCommon });
+    this.ports.map(registers.colourPorts, { name: "vga", base: PORT.vgaColour });
+    this.ports.map(vbe.ports, { name: "vbe", base: PORT.bochsVbe });
+    this.memory.map(vga.window, { name: "vga", base: PHYSICAL.vgaWindow });
+    let mapping: Mapping | null = null;
+    const fn = new PciVga(vga, PHYSICAL.framebuffer, PHYSICAL.vgaRegisters, {
+      framebuffer: (base) => video.showLinear(base),
+      registers: (base, region) => {
+        mapping?.remove();
+        // A guest may put it where something else is: then it is not seen.
+        mapping = base === null ? null : this.memory.tryMap(region, { name: "vga-registers", base });
+      },
+    });
+    this.pci.attach(PCI_DEVICE.vga, 0, fn);
+    return fn;
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -227,7 +266,7 @@ export class Board {
       mouse: this.i8042.hasAuxiliaryDevice,
       pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
       ecam: null,
-      vga: false,
+      vga: this.vga !== null,
     };
   }
 
@@ -262,6 +301,8 @@ export class Board {
     this.coprocessor.reset();
     this.power.reset();
     this.hpet.reset();
+    this.vga?.reset();
+    this.pciVga?.reset();
     this.interrupts.reset();
   }
 

@@ -8,11 +8,16 @@ import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
 import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
+import type { BootScreen } from "../boot/bootParams.ts";
+import { videoModeOf } from "../boot/video-mode.ts";
+import type { DisplaySink } from "../../devices/vga/screen.ts";
+import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import { startAt } from "./start.ts";
+import { MappedVideoMemory, VIDEO_BYTES } from "./video-memory.ts";
 
 /** What a machine needs of its host. */
 export interface MachineHost {
@@ -57,6 +62,7 @@ export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
+  private readonly video: MappedVideoMemory | null;
   private stop: StopReport | null = null;
   private resetRequested = false;
   private readonly started: number;
@@ -81,7 +87,8 @@ export class Machine {
       throw new UserError(`RAM must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}, not ${mib}`);
     }
     const model = (this.model = new CpuModel(config.cpu));
-    const pages = (RAM_BASE + mib * MIB) / PAGE;
+    const hasVideo = config.vga !== "none";
+    const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
     const memory = options.memory ?? allocate(mib, pages);
     if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
     const env = {
@@ -103,6 +110,7 @@ export class Machine {
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
+    this.video = hasVideo ? new MappedVideoMemory(this.vcpu, RAM_BASE + mib * MIB, PHYSICAL.vgaWindow) : null;
     this.board = this.wire();
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
@@ -123,6 +131,7 @@ export class Machine {
         x2apic: this.model.has("x2apic"), tscDeadline: this.model.has("tsc-deadline"), physicalBits: PHYSICAL_BITS,
         tscHz: TSC_KHZ * 1000, crystalHz: crystalKhz(TSC_KHZ) * 1000,
       } : null,
+      video: this.video,
       onPowerOff: () => this.end("power-off", "the guest has powered down", 0),
       onNmi: () => this.vcpu.nmi(),
       onReset: () => {
@@ -160,11 +169,34 @@ export class Machine {
       write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
-    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, this.options);
+    const screen = this.bootScreen(images.cmdline);
+    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, { ...this.options, screen });
     if (entry.mode === "long" && !this.vcpu.options.model.has("lm")) {
       throw new UserError(`kernel: it is a 64-bit one, and CPU model ${this.config.cpu} has no 64-bit mode`);
     }
     startAt(state, entry);
+  }
+
+  /** Sets the mode that `vga=` asks for, as a boot loader does. */
+  private bootScreen(cmdline: string): BootScreen | null {
+    const { vga } = this.board;
+    if (vga === null) return null;
+    const mode = videoModeOf(cmdline);
+    if (mode === null) return { kind: "text" };
+    if (!vga.setLinearMode(mode.width, mode.height, mode.depth)) {
+      throw new UserError(`vga=: the display has no mode of ${mode.width}x${mode.height} with ${mode.depth} bits`);
+    }
+    return { kind: "linear", mode, base: PHYSICAL.framebuffer, memoryBytes: VRAM_BYTES };
+  }
+
+  /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
+  present(sink: DisplaySink): boolean {
+    return this.board.vga?.present(sink) ?? false;
+  }
+
+  /** For a sink that knows nothing yet: the next `present` gives all. */
+  presentAll(): void {
+    this.board.vga?.touch();
   }
 
   /** Bytes typed at COM1. */
@@ -326,11 +358,12 @@ export class Machine {
     this.resume();
   }
 
-  /** SHA-256 over RAM and all state sections, in hex: equal for equal machines. */
+  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
   async stateHash(): Promise<string> {
     const u8 = this.vcpu.state.u8;
-    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB);
-    const text = JSON.stringify(this.save(), (_key, v: unknown) =>
+    const sections = this.save();
+    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES));
+    const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");

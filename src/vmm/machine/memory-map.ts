@@ -13,6 +13,10 @@ export const PORT = {
   pic2: 0xa0,
   debugConsole: 0xe9,
   coprocessor: 0xf0,
+  bochsVbe: 0x1ce,
+  vgaMono: 0x3b0,
+  vgaCommon: 0x3c0,
+  vgaColour: 0x3d0,
   elcr: 0x4d0,
   /** ACPI's PM1a and PM timer; GPE block 0. Where QEMU's PC has them, because small systems write to 604h without asking. */
   pm: 0x600,
@@ -52,6 +56,9 @@ export const PHYSICAL = {
   highMemory: 0x10_0000,
   /** RAM ends here at the latest: above it lie PCI windows and the fixed addresses below. */
   ramLimit: 0xc000_0000,
+  /** The VGA's linear framebuffer and its registers, as the firmware would place them; the guest may move them. */
+  framebuffer: 0xe000_0000,
+  vgaRegisters: 0xe100_0000,
   ioApic: 0xfec0_0000,
   hpet: 0xfed0_0000,
   localApic: 0xfee0_0000,
@@ -62,7 +69,7 @@ export const PHYSICAL = {
 export const isaGsi = (irq: number): number => (irq === 0 ? 2 : irq);
 
 /** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1 } as const;
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, vga: 2 } as const;
 
 /** Four lines that INTA..INTD of the slots share: I/O APIC inputs, and 8259 inputs for systems that use those. */
 export const PCI_INTX = {
