@@ -127,6 +127,7 @@ export class Runner {
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
+      wake: () => this.wake(),
     }, options);
   }
 
@@ -220,6 +221,11 @@ export class Runner {
   serialInput(bytes: Uint8Array): void {
     if (this.state === "stopped") return;
     this.machine.serialInput(bytes);
+    this.wake();
+  }
+
+  /** Something has come for a guest that may sleep. */
+  private wake(): void {
     if (this.state === "running" && this.timer !== null) {
       this.cancelSleep();
       this.owedMs = 0;

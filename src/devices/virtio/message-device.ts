@@ -62,12 +62,12 @@ export class Virtio9p extends MessageDevice {
   readonly queueSizes = [128];
   readonly features = featureMask(F_9P_MOUNT_TAG);
 
-  constructor(index: number, tag: string, server: MessageServer) {
-    const name = new TextEncoder().encode(tag);
-    const config = new Uint8Array(2 + name.length);
-    config[0] = name.length & 0xff;
-    config[1] = name.length >> 8;
-    config.set(name, 2);
+  /** `tag` in UTF-8. */
+  constructor(index: number, tag: Uint8Array, server: MessageServer) {
+    const config = new Uint8Array(2 + tag.length);
+    config[0] = tag.length & 0xff;
+    config[1] = tag.length >> 8;
+    config.set(tag, 2);
     super(`virtio-9p.${index}`, config, server);
   }
 }
@@ -78,9 +78,10 @@ export class VirtioFs extends MessageDevice {
   readonly queueSizes = [128, 1024];
   readonly features = 0n;
 
-  constructor(index: number, tag: string, server: MessageServer) {
+  /** `tag` in UTF-8, up to 36 bytes. */
+  constructor(index: number, tag: Uint8Array, server: MessageServer) {
     const config = new Uint8Array(FS_TAG_BYTES + 4);
-    config.set(new TextEncoder().encode(tag).subarray(0, FS_TAG_BYTES));
+    config.set(tag.subarray(0, FS_TAG_BYTES));
     config[FS_TAG_BYTES] = 1;
     super(`virtio-fs.${index}`, config, server);
   }

@@ -1,15 +1,18 @@
 /** The PC's mainboard: makes the devices, gives them their addresses and interrupt lines, and faces the CPU. */
 import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
-import type { ByteSink } from "../../base/lines.ts";
+import type { ByteSink, MsiSink } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
 import { A20Gate } from "../../devices/a20.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
+import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
+import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
+import { assignResources } from "../../devices/pci/resources.ts";
 import { PicPair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
@@ -19,7 +22,7 @@ import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
 import type { MachineConfig } from "../config.ts";
-import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
+import { IRQ, PCI_DEVICE, PCI_WINDOWS, PHYSICAL, PIRQ_ROUTES, PORT, SERIAL_PORTS } from "./memory-map.ts";
 
 export interface BoardOptions {
   readonly scheduler: Scheduler;
@@ -42,6 +45,24 @@ export interface BoardOptions {
   onA20(enabled: boolean): void;
   /** INTR has become asserted. */
   onIntr(): void;
+  /** Plugs PCI cards in: called once, when everything else is wired. */
+  fitCards?(cards: CardSlots): void;
+  /** Message-signalled interrupts; without it no function offers MSI-X. */
+  readonly msi?: MsiSink | null;
+}
+
+/** A PCI card: its function, its state, and what a system reset does to it. */
+export interface PciCard extends Persistent {
+  readonly endpoint: PciEndpoint;
+  reset(): void;
+}
+
+/** The board's free PCI slots. */
+export interface CardSlots {
+  /** Puts a card, made with what it gets of its slot, into the next free slot. */
+  add(make: (slot: PciSlot) => PciCard): void;
+  /** State beside the cards: switches, servers. */
+  keep(state: Persistent): void;
 }
 
 export interface BoardStatistics {
@@ -64,7 +85,9 @@ export class Board {
   private readonly pit: Pit;
   private readonly rtc: Rtc;
   private readonly uarts: readonly (Uart | null)[];
-  private readonly serialLines = new Map<number, SharedLine>();
+  private readonly sharedLines = new Map<number, SharedLine>();
+  private readonly isaBridge: IsaBridge;
+  private readonly cards: PciCard[] = [];
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
@@ -92,8 +115,13 @@ export class Board {
     });
     this.uarts = this.makeUarts(options);
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
+    this.isaBridge = new IsaBridge((irq) => this.sharedLine(irq).input());
+    this.pci.attach(PCI_DEVICE.isaBridge, 0, this.isaBridge);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
+    const others: Persistent[] = [];
+    options.fitCards?.({ add: (make) => this.addCard(make, options.msi ?? null), keep: (state) => others.push(state) });
+    this.configurePci();
 
     this.persistents = [
       this.pic,
@@ -103,11 +131,43 @@ export class Board {
       this.i8042,
       this.keyboard,
       this.control,
-      ...this.serialLines.values(),
+      ...this.sharedLines.values(),
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
+      this.isaBridge,
+      ...this.cards,
+      ...others,
     ];
+  }
+
+  /** An interrupt line with several inputs. */
+  private sharedLine(irq: number): SharedLine {
+    let line = this.sharedLines.get(irq);
+    if (line === undefined) this.sharedLines.set(irq, (line = new SharedLine(`irq${irq}`, this.pic.line(irq))));
+    return line;
+  }
+
+  private addCard(make: (slot: PciSlot) => PciCard, msi: MsiSink | null): void {
+    const device = PCI_DEVICE.firstSlot + this.cards.length;
+    if (device > 31) throw new UserError("too many devices: the PCI bus has 32 slots");
+    const card = make({
+      mapPorts: (name, base, region) => this.ports.tryMap(region, { name, base }),
+      mapMemory: (name, base, region) => this.memory.tryMap(region, { name, base }),
+      decodingChanged: () => this.pci.retryMapping(),
+      intx: this.isaBridge.input(device, 1),
+      msi,
+    });
+    this.pci.attachEndpoint(device, 0, card.endpoint);
+    this.cards.push(card);
+  }
+
+  /** What firmware would do: BARs, interrupt routes, level-triggered lines for them. */
+  private configurePci(): void {
+    assignResources(this.pci, this.isaBridge, PCI_WINDOWS, PIRQ_ROUTES);
+    const levels = PIRQ_ROUTES.reduce<number>((mask, irq) => mask | (1 << irq), 0);
+    this.ports.write(PORT.elcr, 1, levels & 0xff);
+    this.ports.write(PORT.elcr + 1, 1, levels >> 8);
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -115,9 +175,7 @@ export class Board {
     return SERIAL_PORTS.map(({ irq }, i) => {
       const sink = sinks[i] ?? null;
       if (sink === null) return null;
-      let line = this.serialLines.get(irq);
-      if (line === undefined) this.serialLines.set(irq, (line = new SharedLine(`irq${irq}`, this.pic.line(irq))));
-      return new Uart(i, options.scheduler, line.input(), sink);
+      return new Uart(i, options.scheduler, this.sharedLine(irq).input(), sink);
     });
   }
 
@@ -207,7 +265,10 @@ export class Board {
     this.control.reset();
     this.pci.reset();
     this.hostBridge.reset();
+    this.isaBridge.reset();
+    for (const card of this.cards) card.reset();
     this.pic.reset();
+    this.configurePci();
   }
 
   statistics(): BoardStatistics {

@@ -1,4 +1,5 @@
 /** A whole PC: wired here and nowhere else. Synchronous and host-agnostic: front ends call `run` and lend it time. */
+import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
 import { CpuModel } from "../../cpu/helpers/index.ts";
@@ -8,7 +9,10 @@ import { Vcpu } from "../../jit/vcpu.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
 import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
 import { Board } from "./board.ts";
+import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { Completions } from "./completions.ts";
+import { guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import { startAt } from "./start.ts";
@@ -23,6 +27,8 @@ export interface MachineHost {
   hostNs(): number;
   /** Random bytes: the recorded entropy door. */
   entropy(bytes: Uint8Array): void;
+  /** A late completion has arrived: a sleeping machine is to be run. */
+  wake?(): void;
 }
 
 export interface MachineOptions extends LoadOptions {
@@ -30,6 +36,8 @@ export interface MachineOptions extends LoadOptions {
   readonly memory?: WebAssembly.Memory;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
+  /** Disks, shared folders and other cards. */
+  readonly devices?: DeviceSet;
 }
 
 /** What `run` says. */
@@ -56,6 +64,9 @@ export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
+  /** Answers of backends that come after the call: delivered between slices. */
+  readonly completions: Completions;
+  private cards: FittedCards | null = null;
   private stop: StopReport | null = null;
   private resetRequested = false;
   private readonly started: number;
@@ -98,6 +109,10 @@ export class Machine {
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
+    this.completions = new Completions(() => {
+      this.vcpu.kick();
+      host.wake?.();
+    });
     this.board = this.wire();
     this.boot(boot);
     this.started = host.hostNs();
@@ -105,9 +120,10 @@ export class Machine {
   }
 
   private wire(): Board {
+    // Devices see the time of the present instruction, not of the last timer.
+    const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
-      // Devices see the time of the present instruction, not of the last timer.
-      scheduler: { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) },
+      scheduler,
       epochSeconds: this.config.epochSeconds,
       memoryBytes: this.config.memoryMib * MIB,
       serialOut: { write: (byte) => this.serialByte(byte) },
@@ -123,6 +139,15 @@ export class Machine {
         this.vcpu.mmu.flushAll();
       },
       onIntr: () => this.vcpu.kick(),
+      fitCards: (slots) => {
+        this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
+          memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
+          entropy: { fill: (bytes) => this.host.entropy(bytes) },
+          scheduler,
+          completions: this.completions,
+          epochSeconds: this.config.epochSeconds,
+        });
+      },
     });
   }
 
@@ -171,6 +196,9 @@ export class Machine {
       for (;;) {
         if (this.stop !== null) return this.stopped();
         this.clock.sync(now);
+        this.completions.drain();
+        // Deterministic guests see input and output take no time: nothing runs until it is done.
+        if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
         this.clock.fire();
         const before = this.vcpu.retired;
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
@@ -220,7 +248,7 @@ export class Machine {
     }
     this.clock.sync(this.host.hostNs());
     this.clock.fire();
-    if (this.board.interruptPending()) return null;
+    if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
   }
 
@@ -292,6 +320,7 @@ export class Machine {
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.cards?.resubmit();
     this.resume();
   }
 

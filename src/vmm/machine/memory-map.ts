@@ -52,5 +52,14 @@ export const PHYSICAL = {
   end32: 0x1_0000_0000,
 } as const;
 
-/** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0 } as const;
+/** PCI device numbers on bus 0: the PC's own, and where devices that the user asks for begin. */
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, firstSlot: 3 } as const;
+
+/** Windows for BARs, bytes; ends are exclusive. */
+export const PCI_WINDOWS = {
+  io: { base: 0xc000, end: 0x1_0000 },
+  memory: { base: 0xe000_0000, end: 0xfec0_0000 },
+} as const;
+
+/** The interrupt lines of PIRQA#..PIRQD# where no firmware chooses. */
+export const PIRQ_ROUTES = [11, 10, 11, 10] as const;

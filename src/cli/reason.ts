@@ -1,0 +1,10 @@
+/** Why a system call failed, in words. */
+const KNOWN: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file or folder", EACCES: "permission denied", EISDIR: "it is a folder", ENOTDIR: "it is not a folder",
+  ENOSPC: "the disk is full", EROFS: "the file system is read-only", EIO: "input/output error",
+};
+
+export function reason(e: unknown): string {
+  const code = (e as NodeJS.ErrnoException).code;
+  return KNOWN[code ?? ""] ?? code ?? String(e);
+}

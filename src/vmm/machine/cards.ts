@@ -1,0 +1,72 @@
+/** The PCI cards that a user asks for: virtio devices and what stands behind them. */
+import type { BlockBackend } from "../../base/block.ts";
+import type { Scheduler } from "../../base/clock.ts";
+import type { GuestMemory } from "../../base/guest-memory.ts";
+import type { EntropySource } from "../../base/lines.ts";
+import { VirtioBalloon } from "../../devices/virtio/balloon.ts";
+import { VirtioBlk } from "../../devices/virtio/blk.ts";
+import { VirtioConsole, type ChunkSink } from "../../devices/virtio/console.ts";
+import type { VirtioModel } from "../../devices/virtio/device.ts";
+import { VirtioPci } from "../../devices/virtio/pci-transport.ts";
+import { VirtioRng } from "../../devices/virtio/rng.ts";
+import type { CardSlots } from "./board.ts";
+import { deferred, type Completions } from "./completions.ts";
+
+/** Options of every virtio card. */
+interface VirtioOptions {
+  /** Offer packed rings. */
+  readonly packed?: boolean;
+}
+
+export interface DiskSpec extends VirtioOptions {
+  readonly backend: BlockBackend;
+  /** Up to 20 ASCII characters. */
+  readonly serial?: string;
+  readonly queues?: number;
+}
+
+export interface DeviceSet {
+  readonly disks?: readonly DiskSpec[];
+  readonly consoles?: readonly (VirtioOptions & { readonly output: ChunkSink })[];
+  readonly rng?: VirtioOptions | null;
+  readonly balloon?: VirtioOptions | null;
+}
+export const NO_DEVICES: DeviceSet = {};
+
+/** What cards may be given of the machine. */
+export interface CardHost {
+  readonly memory: GuestMemory;
+  readonly entropy: EntropySource;
+  readonly scheduler: Scheduler;
+  readonly completions: Completions;
+  /** Seconds since 1970 at guest time 0. */
+  readonly epochSeconds: number;
+}
+
+/** Handles on the cards, in the order of the set. */
+export interface FittedCards {
+  readonly disks: readonly VirtioBlk[];
+  readonly consoles: readonly VirtioConsole[];
+  readonly balloon: VirtioBalloon | null;
+  /** After a restore: requests that were under way start anew. */
+  resubmit(): void;
+}
+
+export function fitCards(set: DeviceSet, slots: CardSlots, host: CardHost): FittedCards {
+  const add = <M extends VirtioModel>(model: M, options: VirtioOptions): M => {
+    slots.add((slot) => new VirtioPci(model, host.memory, slot, options));
+    return model;
+  };
+  const disks = (set.disks ?? []).map((disk, index) => add(new VirtioBlk({ ...disk, index, backend: deferred(disk.backend, host.completions) }), disk));
+  const consoles = (set.consoles ?? []).map((c, index) => add(new VirtioConsole(index, c.output), c));
+  if (set.rng) add(new VirtioRng(host.entropy), set.rng);
+  const balloon = set.balloon ? add(new VirtioBalloon(), set.balloon) : null;
+  return {
+    disks,
+    consoles,
+    balloon,
+    resubmit: () => {
+      for (const disk of disks) disk.resubmit();
+    },
+  };
+}
