@@ -126,6 +126,19 @@ export class StateReader {
     const v = this.fields[field];
     return this.records(field, Array.isArray(v) ? v.length : 0);
   }
+  recordListOrNull(field: string): StateReader[] | null {
+    if (this.fields[field] === null) {
+      this.seen.add(field);
+      return null;
+    }
+    return this.recordList(field);
+  }
+  stringsOrNull(field: string): string[] | null {
+    const v = this.take(field);
+    if (v === null) return null;
+    if (!Array.isArray(v) || !v.every((x) => typeof x === "string")) throw this.bad(field, "is not a list of strings");
+    return v as string[];
+  }
   /** A list of exactly `length` records. */
   records(field: string, length: number): StateReader[] {
     const v = this.take(field);

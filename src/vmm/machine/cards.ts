@@ -7,8 +7,12 @@ import { VirtioBalloon } from "../../devices/virtio/balloon.ts";
 import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { VirtioConsole, type ChunkSink } from "../../devices/virtio/console.ts";
 import type { VirtioModel } from "../../devices/virtio/device.ts";
+import { Virtio9p, VirtioFs } from "../../devices/virtio/message-device.ts";
 import { VirtioPci } from "../../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
+import { FuseServer } from "../files/fuse.ts";
+import { NinepServer } from "../files/ninep.ts";
+import type { FileTree } from "../files/tree.ts";
 import type { CardSlots } from "./board.ts";
 import { deferred, type Completions } from "./completions.ts";
 
@@ -25,7 +29,15 @@ export interface DiskSpec extends VirtioOptions {
   readonly queues?: number;
 }
 
+/** A folder that the guest can mount as 9p and as virtiofs. */
+export interface ShareSpec {
+  readonly tree: FileTree;
+  /** Mount tag, up to 36 bytes of UTF-8. */
+  readonly tag: string;
+}
+
 export interface DeviceSet {
+  readonly shares?: readonly ShareSpec[];
   readonly disks?: readonly DiskSpec[];
   readonly consoles?: readonly (VirtioOptions & { readonly output: ChunkSink })[];
   readonly rng?: VirtioOptions | null;
@@ -58,6 +70,11 @@ export function fitCards(set: DeviceSet, slots: CardSlots, host: CardHost): Fitt
     return model;
   };
   const disks = (set.disks ?? []).map((disk, index) => add(new VirtioBlk({ ...disk, index, backend: deferred(disk.backend, host.completions) }), disk));
+  (set.shares ?? []).forEach(({ tree, tag }, index) => {
+    const name = new TextEncoder().encode(tag);
+    add(new Virtio9p(index, name, new NinepServer(tree)), {});
+    add(new VirtioFs(index, name, new FuseServer(tree)), {});
+  });
   const consoles = (set.consoles ?? []).map((c, index) => add(new VirtioConsole(index, c.output), c));
   if (set.rng) add(new VirtioRng(host.entropy), set.rng);
   const balloon = set.balloon ? add(new VirtioBalloon(), set.balloon) : null;
