@@ -11,6 +11,7 @@ export function makeDevices({ devices }: CliOptions): DeviceSet {
       backend: new FileDisk(file, readOnly), queues, packed, ...(serial === null ? {} : { serial }),
     })),
     shares: devices.shares.map(({ path, tag, readOnly }) => ({ tag, tree: new HostTree(path, readOnly) })),
+    nics: devices.nics,
     rng: devices.rng,
     balloon: devices.balloon,
   };

@@ -8,11 +8,14 @@ import { VirtioBlk } from "../../devices/virtio/blk.ts";
 import { VirtioConsole, type ChunkSink } from "../../devices/virtio/console.ts";
 import type { VirtioModel } from "../../devices/virtio/device.ts";
 import { Virtio9p, VirtioFs } from "../../devices/virtio/message-device.ts";
+import { VirtioNet } from "../../devices/virtio/net.ts";
 import { VirtioPci } from "../../devices/virtio/pci-transport.ts";
 import { VirtioRng } from "../../devices/virtio/rng.ts";
 import { FuseServer } from "../files/fuse.ts";
 import { NinepServer } from "../files/ninep.ts";
 import type { FileTree } from "../files/tree.ts";
+import { Gateway } from "../net/gateway.ts";
+import { EthernetSwitch } from "../net/switch.ts";
 import type { CardSlots } from "./board.ts";
 import { deferred, type Completions } from "./completions.ts";
 
@@ -36,7 +39,14 @@ export interface ShareSpec {
   readonly tag: string;
 }
 
+/** A network card on the machine's own switch, with the gateway on another port. */
+export interface NicSpec extends VirtioOptions {
+  /** Six bytes; null: one of ours. */
+  readonly mac: Uint8Array | null;
+}
+
 export interface DeviceSet {
+  readonly nics?: readonly NicSpec[];
   readonly shares?: readonly ShareSpec[];
   readonly disks?: readonly DiskSpec[];
   readonly consoles?: readonly (VirtioOptions & { readonly output: ChunkSink })[];
@@ -64,6 +74,11 @@ export interface FittedCards {
   resubmit(): void;
 }
 
+/** QEMU's range and first address: 52:54:00:12:34:56. */
+function macOf(index: number): Uint8Array {
+  return Uint8Array.of(0x52, 0x54, 0x00, 0x12, 0x34, 0x56 + index);
+}
+
 export function fitCards(set: DeviceSet, slots: CardSlots, host: CardHost): FittedCards {
   const add = <M extends VirtioModel>(model: M, options: VirtioOptions): M => {
     slots.add((slot) => new VirtioPci(model, host.memory, slot, options));
@@ -75,6 +90,18 @@ export function fitCards(set: DeviceSet, slots: CardSlots, host: CardHost): Fitt
     add(new Virtio9p(index, name, new NinepServer(tree)), {});
     add(new VirtioFs(index, name, new FuseServer(tree)), {});
   });
+  const nics = set.nics ?? [];
+  if (nics.length > 0) {
+    const network = new EthernetSwitch(host.scheduler);
+    const gateway = new Gateway();
+    gateway.connect((receive) => network.attach(receive));
+    slots.keep(network);
+    slots.keep(gateway);
+    nics.forEach((nic, index) => {
+      const port = network.attach((frame) => card.receive(frame));
+      const card = add(new VirtioNet(index, nic.mac ?? macOf(index), port), nic);
+    });
+  }
   const consoles = (set.consoles ?? []).map((c, index) => add(new VirtioConsole(index, c.output), c));
   if (set.rng) add(new VirtioRng(host.entropy), set.rng);
   const balloon = set.balloon ? add(new VirtioBalloon(), set.balloon) : null;
