@@ -6,7 +6,9 @@ import { A20Gate } from "../a20.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import type { BusRegion } from "../bus/region.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
+import { SECTOR_BYTES, type BlockBackend } from "../../base/block.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
+import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
 import { PicPair } from "../pic.ts";
 import { Pit } from "../pit.ts";
@@ -16,6 +18,16 @@ import { Rtc } from "../rtc.ts";
 import { SharedLine } from "../shared-line.ts";
 import { SystemControl } from "../sysctl.ts";
 import { Uart } from "../uart.ts";
+import { VirtioBalloon } from "../virtio/balloon.ts";
+import { VirtioBlk } from "../virtio/blk.ts";
+import { gather, scatter } from "../virtio/chain.ts";
+import { VirtioConsole } from "../virtio/console.ts";
+import type { VirtioModel } from "../virtio/device.ts";
+import { Virtio9p, VirtioFs, type MessageServer } from "../virtio/message-device.ts";
+import { VirtioNet } from "../virtio/net.ts";
+import { VirtioPci } from "../virtio/pci-transport.ts";
+import { VirtioRng } from "../virtio/rng.ts";
+import { configRegion, TestDriver, TestMemory, testSlot } from "./virtio-driver.ts";
 
 /** mulberry32: small, deterministic, good enough to pick registers. */
 export function pseudoRandom(seed: number): () => number {
@@ -78,6 +90,52 @@ function keyboardAndController(trace: Trace, withAux: boolean): FittedDevice {
       if (aux !== null) aux.typeCodes([random() & 0xff]);
     },
     reset: () => i8042.reset(),
+  };
+}
+
+/** A disk without contents that says what it is asked. */
+function tracingDisk(trace: Trace): BlockBackend {
+  const answer = (what: string, done: (error: null) => void): void => {
+    trace.note(what);
+    done(null);
+  };
+  return {
+    sectors: 64, readOnly: false, synchronous: true, canDiscard: true,
+    read: (sector, into, done) => {
+      for (const s of into) s.fill(sector & 0xff);
+      answer(`read ${sector}`, done);
+    },
+    write: (sector, from, done) => answer(`write ${sector} ${gather(from, SECTOR_BYTES).join()}`, done),
+    flush: (done) => answer("flush", done),
+    discard: (sector, count, done) => answer(`discard ${sector} ${count}`, done),
+    writeZeroes: (sector, count, unmap, done) => answer(`zero ${sector} ${count} ${unmap}`, done),
+  };
+}
+
+/** Answers each message with its own beginning. */
+const ECHO: MessageServer = {
+  serve: (request, reply) => scatter(gather(request, 100), reply),
+  reset: () => undefined,
+  save: () => ({}),
+  restore: () => undefined,
+};
+const TAG = Uint8Array.of(116, 97, 103);
+
+/** A virtio card and a driver that is sometimes wrong. */
+function virtio(trace: Trace, packed: boolean, withMsi: boolean, model: VirtioModel, more: (random: () => number) => void = () => undefined): FittedDevice {
+  const memory = new TestMemory();
+  let card: VirtioPci | null = null;
+  const made = (card = new VirtioPci(model, memory, testSlot((what) => trace.note(what), withMsi, () => card), { packed }));
+  const driver = new TestDriver(made, memory, 0, 16, packed);
+  const driverState: Persistent = { sectionName: "test.driver", sectionVersion: 1, save: () => driver.save(), restore: (r) => driver.restore(r) };
+  return {
+    persistents: [memory, driverState, made],
+    regions: [{ region: made.registers }, { region: configRegion(made) }, ...(made.endpoint.msix === null ? [] : [{ region: made.endpoint.msix.region }])],
+    stimulate: (random) => {
+      for (let i = random() % 8; i >= 0; i--) driver.misbehave(random);
+      more(random);
+    },
+    reset: () => made.reset(),
   };
 }
 
@@ -164,6 +222,39 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       },
     };
   },
+  "isa bridge": (_clock, trace) => {
+    const lines = new Map(PIRQ_LINES.map((irq) => [irq as number, new SharedLine(`irq${irq}`, trace.level(`irq${irq}`))]));
+    const bridge = new IsaBridge((irq) => (lines.get(irq) as SharedLine).input());
+    const inputs = [3, 4, 5, 6, 7].map((device) => bridge.input(device, 1));
+    return {
+      persistents: [bridge, ...lines.values()],
+      regions: [{ region: { length: 256, widths: [1, 2, 4], read: (o, w) => bridge.readConfig(o, w), write: (o, w, v) => bridge.writeConfig(o, w, v) } }],
+      stimulate: (random) => {
+        bridge.writeConfig(0x60 + (random() & 3), 1, random() & 0x8f);
+        inputs[random() % inputs.length].set((random() & 1) !== 0);
+      },
+      reset: () => bridge.reset(),
+    };
+  },
+  "virtio-blk": (_clock, trace) => virtio(trace, false, false, new VirtioBlk({ index: 0, backend: tracingDisk(trace), queues: 2, serial: "serial" })),
+  "virtio-blk, packed ring, MSI-X": (_clock, trace) => virtio(trace, true, true, new VirtioBlk({ index: 0, backend: tracingDisk(trace) })),
+  "virtio-net": (_clock, trace) => {
+    const net = new VirtioNet(0, Uint8Array.of(2, 0, 0, 0, 0, 1), { send: (frame) => trace.note(`frame ${frame.join()}`) });
+    return virtio(trace, false, true, net, (random) => net.receive(Uint8Array.from({ length: 14 + (random() % 400) }, random)));
+  },
+  "virtio-console": (_clock, trace) => {
+    const console = new VirtioConsole(0, { write: (bytes) => trace.note(`out ${bytes.join()}`) });
+    return virtio(trace, true, false, console, (random) => console.receiveBytes(Uint8Array.from({ length: random() % 40 }, random)));
+  },
+  "virtio-rng": (_clock, trace) => {
+    return virtio(trace, false, false, new VirtioRng({ fill: (bytes) => bytes.fill(7) }));
+  },
+  "virtio-balloon": (_clock, trace) => {
+    const balloon = new VirtioBalloon();
+    return virtio(trace, false, false, balloon, (random) => balloon.setWanted(random() % 1000));
+  },
+  "virtio-9p": (_clock, trace) => virtio(trace, false, false, new Virtio9p(0, TAG, ECHO)),
+  "virtio-fs": (_clock, trace) => virtio(trace, true, true, new VirtioFs(0, TAG, ECHO)),
   "debug ports": (_clock, trace) => ({
     persistents: [],
     regions: [
