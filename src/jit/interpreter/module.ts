@@ -3,8 +3,8 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
-  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
+  COUNTER_BASE, COUNTERS, EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
+  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
@@ -28,8 +28,14 @@ export const PSEUDO = {
   cross: 3,
   /** Raises the vector in REC.imm: bytes that decode to no instruction. Counted and uncounted as the fault it is. */
   raise: 4,
+  /** Enters the compiled region in REC.region, or goes on at the record in REC.link. */
+  region: 5,
 } as const;
-const PSEUDO_COUNT = 5;
+const PSEUDO_COUNT = 6;
+
+/** Regions that can be installed at a time. */
+export const REGION_TABLE_SIZE = 32768;
+const REGION_TABLE = 1;
 
 export interface InterpreterModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -78,7 +84,8 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     register(form, first + i);
   });
   m.setTable(table);
-  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, options.profile ?? null).build());
+  m.exportTable("regions", m.addTable(REGION_TABLE_SIZE));
+  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, m.type(["i64", "i32"], ["i32"]), options.profile ?? null).build());
   m.export("run", run);
   return { bytes: m.encode(), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
 }
@@ -125,8 +132,12 @@ class RunFunction {
   private readonly rip = this.fb.local("i64");
   private readonly tlb = this.fb.local("i32");
   private readonly key = this.fb.local("i64");
+  /** The region at the next record is not to be entered. */
+  private readonly skip = this.fb.local("i32");
   private readonly statusLocal = this.fb.local("i32");
   private readonly entry = this.fb.local("i32");
+  private readonly counter = this.fb.local("i32");
+  private readonly target = this.fb.local("i32");
   /** Profile builds: the record before. */
   private readonly previous = this.fb.local("i32");
   private readonly locals = new LocalPool(this.fb);
@@ -137,6 +148,7 @@ class RunFunction {
     private readonly pairs: readonly (readonly [number, number])[],
     private readonly firstOutlined: number,
     private readonly handlerType: number,
+    private readonly regionType: number,
     private readonly profile: "forms" | "pairs" | null,
   ) {}
 
@@ -196,6 +208,9 @@ class RunFunction {
     fb.end(labels[PSEUDO.raise]);
     fb.get(this.rec).mem("i32.load", REC.imm).call(this.support.helper("raise")).set(this.statusLocal).br(status);
 
+    fb.end(labels[PSEUDO.region]);
+    this.emitRegion(lookup);
+
     const frame: Frame = {
       fb, support: this.support, rec: this.rec, vpage: this.vpage, locals: this.locals,
       tlbBase: () => fb.get(this.tlb),
@@ -232,6 +247,39 @@ class RunFunction {
     return fb;
   }
 
+  /** Runs the compiled region; what it answers says where to go on. */
+  private emitRegion(lookup: Label): void {
+    const { fb } = this;
+    this.uncount();
+    fb.get(this.rec).get(this.rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
+    fb.i32(0).i32(0).mem("i32.load", STATE.limit).tee(this.entry).mem("i32.store", STATE.regionLimit);
+    fb.get(this.vpage).get(this.entry).get(this.icount).op("i32.sub").get(this.rec).mem("i32.load", REC.region);
+    fb.callIndirect(this.regionType, REGION_TABLE).set(this.statusLocal);
+    fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub").set(this.entry);
+    fb.i32(0).i32(0).mem("i64.load", STATE.regionCount).get(this.entry).get(this.icount).op("i32.sub").op("i64.extend_i32_s").op("i64.add").mem("i64.store", STATE.regionCount);
+    fb.get(this.entry).set(this.icount);
+    fb.i32(0).mem("i64.load", STATE.rip).set(this.rip);
+    this.loadMode();
+    fb.get(this.statusLocal).i32(REGION_EXIT.tier0).op("i32.le_u");
+    const on = fb.begin("if", "on");
+    fb.get(this.statusLocal).set(this.skip).br(lookup).end(on);
+    fb.i32(0).get(this.icount).mem("i32.store", STATE.icount);
+    fb.i32(EXIT.fault).i32(EXIT.leave).get(this.statusLocal).i32(REGION_EXIT.fault).op("i32.eq").op("select").op("return");
+  }
+
+  /** Counts an arrival at the slot in the local; `setRip` puts its address into the rip local. At zero TypeScript is told. */
+  private countArrival(slot: number, setRip: () => void = () => undefined): void {
+    const { fb } = this;
+    const at = this.counter;
+    fb.get(slot).i32(1).op("i32.shr_u").i32((COUNTERS - 1) << 1).op("i32.and").tee(at);
+    fb.get(at).mem("i32.load16_u", COUNTER_BASE).i32(1).op("i32.sub").tee(at).mem("i32.store16", COUNTER_BASE);
+    fb.get(at).op("i32.eqz");
+    const hot = fb.begin("if", "hot");
+    setRip();
+    this.leave(EXIT.hot, null, false);
+    fb.end(hot);
+  }
+
   /** Two instructions that stand one after the other: the second is entered without a dispatch, but counted and limited like any. */
   private emitPair(frame: Frame, a: Form, b: Form, dispatch: Label): void {
     const { fb } = this;
@@ -257,10 +305,19 @@ class RunFunction {
     this.leave(EXIT.fetchMiss, null, false);
     fb.end(miss);
     fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
-    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(this.rec).op("i32.eqz");
+    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").tee(this.entry).mem("i32.load").tee(this.rec).op("i32.eqz");
     const none = fb.begin("if", "decodeMiss");
     this.leave(EXIT.decodeMiss, null, false);
     fb.end(none);
+    fb.get(this.skip);
+    const skip = fb.begin("if", "skip");
+    fb.i32(0).set(this.skip);
+    fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.eq");
+    const region = fb.begin("if", "region");
+    fb.get(this.rec).mem("i32.load", REC.link).set(this.rec).end(region);
+    fb.else();
+    this.countArrival(this.entry);
+    fb.end(skip);
   }
 
   private emitDispatch(labels: readonly Label[], outlined: Label): void {
@@ -330,9 +387,10 @@ class RunFunction {
     const { fb } = this;
     fb.get(this.rec).mem("i32.load", REC.link).tee(this.entry);
     const linked = fb.begin("if", "linked");
-    fb.get(this.entry).mem("i32.load").tee(this.entry);
+    fb.get(this.entry).mem("i32.load").tee(this.target);
     const known = fb.begin("if", "known");
-    fb.get(this.entry).set(this.rec).br(dispatch).end(known).end(linked);
+    this.countArrival(this.entry, () => fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip));
+    fb.get(this.target).set(this.rec).br(dispatch).end(known).end(linked);
     fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
   }
 }

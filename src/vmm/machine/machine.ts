@@ -104,7 +104,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
       // The VGA window and the ROM area: not RAM on a PC.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });
@@ -223,6 +223,7 @@ export class Machine {
       const text = e instanceof Error ? `${e.name}: ${e.message}` : String(e);
       throw new InternalError(`the emulator failed at 0x${this.vcpu.state.rip.toString(16)}: ${text}`, { cause: e });
     } finally {
+      this.vcpu.regions?.flush();
       this.busyNs += this.host.hostNs() - from;
     }
   }
