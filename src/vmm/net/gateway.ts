@@ -4,7 +4,7 @@
  */
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
 import type { FrameSink } from "../../devices/virtio/net.ts";
-import { address, ethernet, ETHERNET_HEADER, ETHERTYPE, icmp, ipv4, join, parseIpv4, parseUdp, PROTOCOL, udp, viewOf, type Ipv4 } from "./packets.ts";
+import { address, ethernet, ETHERNET_HEADER, ETHERTYPE, icmp, ipv4, join, parseIpv4, parseUdp, PROTOCOL, refuseTcp, udp, viewOf, type Ipv4 } from "./packets.ts";
 
 export const NETWORK = { base: address("10.0.2.0"), mask: address("255.255.255.0"), gateway: address("10.0.2.2"), dns: address("10.0.2.3"), firstLease: 15, lastLease: 254 } as const;
 const MAC = Uint8Array.of(0x52, 0x55, 10, 0, 2, 2);
@@ -86,6 +86,9 @@ export class Gateway implements Persistent {
     } else if (datagram !== null && datagram.targetPort === PORT.dns) {
       const reply = answerDns(datagram.payload);
       if (reply !== null) this.send(sender, ETHERTYPE.ipv4, udp(target, PORT.dns, source, datagram.sourcePort, reply));
+    } else if (protocol === PROTOCOL.tcp) {
+      const reset = refuseTcp(packet);
+      if (reset !== null) this.send(sender, ETHERTYPE.ipv4, ipv4(target, source, PROTOCOL.tcp, reset));
     } else refuse(target, protocol === PROTOCOL.udp ? UNREACHABLE.port : UNREACHABLE.protocol);
   }
 

@@ -89,20 +89,50 @@ export function parseUdp(bytes: Uint8Array): Udp | null {
   return { sourcePort: view.getUint16(0), targetPort: view.getUint16(2), payload: bytes.subarray(UDP_HEADER, length) };
 }
 
+/** What transport checksums cover besides their own bytes (RFC 768, RFC 9293 §3.1). */
+function pseudoHeader(source: number, target: number, protocol: number, length: number): Uint8Array {
+  const pseudo = new Uint8Array(12);
+  const view = viewOf(pseudo);
+  view.setUint32(0, source);
+  view.setUint32(4, target);
+  pseudo[9] = protocol;
+  view.setUint16(10, length);
+  return pseudo;
+}
+
+const TCP = { header: 20, fin: 1, syn: 2, reset: 4, acknowledge: 16 } as const;
+
+/** The segment that tells a sender that nobody listens (RFC 9293 §3.10.7.1); null for one that is itself a reset. */
+export function refuseTcp({ source, target, payload }: Ipv4): Uint8Array | null {
+  if (payload.length < TCP.header) return null;
+  const from = viewOf(payload);
+  const flags = payload[13];
+  if ((flags & TCP.reset) !== 0) return null;
+  const segment = new Uint8Array(TCP.header);
+  const view = viewOf(segment);
+  view.setUint16(0, from.getUint16(2));
+  view.setUint16(2, from.getUint16(0));
+  segment[12] = (TCP.header / 4) << 4;
+  if ((flags & TCP.acknowledge) !== 0) {
+    view.setUint32(4, from.getUint32(8));
+    segment[13] = TCP.reset;
+  } else {
+    const length = payload.length - (payload[12] >>> 4) * 4 + ((flags & TCP.syn) === 0 ? 0 : 1) + ((flags & TCP.fin) === 0 ? 0 : 1);
+    view.setUint32(8, (from.getUint32(4) + length) >>> 0);
+    segment[13] = TCP.reset | TCP.acknowledge;
+  }
+  view.setUint16(16, checksum(pseudoHeader(target, source, PROTOCOL.tcp, TCP.header), segment));
+  return segment;
+}
+
 export function udp(source: number, sourcePort: number, target: number, targetPort: number, payload: Uint8Array): Uint8Array {
   const header = new Uint8Array(UDP_HEADER);
   const view = viewOf(header);
   view.setUint16(0, sourcePort);
   view.setUint16(2, targetPort);
   view.setUint16(4, UDP_HEADER + payload.length);
-  const pseudo = new Uint8Array(12);
-  const pseudoView = viewOf(pseudo);
-  pseudoView.setUint32(0, source);
-  pseudoView.setUint32(4, target);
-  pseudo[9] = PROTOCOL.udp;
-  pseudoView.setUint16(10, UDP_HEADER + payload.length);
   // 0 would say "no checksum" (RFC 768).
-  view.setUint16(6, checksum(pseudo, header, payload) || 0xffff);
+  view.setUint16(6, checksum(pseudoHeader(source, target, PROTOCOL.udp, UDP_HEADER + payload.length), header, payload) || 0xffff);
   return ipv4(source, target, PROTOCOL.udp, join(header, payload));
 }
 
