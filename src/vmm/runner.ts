@@ -185,6 +185,7 @@ export class Runner {
       this.seed = SEED;
       this.lastInstructions = 0;
       this.owedMs = 0;
+      this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       if (this.options.images !== undefined) release(boot);
     } catch (e) {

@@ -1,5 +1,5 @@
 /** virtio-blk (virtio 1.2 §5.2) over a block backend. */
-import { SECTOR_BYTES, type BlockBackend, type BlockDone } from "../../base/block.ts";
+import { rangeError, SECTOR_BYTES, type BlockBackend, type BlockDone } from "../../base/block.ts";
 import type { StateFields } from "../../base/persist.ts";
 import type { IoWidth } from "../bus/region.ts";
 import { gather, RingError, scatter, sliceSegments, type Chain } from "./chain.ts";
@@ -153,8 +153,12 @@ export class VirtioBlk implements VirtioModel {
       return;
     }
     // A late answer may come after the driver has reset the device: its bytes must not land in RAM then.
-    const bytes = Math.min(chain.writableBytes - 1, this.backend.sectors * SECTOR_BYTES);
-    const buffer = new Uint8Array(bytes);
+    const error = rangeError(this.backend, sector, chain.writableBytes - 1);
+    if (error !== null) {
+      done(error);
+      return;
+    }
+    const buffer = new Uint8Array(chain.writableBytes - 1);
     this.backend.read(sector, [buffer], (error) => {
       this.port?.guard(() => {
         if (error === null && this.isUnderWay(chain)) scatter(buffer, into);

@@ -265,6 +265,11 @@ export class Machine {
     return { kind: "stopped", report };
   }
 
+  /** Its end: cards give back what they hold of the host (open files). */
+  close(): void {
+    this.board.reset();
+  }
+
   /** For the machine that follows this one. */
   get memory(): WebAssembly.Memory {
     return this.vcpu.options.memory;
