@@ -2,6 +2,20 @@
 
 export type IoWidth = 1 | 2 | 4;
 
+/** The local APIC as the core sees it, besides its page in memory. */
+export interface LocalApicPort {
+  /** CPUID.1:EDX.APIC. */
+  readonly present: boolean;
+  /** IA32_APIC_BASE and the x2APIC registers, 800h to 8FFh; null: #GP(0). */
+  readMsr(n: number): bigint | null;
+  /** False: #GP(0). */
+  writeMsr(n: number, value: bigint): boolean;
+  /** CR8, 0 to 15. */
+  taskPriority: number;
+  /** IA32_TSC_DEADLINE in ticks of `timestamp()`; 0: disarmed. */
+  deadline: bigint;
+}
+
 export interface CpuEnvironment {
   /** Port input; `width` in bytes; the result is zero-extended. */
   portRead(port: number, width: IoWidth): number;
@@ -13,6 +27,8 @@ export interface CpuEnvironment {
   interruptPending(): boolean;
   /** Interrupt acknowledge cycle: the vector. Called only while interruptPending(). */
   acknowledgeInterrupt(): number;
+  /** Null: the processor has none, and interruptPending() is the INTR pin. */
+  readonly apic: LocalApicPort | null;
   /** Time-stamp counter in ticks of `tscKhz`, at the present instruction. */
   timestamp(): bigint;
   /** TSC frequency in kHz, reported through CPUID 0x15/0x16. */

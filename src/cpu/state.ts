@@ -47,7 +47,7 @@ export class CpuState {
   cr2 = 0n;
   cr3 = 0n;
   cr4 = 0;
-  /** TPR in bits 7:4 of the APIC; CR8 itself. */
+  /** CR8 where there is no local APIC; otherwise it is its TPR. */
   cr8 = 0;
   efer = 0;
   xcr0 = 1n;

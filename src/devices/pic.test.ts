@@ -141,12 +141,12 @@ describe("triggering", () => {
     expect(readIsr()).toBe(0);
   });
   it("an EdgeLine's request stays although nothing holds the line", () => {
-    pic.edgeLine(0).pulse();
-    pic.edgeLine(0).pulse();
+    pic.line(0).pulse();
+    pic.line(0).pulse();
     expect(pic.acknowledge()).toBe(0x20);
     command(EOI);
     expect(pic.asserted).toBe(false);
-    pic.edgeLine(0).pulse();
+    pic.line(0).pulse();
     expect(pic.asserted).toBe(true);
   });
 });

@@ -343,18 +343,11 @@ export class PicPair implements Persistent {
     this.master.reset();
   }
 
-  /** A pin that follows a device's interrupt output. `irq` 0..15 without 2. */
-  line(irq: number): LevelLine {
+  /** A pin that follows a device's interrupt output, or takes rising edges and rests high. `irq` 0..15 without 2. */
+  line(irq: number): LevelLine & EdgeLine {
     const controller = irq < 8 ? this.master : this.slave;
     const ir = irq & 7;
-    return { set: (asserted) => controller.setInput(ir, asserted) };
-  }
-
-  /** A pin for a device that gives rising edges and rests high, such as the 8254's OUT. */
-  edgeLine(irq: number): EdgeLine {
-    const controller = irq < 8 ? this.master : this.slave;
-    const ir = irq & 7;
-    return { pulse: () => controller.pulseInput(ir) };
+    return { set: (asserted) => controller.setInput(ir, asserted), pulse: () => controller.pulseInput(ir) };
   }
 
   /** The INTA cycle: the vector. A request that has gone gives IR7 of the chip that was asked, not in service. */

@@ -110,6 +110,11 @@ export class Rtc implements Persistent {
     this.update();
   }
 
+  /** The IRQ pin. */
+  get interruptAsserted(): boolean {
+    return this.asserted;
+  }
+
   /** Port 70h bit 7: NMI is kept from the processor. */
   get nmiMasked(): boolean {
     return this.nmiMask;

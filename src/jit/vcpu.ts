@@ -122,6 +122,13 @@ export class Vcpu {
     this.state.i32[STATE.limit >> 2] = 0;
   }
 
+  /** A non-maskable interrupt arrives: it is delivered before the next instruction. */
+  nmi(): void {
+    this.nmiPending = true;
+    this.kick();
+  }
+  private nmiPending = false;
+
   /** Counters for --stats, exits by name. */
   exitsByReason(): Record<string, number> {
     const out: Record<string, number> = { ...this.counters.exits };
@@ -138,10 +145,16 @@ export class Vcpu {
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
       let slice = Math.min(end - this.retired, MAX_SLICE);
+      if (this.nmiPending) {
+        this.nmiPending = false;
+        if (this.cpu.interrupts.deliverHere(VECTOR.NMI, 0, "external") !== "ok") return "triple-fault";
+      }
       if (this.options.env.interruptPending() && state.interruptsEnabled) {
         if (state.interruptShadow) slice = 1;
         else if (!this.interrupt()) return "triple-fault";
       }
+      // Taking an interrupt may have armed a timer.
+      if (this.stopRequested) return "stopped";
       if (state.halted) return "halted";
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
       if (trap) slice = 1;

@@ -38,6 +38,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     resume: () => guard(remote.resume()),
     reset: () => guard(remote.reset()),
     powerOff: () => guard(remote.powerOff()),
+    powerButton: () => guard(remote.powerButton()),
     serialInput: (bytes: Uint8Array) => guard(remote.serialInput(bytes)),
     stats: () => guard(remote.stats()),
     terminate: () => {

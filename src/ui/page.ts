@@ -104,6 +104,9 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
       focusTerminal();
     },
     powerOff: () => void session.powerOff(),
+    powerButton: () => void session.powerButton().then((heard) => {
+      if (!heard) status.announce("The guest does not listen to the power button");
+    }),
     syncSize: () => terminal.syncSize(),
     openSettings,
     nextTheme: () => {

@@ -34,6 +34,8 @@ class FakeConnection implements MachineConnection {
   resume = (): Promise<void> => this.call("resume");
   reset = (): Promise<void> => this.call("reset");
   powerOff = (): Promise<void> => this.call("powerOff");
+  heard = true;
+  powerButton = (): Promise<boolean> => this.call("powerButton").then(() => this.heard);
   serialInput = (bytes: Uint8Array): Promise<void> => this.call(`input ${[...bytes].join()}`);
   stats = (): Promise<never> => Promise.reject(new Error("none"));
   terminate = (): void => {
@@ -77,6 +79,18 @@ describe("Session", () => {
     expect(phases).toEqual(["off", "loading", "starting", "running", "paused", "running", "off"].slice(1));
     expect(last().calls).toEqual(["powerOn", "pause", "resume", "input 65", "powerOff"]);
     expect(last().ended).toBe(true);
+  });
+
+  it("presses the power button of a machine that runs, and says whether the guest listens", async () => {
+    const { session, last } = setup();
+    expect(await session.powerButton()).toBe(false);
+    await session.powerOn(SOURCE);
+    expect(await session.powerButton()).toBe(true);
+    last().heard = false;
+    expect(await session.powerButton()).toBe(false);
+    await session.pause();
+    expect(await session.powerButton()).toBe(false);
+    expect(last().calls).toEqual(["powerOn", "powerButton", "powerButton", "pause"]);
   });
 
   it("uses a prewarmed worker, and a fresh one for each further start", async () => {

@@ -129,6 +129,18 @@ export class Session {
     connection.terminate();
   }
 
+  /** Presses the machine's power button. False: the guest does not listen to it, or there is none that runs. */
+  async powerButton(): Promise<boolean> {
+    if (this.current !== "running" || this.connection === null) return false;
+    const generation = this.generation;
+    try {
+      return await this.connection.powerButton();
+    } catch (error) {
+      if (generation === this.generation) this.events.failed(error, false);
+      return true;
+    }
+  }
+
   /** What the user typed or pasted. Dropped when no machine is there to read it. */
   type(bytes: Uint8Array): void {
     if (this.alive) this.input.push(bytes);

@@ -19,6 +19,8 @@ export interface MachineApi {
   resume(): Promise<void>;
   reset(): Promise<void>;
   powerOff(): Promise<void>;
+  /** Presses the power button: a guest that listens (ACPI) shuts itself down. False: it does not listen. */
+  powerButton(): Promise<boolean>;
   /** Bytes typed by the user. All are queued; none is lost however many. */
   serialInput(bytes: Uint8Array): Promise<void>;
   stats(): Promise<MachineStats>;

@@ -219,6 +219,14 @@ export class Runner {
     this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
   }
 
+  /** Presses the power button. False: the guest does not listen to it. */
+  powerButton(): boolean {
+    if (this.state === "stopped") return false;
+    const heard = this.machine.pressPowerButton();
+    this.wake();
+    return heard;
+  }
+
   serialInput(bytes: Uint8Array): void {
     if (this.state === "stopped") return;
     this.machine.serialInput(bytes);

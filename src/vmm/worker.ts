@@ -65,6 +65,9 @@ class WorkerMachine implements MachineApi {
     this.need().powerOff();
     return Promise.resolve();
   }
+  powerButton(): Promise<boolean> {
+    return Promise.resolve(this.need().powerButton());
+  }
   serialInput(bytes: Uint8Array): Promise<void> {
     this.need().serialInput(bytes);
     return Promise.resolve();

@@ -56,7 +56,7 @@ export class Guest {
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const env: CpuEnvironment = {
       portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0, mmioWrite: () => undefined, interruptPending: () => false,
-      acknowledgeInterrupt: () => 0, timestamp: () => 0n, tscKhz: 1000000, entropy: () => undefined,
+      acknowledgeInterrupt: () => 0, apic: null, timestamp: () => 0n, tscKhz: 1000000, entropy: () => undefined,
     };
     const model = new CpuModel();
     // Every instruction of the table, advertised or not.

@@ -88,6 +88,10 @@ class FakeMachine implements MachineApi {
     await this.boot();
   }
 
+  async powerButton(): Promise<boolean> {
+    return false;
+  }
+
   async powerOff(): Promise<void> {
     this.state = "off";
   }

@@ -39,7 +39,7 @@ export class Machine {
       memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
-        interruptPending: () => false, acknowledgeInterrupt: () => 0x20, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,
+        interruptPending: () => false, acknowledgeInterrupt: () => 0x20, apic: null, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,
       },
     });
     this.data = RAM_BASE + AT.data;

@@ -8,7 +8,7 @@ import { UserError } from "../../src/base/errors.ts";
 import { extractKernel } from "../../src/vmm/boot/payload.ts";
 import { writeCpio, type CpioEntry } from "./cpio.ts";
 import { packElf } from "./elfPack.ts";
-import { collectModules } from "./modules.ts";
+import { POWER_BUTTON, collectModules } from "./modules.ts";
 import { unpackDeb, type GuestPackages } from "./packages.ts";
 import type { ImageLog } from "./progress.ts";
 
@@ -36,7 +36,7 @@ export interface GuestInfo {
   readonly files: Readonly<Record<GuestFile, { readonly size: number; readonly sha256: string }>>;
 }
 
-const CMDLINE = "console=ttyS0 earlyprintk=ttyS0,115200 nokaslr cryptomgr.notests";
+const CMDLINE = "console=ttyS0 earlyprintk=ttyS0,115200 nokaslr cryptomgr.notests no_timer_check";
 
 /** A hash of everything of ours that goes into the image. */
 export async function recipe(): Promise<string> {
@@ -54,11 +54,14 @@ async function overlay(): Promise<{ path: string; data: Buffer }[]> {
 }
 
 const DIRECTORIES = [
-  "bin", "sbin", "etc", "dev", "proc", "sys", "tmp", "run", "root", "mnt", "home", "var", "var/log",
+  "bin", "sbin", "etc", "etc/acpi", "etc/acpi/PWRF", "dev", "proc", "sys", "tmp", "run", "root", "mnt", "home", "var", "var/log",
   "usr", "usr/bin", "usr/sbin", "usr/local", "usr/local/bin", "usr/local/sbin",
 ] as const;
 
-async function initramfs(busybox: Uint8Array): Promise<Uint8Array> {
+/** Files of the overlay that are programs. */
+const EXECUTABLE = /^(init|etc\/acpi\/.*)$/;
+
+async function initramfs(busybox: Uint8Array, modules: readonly CpioEntry[]): Promise<Uint8Array> {
   const entries: CpioEntry[] = [
     ...DIRECTORIES.map((path): CpioEntry => ({ kind: "directory", path, mode: path === "tmp" ? 0o1777 : path === "root" ? 0o700 : 0o755 })),
     // The kernel opens the console before anything is mounted.
@@ -67,8 +70,9 @@ async function initramfs(busybox: Uint8Array): Promise<Uint8Array> {
     { kind: "file", path: "bin/busybox", mode: 0o755, data: busybox },
     { kind: "symlink", path: "bin/sh", target: "busybox" },
     { kind: "symlink", path: "etc/mtab", target: "/proc/mounts" },
+    ...modules,
     ...(await overlay()).map(({ path, data }): CpioEntry => ({
-      kind: "file", path, mode: path === "init" ? 0o755 : path === "etc/shadow" ? 0o600 : 0o644, data,
+      kind: "file", path, mode: EXECUTABLE.test(path) ? 0o755 : path === "etc/shadow" ? 0o600 : 0o644, data,
     })),
   ];
   return writeCpio(entries);
@@ -98,7 +102,8 @@ export async function buildGuest(packages: GuestPackages, out: string, work: str
   const busybox = await readFile(await firstExisting([join(root, "bin/busybox"), join(root, "usr/bin/busybox")], "busybox"));
   const modulesFolder = await firstExisting([join(root, "lib/modules", release), join(root, "usr/lib/modules", release)], "kernel modules");
   const modules = await collectModules(modulesFolder, release);
-  const plain = { vmlinux, "initramfs.cpio": await initramfs(busybox), "modules.cpio": writeCpio(modules.entries) };
+  const basic = await collectModules(modulesFolder, release, POWER_BUTTON);
+  const plain = { vmlinux, "initramfs.cpio": await initramfs(busybox, basic.entries), "modules.cpio": writeCpio(modules.entries) };
 
   log.progress("Compressing for the page", null);
   const contents = new Map<GuestFile, Uint8Array>([["bzImage", bzImage], ...Object.entries(plain) as [GuestFile, Uint8Array][]]);

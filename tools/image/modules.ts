@@ -5,10 +5,15 @@ import { decodeXz } from "../../src/vmm/boot/xz.ts";
 import { UserError } from "../../src/base/errors.ts";
 import type { CpioEntry } from "./cpio.ts";
 
+/** What makes the power button an event: they go into the initramfs itself. */
+export const POWER_BUTTON = ["button", "evdev"] as const;
+
 /** Roots; each comes with what it depends on. One that a kernel has built in or does not have is left out. */
 const WANTED = [
   "virtio_pci", "virtio_blk", "virtio_net", "virtio_console", "virtio_rng", "virtio_balloon", "virtiofs", "9p", "9pnet_virtio",
   "ext4", "crc32c_generic", "squashfs", "overlay", "loop", "isofs", "af_packet", "sd_mod", "sr_mod", "ata_piix", "e1000", "psmouse",
+  // Its lists of modules take the place of the initramfs's.
+  ...POWER_BUTTON,
 ];
 
 interface Module {
@@ -30,7 +35,7 @@ function canonical(name: string): string {
 }
 
 /** `base` is the unpacked package's folder lib/modules/RELEASE. */
-export async function collectModules(base: string, release: string): Promise<ModuleSet> {
+export async function collectModules(base: string, release: string, wanted: readonly string[] = WANTED): Promise<ModuleSet> {
   const paths = new Map<string, string>();
   for (const path of await readdir(base, { recursive: true })) {
     const match = /([^/]+)\.ko(\.xz|\.zst|\.gz)?$/.exec(path);
@@ -50,7 +55,7 @@ export async function collectModules(base: string, release: string): Promise<Mod
     for (const need of needs) if (need !== "") await visit(canonical(need));
     if (!chosen.has(name)) chosen.set(name, { name, path: path.replace(/\.(xz|zst|gz)$/, ""), info, data });
   };
-  for (const name of WANTED) await visit(name);
+  for (const name of wanted) await visit(name);
 
   const modules = [...chosen.values()];
   const folders = new Set<string>();

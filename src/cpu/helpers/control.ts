@@ -61,7 +61,7 @@ export class ControlRegisters {
         core.setRet(0, state.cr4);
         break;
       case 8:
-        core.setRet(0, state.cr8);
+        core.setRet(0, core.env.apic?.taskPriority ?? state.cr8);
         break;
       default:
         throw undefinedOpcode();
@@ -94,7 +94,8 @@ export class ControlRegisters {
         break;
       case 8:
         if (hi !== 0 || lo >>> 0 > 15) throw generalProtection();
-        state.cr8 = lo;
+        if (core.env.apic !== null) core.env.apic.taskPriority = lo;
+        else state.cr8 = lo;
         break;
     }
     state.rip = nextRip;

@@ -26,8 +26,8 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 ];
 
 const IMPLEMENTED = new Set((
-  "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
-  "pni ssse3 cx16 pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor " +
+  "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 " +
+  "pni ssse3 cx16 pcid sse4-1 sse4-2 x2apic movbe popcnt tsc-deadline xsave rdrand hypervisor " +
   "fsgsbase tsc-adjust smep erms invpcid rdseed smap umip rdpid fsrm spec-ctrl stibp arch-capabilities " +
   "xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm lahf-lm invtsc").split(" "));
 
@@ -59,13 +59,13 @@ export interface ModelDefinition {
   readonly features: string;
 }
 
-const BASE64 = "fpu de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
+const BASE64 = "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni cx16 syscall nx lm lahf-lm hypervisor";
 
 /** CPU models by name. Family 6 model 26 (Nehalem) is in none of Linux's lists of vulnerable or misnumbered processors. */
 export const MODELS: Readonly<Record<string, ModelDefinition>> = {
   "x86-64-v2": {
     vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v2 virtual CPU", maxLeaf: 0x16,
-    features: `${BASE64} ssse3 sse4-1 sse4-2 movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep erms fsrm rdseed smap umip ` +
+    features: `${BASE64} ssse3 sse4-1 sse4-2 x2apic tsc-deadline movbe popcnt xsave xsaveopt xsavec xgetbv1 rdrand fsgsbase tsc-adjust smep erms fsrm rdseed smap umip ` +
       "spec-ctrl stibp arch-capabilities pdpe1gb rdtscp invtsc",
   },
   qemu64: {

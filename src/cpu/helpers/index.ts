@@ -19,7 +19,7 @@ import { SystemCalls } from "./syscall.ts";
 import { Tasks } from "./tasks.ts";
 import { X87 } from "./x87.ts";
 
-export { CpuModel, LINEAR_BITS, PHYSICAL_BITS } from "./model.ts";
+export { CpuModel, LINEAR_BITS, PHYSICAL_BITS, crystalKhz } from "./model.ts";
 export { UNIMPLEMENTED_TASK_SWITCH, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
 export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";

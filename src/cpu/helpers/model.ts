@@ -203,13 +203,15 @@ function cacheLeaf(subleaf: number): CpuidResult {
   return result(c.type | (c.level << 5) | (1 << 8), 63 | ((c.ways - 1) << 22), c.sets - 1);
 }
 
+/** The core crystal, which the local APIC's timer divides too (SDM 3A §10.5.4): 25 MHz, else 1 MHz, else 1 kHz. */
+export function crystalKhz(tscKhz: number): number {
+  return [25000, 1000].find((khz) => tscKhz % khz === 0) ?? 1;
+}
+
 /**
- * TSC = crystal x EBX / EAX. Linux multiplies the crystal's kHz by EBX in 32 bits, so EBX stays small: a crystal of
- * 25 MHz, else of 1 MHz, else of 1 kHz.
+ * TSC = crystal x EBX / EAX. Linux multiplies the crystal's kHz by EBX in 32 bits, so EBX stays small.
  */
 function tscLeaf(tscKhz: number): CpuidResult {
-  for (const crystalKhz of [25000, 1000]) {
-    if (tscKhz % crystalKhz === 0) return result(1, tscKhz / crystalKhz, crystalKhz * 1000);
-  }
-  return result(1, tscKhz, 1000);
+  const crystal = crystalKhz(tscKhz);
+  return result(1, tscKhz / crystal, crystal * 1000);
 }

@@ -5,12 +5,15 @@ import { CR0, EFER, FAST_MSR } from "../state.ts";
 import type { Core } from "./core.ts";
 import { MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP } from "./syscall.ts";
 
+const X2APIC_FIRST = 0x800;
+const X2APIC_LAST = 0x8ff;
+
 export const MSR = {
   P5_MC_ADDR: 0, P5_MC_TYPE: 1, TSC: 0x10, PLATFORM_ID: 0x17, APIC_BASE: 0x1b, TSC_ADJUST: 0x3b, SPEC_CTRL: 0x48, PRED_CMD: 0x49,
   BIOS_UPDT_TRIG: 0x79, BIOS_SIGN_ID: 0x8b, MTRRCAP: 0xfe, ARCH_CAPABILITIES: 0x10a,
   SYSENTER_CS: MSR_SYSENTER_CS, SYSENTER_ESP: MSR_SYSENTER_ESP, SYSENTER_EIP: MSR_SYSENTER_EIP,
   MCG_CAP: 0x179, MCG_STATUS: 0x17a, MCG_CTL: 0x17b, MISC_ENABLE: 0x1a0, DEBUGCTL: 0x1d9,
-  MTRR_PHYSBASE0: 0x200, PAT: 0x277, MTRR_DEF_TYPE: 0x2ff, MC0_CTL: 0x400,
+  MTRR_PHYSBASE0: 0x200, PAT: 0x277, MTRR_DEF_TYPE: 0x2ff, MC0_CTL: 0x400, TSC_DEADLINE: 0x6e0,
   EFER: 0xc0000080, STAR: 0xc0000081, LSTAR: 0xc0000082, CSTAR: 0xc0000083, FMASK: 0xc0000084,
   FS_BASE: 0xc0000100, GS_BASE: 0xc0000101, KERNEL_GS_BASE: 0xc0000102, TSC_AUX: 0xc0000103,
 } as const;
@@ -52,17 +55,21 @@ export class Msrs {
   private readonly plain = new Map<number, Plain>();
   private readonly hasLong: boolean;
   private readonly hasSyscall: boolean;
+  private readonly hasX2apic: boolean;
+  private readonly hasDeadline: boolean;
 
   constructor(private readonly core: Core) {
     const { model } = core;
     this.hasLong = model.has("lm");
     this.hasSyscall = model.has("syscall");
+    this.hasX2apic = core.env.apic !== null && model.has("x2apic");
+    this.hasDeadline = core.env.apic !== null && model.has("tsc-deadline");
     const add = (n: number, reset: bigint, valid: (value: bigint) => boolean): void => void this.plain.set(n, { reset, valid });
     add(MSR.P5_MC_ADDR, 0n, any);
     add(MSR.P5_MC_TYPE, 0n, any);
     add(MSR.PLATFORM_ID, 0n, readOnly);
-    // The bootstrap processor, and a disabled APIC: CPUID shows none.
-    add(MSR.APIC_BASE, 0xfee00100n, within(ADDRESS | 0x100n));
+    // Where there is no local APIC: the bootstrap processor, and a disabled one.
+    if (core.env.apic === null) add(MSR.APIC_BASE, 0xfee00100n, within(ADDRESS | 0x100n));
     add(MSR.BIOS_UPDT_TRIG, 0n, any);
     add(MSR.BIOS_SIGN_ID, 0x1_0000_0000n, any);
     if (model.has("mtrr")) {
@@ -181,8 +188,29 @@ export class Msrs {
         throw generalProtection();
     }
     const plain = this.plain.get(n);
-    if (plain === undefined) throw generalProtection();
-    return state.msr.get(n) ?? plain.reset;
+    if (plain !== undefined) return state.msr.get(n) ?? plain.reset;
+    if (n === MSR.TSC_DEADLINE && this.hasDeadline) return this.deadline;
+    const value = this.isApic(n) ? core.env.apic?.readMsr(n) ?? null : null;
+    if (value === null) throw generalProtection();
+    return value;
+  }
+
+  /** MSRs of the local APIC itself. */
+  private isApic(n: number): boolean {
+    return n === MSR.APIC_BASE || (n >= X2APIC_FIRST && n <= X2APIC_LAST && this.hasX2apic);
+  }
+
+  /** IA32_TSC_DEADLINE as the guest sees it: the environment's knows nothing of adjustments to the TSC. SDM 3A §10.5.4.1. */
+  private get deadline(): bigint {
+    const { env } = this.core;
+    const armed = env.apic?.deadline ?? 0n;
+    return armed === 0n ? 0n : BigInt.asUintN(64, armed - env.timestamp() + this.timestamp());
+  }
+  private set deadline(value: bigint) {
+    const { apic } = this.core.env;
+    if (apic === null) return;
+    const left = value - this.timestamp();
+    apic.deadline = value === 0n ? 0n : this.core.env.timestamp() + (left > 0n ? left : 0n);
   }
 
   write(n: number, value: bigint): void {
@@ -214,7 +242,12 @@ export class Msrs {
         // Writing 0 before CPUID is how software asks for the revision. SDM 3A §9.11.7.1.
         return;
     }
+    if (n === MSR.TSC_DEADLINE && this.hasDeadline) {
+      this.deadline = value;
+      return;
+    }
     const plain = this.plain.get(n);
+    if (plain === undefined && this.isApic(n) && core.env.apic?.writeMsr(n, value) === true) return;
     if (plain === undefined || !plain.valid(value)) throw generalProtection();
     if (n !== MSR.TSC_ADJUST && n !== MSR.PRED_CMD && n !== MSR.BIOS_UPDT_TRIG) this.store(n, value, plain.reset);
   }
@@ -222,10 +255,13 @@ export class Msrs {
   /** Moves the TSC and IA32_TSC_ADJUST by the same amount. SDM 3B §17.17.3. */
   private shiftTsc(delta: bigint): void {
     const { state } = this.core;
+    // The deadline stays what it is in the guest's count.
+    const deadline = this.hasDeadline ? this.deadline : 0n;
     this.store(MSR.TSC, BigInt.asIntN(64, (state.msr.get(MSR.TSC) ?? 0n) + delta), 0n);
     if (this.plain.has(MSR.TSC_ADJUST)) {
       this.store(MSR.TSC_ADJUST, BigInt.asUintN(64, (state.msr.get(MSR.TSC_ADJUST) ?? 0n) + delta), 0n);
     }
+    if (deadline !== 0n) this.deadline = deadline;
   }
 
   /** SDM 3A §2.2.1, §4.1.1: LME is fixed while paging is on; LMA is the processor's. */

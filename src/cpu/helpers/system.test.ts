@@ -219,6 +219,55 @@ describe("MSRs", () => {
     expect(r.cpu.msrs.timestamp()).toBe(1500n);
     expect(r.state.msr.size).toBe(0);
   });
+  it("the local APIC's are its own: CR8 is its TPR, IA32_APIC_BASE and 800h..8FFh are asked of it", () => {
+    const calls: string[] = [];
+    const apic = {
+      present: true, taskPriority: 3, deadline: 0n,
+      readMsr: (n: number) => (n === 0x803 ? null : BigInt(n)),
+      writeMsr: (n: number, v: bigint) => (calls.push(`${n.toString(16)} ${v}`), n !== 0x803),
+    };
+    const r = new Rig("x86-64-v2", apic).longMode();
+    r.h.readCr(8);
+    expect(r.state.i32[STATE.ret >> 2]).toBe(3);
+    r.h.writeCr(8, 9n, 0n);
+    expect(apic.taskPriority).toBe(9);
+    expect([r.cpu.msrs.read(0x1b), r.cpu.msrs.read(0x802)]).toEqual([0x1bn, 0x802n]);
+    r.cpu.msrs.write(0x80b, 0n);
+    expect(calls).toEqual(["80b 0"]);
+    expect(() => r.cpu.msrs.read(0x803)).toThrow();
+    expect(() => r.cpu.msrs.write(0x803, 0n)).toThrow();
+    const without = new Rig("x86-64-v2,-x2apic,-tsc-deadline", apic).longMode();
+    expect(() => without.cpu.msrs.read(0x802)).toThrow();
+    expect(() => without.cpu.msrs.write(MSR.TSC_DEADLINE, 1n)).toThrow();
+  });
+  it("CPUID's APIC flag follows IA32_APIC_BASE.EN (SDM 3A §10.4.3)", () => {
+    const apic = { present: true, taskPriority: 0, deadline: 0n, readMsr: () => null, writeMsr: () => false };
+    const r = new Rig("x86-64-v2", apic).longMode();
+    const flag = (): bigint => {
+      r.state.setReg(0, 1n);
+      r.h.cpuid();
+      return (r.state.reg(2) >> 9n) & 1n;
+    };
+    expect(flag()).toBe(1n);
+    apic.present = false;
+    expect(flag()).toBe(0n);
+  });
+  it("IA32_TSC_DEADLINE is in the guest's TSC, however that is adjusted (SDM 3A §10.5.4.1)", () => {
+    const apic = { present: true, taskPriority: 0, deadline: 0n, readMsr: () => null, writeMsr: () => false };
+    const r = new Rig("x86-64-v2", apic).longMode();
+    const { msrs } = r.cpu;
+    r.tsc = 1000n;
+    msrs.write(MSR.TSC, 50_000n);
+    msrs.write(MSR.TSC_DEADLINE, 50_700n);
+    expect([apic.deadline, msrs.read(MSR.TSC_DEADLINE)]).toEqual([1700n, 50_700n]);
+    msrs.write(MSR.TSC, 50_500n);
+    expect([apic.deadline, msrs.read(MSR.TSC_DEADLINE)]).toEqual([1200n, 50_700n]);
+    // The past is now; zero disarms.
+    msrs.write(MSR.TSC_DEADLINE, 3n);
+    expect(apic.deadline).toBe(1000n);
+    msrs.write(MSR.TSC_DEADLINE, 0n);
+    expect([apic.deadline, msrs.read(MSR.TSC_DEADLINE)]).toEqual([0n, 0n]);
+  });
   it("CR4.TSD keeps RDTSC from user code", () => {
     const r = new Rig().longMode(3);
     r.state.cr4 |= CR4.TSD;

@@ -1,5 +1,5 @@
 /** For tests only: one vCPU over a small RAM, with the tables of each mode laid out. */
-import type { CpuEnvironment } from "../env.ts";
+import type { CpuEnvironment, LocalApicPort } from "../env.ts";
 import { CS, DS, ES, RAM_BASE, SS, STATE } from "../layout.ts";
 import { Mmu } from "../mmu/mmu.ts";
 import { PhysicalMemory } from "../mmu/physical.ts";
@@ -36,7 +36,7 @@ export class Rig {
   readonly model: CpuModel;
   private readonly view: DataView;
 
-  constructor(model = "x86-64-v2") {
+  constructor(model = "x86-64-v2", apic: LocalApicPort | null = null) {
     const env: CpuEnvironment = {
       portRead: (port, width) => (this.ports.push([port, width, -1]), 0x12345678 & (width === 4 ? -1 : width === 2 ? 0xffff : 0xff)),
       portWrite: (port, width, value) => void this.ports.push([port, width, value]),
@@ -44,6 +44,7 @@ export class Rig {
       mmioWrite: () => undefined,
       interruptPending: () => this.pendingInterrupt,
       acknowledgeInterrupt: () => 0x20,
+      apic,
       timestamp: () => this.tsc,
       tscKhz: 1000000,
       entropy: (bytes) => void bytes.fill(0xa5),

@@ -64,6 +64,10 @@ export class PciBus implements Persistent {
   retryMapping(): void {
     for (const { endpoint } of this.endpoints) endpoint.retryMapping();
   }
+  /** Device numbers that have a function. */
+  slots(): number[] {
+    return [...new Set(this.functions.flatMap((f, i) => (f === null ? [] : [i >> 3])))];
+  }
 
   /** The function that CONFIG_ADDRESS names: null for other buses (master abort) and with the enable bit clear. */
   private selected(): PciFunction | null {

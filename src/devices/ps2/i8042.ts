@@ -83,6 +83,10 @@ export class I8042 implements Persistent {
     };
   }
 
+  get hasAuxiliaryDevice(): boolean {
+    return this.aux !== null;
+  }
+
   /** As a BIOS leaves it: keyboard interrupt and translation on. */
   private powerOnConfig(): number {
     return CONFIG_KEYBOARD_INT | CONFIG_SYS | CONFIG_TRANSLATE | (this.aux === null ? CONFIG_AUX_OFF : 0);

@@ -3,10 +3,14 @@ import { TimerQueue } from "../../base/clock.ts";
 import type { ByteSink, EdgeLine, LevelLine } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
 import { A20Gate } from "../a20.ts";
+import { AcpiPower } from "../acpi/power.ts";
+import { IoApic } from "../apic/io-apic.ts";
+import { LocalApic } from "../apic/local-apic.ts";
 import { PortBus } from "../bus/port-bus.ts";
 import type { BusRegion } from "../bus/region.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
 import { SECTOR_BYTES, type BlockBackend } from "../../base/block.ts";
+import { Hpet, type HpetPin } from "../hpet.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
 import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
@@ -139,6 +143,51 @@ function virtio(trace: Trace, packed: boolean, withMsi: boolean, model: VirtioMo
   };
 }
 
+const pin = (trace: Trace, name: string): HpetPin => ({ ...trace.level(name), ...trace.edge(name) });
+
+/** The doublewords of a sparse page side by side, so that random offsets meet registers. */
+function dense(region: BusRegion, length: number, at: (i: number) => number): BusRegion {
+  const offset = (o: number): number => at(o >> 2) + (o & 3);
+  return {
+    length, widths: region.widths, read: (o, width) => region.read(offset(o), width), write: (o, width, value) => region.write(offset(o), width, value),
+  };
+}
+
+function localApic(clock: TimerQueue, trace: Trace): FittedDevice {
+  const pic = new PicPair({ set: () => apic.externalChanged() });
+  const apic: LocalApic = new LocalApic({
+    scheduler: clock, crystalHz: 25_000_000, tscHz: 1_000_000_000, external: pic, fitted: true, x2apic: true, tscDeadline: true, physicalBits: 40,
+    signals: {
+      intr: () => trace.note("intr"),
+      nmi: () => trace.note("nmi"),
+      init: () => trace.note("init"),
+      endOfInterrupt: (vector) => trace.note(`eoi ${vector}`),
+      page: (base) => trace.note(`page ${base}`),
+    },
+  });
+  const take = (): void => trace.note(`vector ${apic.acknowledge()}`);
+  return {
+    persistents: [pic, apic],
+    regions: [{ region: dense(apic.page, 0x100, (i) => i * 16) }, { region: pic.masterPorts }],
+    stimulate: (random) => {
+      const what = random() % 16;
+      const msr = [0x1b, 0x800 + (random() & 0x3f)][random() & 1];
+      if (what < 4 && apic.asserted) take();
+      else if (what < 6) pic.line(random() & 15).set((random() & 1) !== 0);
+      else if (what < 8) trace.note(`msr ${msr} ${apic.readMsr(msr)}`);
+      else if (what < 10) {
+        // Modes change now and then, and mostly to xAPIC, in which the page is.
+        const value = msr === 0x1b ? [0xfee00900n, 0xfee00900n, 0xfee00d00n, 0x100n][random() & 3] : BigInt(random() % 2 === 0 ? random() & 0x1ff : random());
+        if (msr !== 0x1b || random() % 8 === 0) trace.note(`wrmsr ${apic.writeMsr(msr, value)}`);
+      } else if (what === 10) apic.taskPriority = random();
+      else if (what === 11) apic.deadline = BigInt(clock.nowNs() + (random() % 3_000_000));
+      else if (what === 12) apic.writeMsr(0x1b, 0xfee00900n);
+      else apic.deliver({ vector: random() & 0xff, mode: random() & 7, level: (random() & 1) !== 0, destination: random() & 3, logical: (random() & 3) === 0 });
+    },
+    reset: () => apic.reset(),
+  };
+}
+
 /** The registry: a device that is not here is not tested for snapshots and misuse. */
 export const DEVICES: Readonly<Record<string, FitDevice>> = {
   pic: (_clock, trace) => {
@@ -149,7 +198,7 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       stimulate: (random) => {
         const irq = random() & 15;
         const what = random() & 7;
-        if (what === 0) pic.edgeLine(irq).pulse();
+        if (what === 0) pic.line(irq).pulse();
         else if (what < 5) pic.line(irq).set((random() & 1) !== 0);
         else trace.note(`vector ${pic.acknowledge()}`);
       },
@@ -198,6 +247,58 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       ],
       stimulate: (random) => a20.setKeyboard((random() & 1) !== 0),
       reset: () => sysctl.reset(),
+    };
+  },
+  apic: localApic,
+  ioapic: (_clock, trace) => {
+    const io = new IoApic({ deliver: (m) => trace.note(`message ${m.vector} ${m.mode} ${m.level} ${m.destination} ${m.logical}`) });
+    return {
+      persistents: [io],
+      regions: [{ region: dense(io.page, 16, (i) => [0x00, 0x10, 0x40, 0x20][i]) }],
+      stimulate: (random) => {
+        const line = io.line(random() % 24);
+        const what = random() & 3;
+        if (what === 0) line.pulse();
+        else if (what < 3) line.set((random() & 1) !== 0);
+        else io.endOfInterrupt(random() & 0xff);
+      },
+      reset: () => io.reset(),
+    };
+  },
+  hpet: (clock, trace) => {
+    const hpet = new Hpet(clock, {
+      line: (n) => pin(trace, `pin${n}`),
+      legacy: [pin(trace, "irq0"), pin(trace, "irq8")],
+      legacyReplacement: (on) => trace.note(`legacy ${on}`),
+    });
+    return {
+      persistents: [hpet],
+      regions: [{ region: dense(hpet.registers, 0xa0, (i) => (i < 16 ? [0, 4, 0x10, 0x14, 0x20, 0x24, 0xf0, 0xf4][i & 7] : 0x100 + 4 * (i - 16))) }],
+      // Comparators that match soon, and a counter that mostly runs.
+      stimulate: (random) => {
+        const n = random() % 3;
+        const at = 0x100 + 0x20 * n;
+        if (random() % 4 === 0) hpet.registers.write(0x10, 4, 1 | (random() & 2));
+        else {
+          hpet.registers.write(at, 4, (random() & 0x14e) | (20 << 9));
+          hpet.registers.write(at + 8, 4, (hpet.registers.read(0xf0, 4) + (random() % 100_000)) >>> 0);
+        }
+      },
+      reset: () => hpet.reset(),
+    };
+  },
+  "acpi power": (clock, trace) => {
+    const power = new AcpiPower(clock, trace.level("sci"), { powerOff: () => trace.note("power off") });
+    return {
+      persistents: [power],
+      regions: [{ region: power.pmPorts }, { region: power.gpePorts }],
+      stimulate: (random) => {
+        const what = random() % 3;
+        if (what === 0) power.pressPowerButton();
+        else if (what === 1) power.raiseGpe(random() & 15);
+        else power.rtcAlarm();
+      },
+      reset: () => power.reset(),
     };
   },
   "shared line": (_clock, trace) => {

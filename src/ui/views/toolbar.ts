@@ -9,6 +9,7 @@ export interface ToolbarActions {
   pauseOrResume(): void;
   reset(): void;
   powerOff(): void;
+  powerButton(): void;
   syncSize(): void;
   openSettings(): void;
   nextTheme(): void;
@@ -25,6 +26,7 @@ export class Toolbar {
   private readonly pause = byId("pause", HTMLButtonElement);
   private readonly reset = byId("reset", HTMLButtonElement);
   private readonly powerOff = byId("power-off", HTMLButtonElement);
+  private readonly powerButton = byId("power-button", HTMLButtonElement);
   private readonly syncSize = byId("sync-size", HTMLButtonElement);
   private readonly theme = byId("theme", HTMLButtonElement);
 
@@ -42,6 +44,7 @@ export class Toolbar {
     bind(this.pause, "KeyP", "P", "Pause", () => actions.pauseOrResume());
     bind(this.reset, "KeyR", "R", "Reset", () => actions.reset());
     bind(this.powerOff, "KeyF", "F", "Power off", () => actions.powerOff());
+    bind(this.powerButton, "KeyB", "B", "Press the power button: a guest that listens shuts down", () => actions.powerButton());
     bind(this.syncSize, "KeyZ", "Z", "Sync size: type the stty command", () => actions.syncSize());
     bind(byId("open-settings", HTMLButtonElement), "KeyI", "I", "Images & settings", () => actions.openSettings());
     bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
@@ -57,6 +60,7 @@ export class Toolbar {
     this.pause.disabled = !alive;
     this.reset.disabled = !alive;
     this.powerOff.disabled = phase === "off" || phase === "stopped";
+    this.powerButton.disabled = phase !== "running";
     this.syncSize.disabled = phase !== "running";
     const paused = phase === "paused";
     const label = paused ? "Resume" : "Pause";

@@ -1,7 +1,7 @@
 /** Linux's `struct boot_params`, the "zero page" (Documentation/arch/x86/boot.rst and zero-page.rst). */
 import { UserError } from "../../base/errors.ts";
 import { ImageReader, StructWriter, hex } from "./bytes.ts";
-import { memoryMap } from "./plan.ts";
+import { memoryMap, type BootMemory } from "./plan.ts";
 
 export const BOOT_PARAMS_SIZE = 0x1000;
 
@@ -146,13 +146,14 @@ export function syntheticSetupHeader(loadAddress: number, initSize: number, has6
 
 export interface BootParamsInput {
   readonly header: SetupHeader;
-  readonly ramSize: number;
+  readonly memory: BootMemory;
   /** Physical address of the NUL-terminated command line. */
   readonly cmdline: number;
   /** Null: none. */
   readonly initrd: { readonly address: number; readonly size: number } | null;
 }
 
+const ACPI_RSDP_ADDR = 0x070;
 const E820_COUNT = 0x1e8;
 const E820_TABLE = 0x2d0;
 
@@ -178,8 +179,9 @@ export function buildBootParams(input: BootParamsInput): Uint8Array {
   // No list of setup_data: a header that brings an address of its own would send the kernel there.
   if (input.header.version >= 0x209) w.u64(HDR.setupData, 0);
 
-  const map = memoryMap(input.ramSize);
-  w.u32(0x1e0, (input.ramSize - 0x100000) / 1024); // alt_mem_k
+  if (input.memory.firmware !== undefined) w.u64(ACPI_RSDP_ADDR, input.memory.firmware.rsdp);
+  const map = memoryMap(input.memory);
+  w.u32(0x1e0, (input.memory.size - 0x100000) / 1024); // alt_mem_k
   w.u8(E820_COUNT, map.length);
   map.forEach((e, i) => {
     w.u64(E820_TABLE + i * 20, e.start)

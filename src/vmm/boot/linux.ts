@@ -91,7 +91,7 @@ function enterLinux(plan: RamPlan, header: SetupHeader, data: BootData, entry: n
   plan.memory.write(base + CMDLINE_AT, data.cmdline);
   plan.memory.write(
     bootParams,
-    buildBootParams({ header, ramSize: plan.memory.size, cmdline: base + CMDLINE_AT, initrd: data.initrd }),
+    buildBootParams({ header, memory: plan.memory, cmdline: base + CMDLINE_AT, initrd: data.initrd }),
   );
   // boot.rst: in both protocols RSI holds boot_params; in the 32-bit one EBP, EDI and EBX are zero.
   if (header.has64BitEntry) return longModeEntry(plan, { gdt: base + GDT_AT, pageTables: base }, entry, { rsi: bootParams });
@@ -131,7 +131,7 @@ export function loadPvh(elf: ElfImage, image: Uint8Array, input: LinuxInput, mem
   const cmdline = cString(input.cmdline, "command line");
   if (cmdline.length > PVH_CMDLINE_MAX) throw new UserError(`command line: ${cmdline.length - 1} bytes are too many`);
 
-  const map = memoryMap(memory.size);
+  const map = memoryMap(memory);
   const modulesAt = START_INFO_SIZE;
   const mapAt = modulesAt + MODULE_SIZE;
   const gdtAt = alignUp(mapAt + map.length * MEMMAP_ENTRY_SIZE, 16);
@@ -146,6 +146,7 @@ export function loadPvh(elf: ElfImage, image: Uint8Array, input: LinuxInput, mem
     .u32(12, initrd === null ? 0 : 1)
     .u64(16, initrd === null ? 0 : base + modulesAt)
     .u64(24, base + cmdlineAt)
+    .u64(32, memory.firmware?.rsdp ?? 0)
     .u64(40, base + mapAt)
     .u32(48, map.length);
   if (initrd !== null) w.u64(modulesAt, initrd.address).u64(modulesAt + 8, initrd.size);

@@ -69,7 +69,7 @@ export function loadMultiboot(
     return { start: range.start, end: range.start + m.bytes.length, string: m.string };
   });
 
-  const map = memoryMap(memory.size);
+  const map = memoryMap(memory);
   const strings = [cString(cmdline, "command line"), cString(LOADER_NAME, "loader name"), ...modules.map((m) => cString(m.string, "module string"))];
   const modulesAt = INFO_SIZE;
   const mapAt = modulesAt + placed.length * MODULE_SIZE;

@@ -8,6 +8,14 @@ export interface BootMemory {
   readonly size: number;
   write(paddr: number, bytes: Uint8Array): void;
   read(paddr: number, length: number): Uint8Array;
+  /** What firmware has left in RAM; absent: nothing. */
+  readonly firmware?: FirmwareData;
+}
+
+/** ACPI's root pointer, and the tables' place in RAM. */
+export interface FirmwareData {
+  readonly rsdp: number;
+  readonly tables: { readonly start: number; readonly end: number };
 }
 
 /** Start of the reserved area below 1 MiB (EBDA, video memory, ROMs), as on PCs. */
@@ -27,6 +35,7 @@ export class RamPlan {
   private readonly used: Range[] = [{ start: LOW_RAM_END, end: HIGH_RAM_START, what: "the PC's video memory and ROM area" }];
 
   constructor(readonly memory: BootMemory) {
+    if (memory.firmware !== undefined) this.used.push({ ...memory.firmware.tables, what: "the ACPI tables" });
     if (memory.size < 2 * MIB) throw new UserError(`RAM too small: at least 2 MiB are needed, the machine has ${toMib(memory.size)} MiB`);
   }
 
@@ -105,19 +114,25 @@ function toMib(bytes: number): number {
 /** E820 types. */
 export const E820_RAM = 1;
 export const E820_RESERVED = 2;
+/** RAM that holds ACPI tables: free once they are read. */
+export const E820_ACPI = 3;
 
 export interface MemoryMapEntry {
   readonly start: number;
   readonly size: number;
-  readonly type: typeof E820_RAM | typeof E820_RESERVED;
+  readonly type: typeof E820_RAM | typeof E820_RESERVED | typeof E820_ACPI;
 }
 
 /** The firmware's memory map: as PCs report it, video memory itself is not listed. */
-export function memoryMap(ramSize: number): readonly MemoryMapEntry[] {
-  return [
+export function memoryMap({ size: ramSize, firmware }: Pick<BootMemory, "size" | "firmware">): readonly MemoryMapEntry[] {
+  const tables = firmware?.tables ?? { start: ramSize, end: ramSize };
+  const map: MemoryMapEntry[] = [
     { start: 0, size: LOW_RAM_END, type: E820_RAM },
     { start: LOW_RAM_END, size: 0xa0000 - LOW_RAM_END, type: E820_RESERVED },
     { start: 0xf0000, size: 0x10000, type: E820_RESERVED },
-    { start: HIGH_RAM_START, size: ramSize - HIGH_RAM_START, type: E820_RAM },
+    { start: HIGH_RAM_START, size: tables.start - HIGH_RAM_START, type: E820_RAM },
+    { start: tables.start, size: tables.end - tables.start, type: E820_ACPI },
+    { start: tables.end, size: ramSize - tables.end, type: E820_RAM },
   ];
+  return map.filter((e) => e.size > 0);
 }

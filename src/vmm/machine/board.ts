@@ -1,28 +1,30 @@
 /** The PC's mainboard: makes the devices, gives them their addresses and interrupt lines, and faces the CPU. */
 import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
-import type { ByteSink, MsiSink } from "../../base/lines.ts";
+import type { ByteSink, LevelLine, MsiSink } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
+import { AcpiPower } from "../../devices/acpi/power.ts";
 import { A20Gate } from "../../devices/a20.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
+import { Hpet } from "../../devices/hpet.ts";
 import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
 import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
 import { assignResources } from "../../devices/pci/resources.ts";
-import { PicPair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
 import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
 import { Rtc } from "../../devices/rtc.ts";
-import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
+import type { AcpiInput } from "../acpi/tables.ts";
 import type { MachineConfig } from "../config.ts";
-import { IRQ, PCI_DEVICE, PCI_WINDOWS, PHYSICAL, PIRQ_ROUTES, PORT, SERIAL_PORTS } from "./memory-map.ts";
+import { Interrupts, type ApicConfig } from "./interrupts.ts";
+import { IRQ, PCI_DEVICE, PCI_INTX, PCI_WINDOWS, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
 
 export interface BoardOptions {
   readonly scheduler: Scheduler;
@@ -37,8 +39,13 @@ export interface BoardOptions {
   /** Port E9h. */
   readonly debugOut: ByteSink;
   readonly debugExit: MachineConfig["debugExit"];
-  /** The guest asks for a reset (port 92h, CF9h or the keyboard controller). */
+  /** The processor's local APIC; null: it has none. */
+  readonly apic: ApicConfig | null;
+  /** The guest asks for a reset (port 92h, CF9h, the keyboard controller or INIT). */
   onReset(): void;
+  /** The guest has switched the machine off (ACPI S5). */
+  onPowerOff(): void;
+  onNmi(): void;
   /** isa-debug-exit was written: (value << 1) | 1. */
   onDebugExit(code: number): void;
   /** The A20 gate has changed. It is open at power-on. */
@@ -47,8 +54,6 @@ export interface BoardOptions {
   onIntr(): void;
   /** Plugs PCI cards in: called once, when everything else is wired. */
   fitCards?(cards: CardSlots): void;
-  /** Message-signalled interrupts; without it no function offers MSI-X. */
-  readonly msi?: MsiSink | null;
 }
 
 /** A PCI card: its function, its state, and what a system reset does to it. */
@@ -77,7 +82,7 @@ export class Board {
   readonly ports = new PortBus();
   readonly memory = new MmioBus();
   readonly pci = new PciBus();
-  readonly pic: PicPair;
+  readonly interrupts: Interrupts;
   readonly keyboard = new Ps2Keyboard();
   /** Everything with state, for saveSection and restoreSections. */
   readonly persistents: readonly Persistent[];
@@ -85,27 +90,44 @@ export class Board {
   private readonly pit: Pit;
   private readonly rtc: Rtc;
   private readonly uarts: readonly (Uart | null)[];
-  private readonly sharedLines = new Map<number, SharedLine>();
   private readonly isaBridge: IsaBridge;
   private readonly cards: PciCard[] = [];
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
   private readonly hostBridge = new HostBridge();
+  private readonly power: AcpiPower;
+  private readonly hpet: Hpet;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
-    this.pic = new PicPair({
-      set: (asserted) => {
-        if (asserted) options.onIntr();
-      },
+    this.interrupts = new Interrupts({
+      scheduler,
+      memory: this.memory,
+      apic: options.apic,
+      onIntr: () => options.onIntr(),
+      onNmi: () => options.onNmi(),
+      onInit: () => options.onReset(),
     });
-    this.pit = new Pit(scheduler, this.pic.edgeLine(IRQ.pit));
-    this.rtc = new Rtc(scheduler, this.pic.line(IRQ.rtc), options.epochSeconds);
+    const { interrupts } = this;
+    this.pit = new Pit(scheduler, interrupts.pitLine());
+    this.power = new AcpiPower(scheduler, interrupts.isa(IRQ.sci), { powerOff: () => options.onPowerOff() });
+    const rtcLine = interrupts.rtcLine();
+    this.rtc = new Rtc(scheduler, {
+      set: (asserted) => {
+        rtcLine.set(asserted);
+        if (asserted) this.power.rtcAlarm();
+      },
+    }, options.epochSeconds);
+    this.hpet = new Hpet(scheduler, {
+      line: (pin) => interrupts.gsi(pin),
+      legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
+      legacyReplacement: (on) => interrupts.legacyReplacement(on, this.rtc.interruptAsserted),
+    });
     this.a20 = new A20Gate((enabled) => options.onA20(enabled));
     this.i8042 = new I8042(
-      this.pic.line(IRQ.keyboard),
-      this.pic.line(IRQ.mouse),
+      interrupts.isa(IRQ.keyboard),
+      interrupts.isa(IRQ.mouse),
       { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
       this.keyboard,
     );
@@ -115,23 +137,28 @@ export class Board {
     });
     this.uarts = this.makeUarts(options);
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
-    this.isaBridge = new IsaBridge((irq) => this.sharedLine(irq).input());
+    this.isaBridge = new IsaBridge((irq) => interrupts.sharedInput(irq));
     this.pci.attach(PCI_DEVICE.isaBridge, 0, this.isaBridge);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
+    this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
+    this.memory.map(this.hpet.registers, { name: "hpet", base: PHYSICAL.hpet });
     const others: Persistent[] = [];
-    options.fitCards?.({ add: (make) => this.addCard(make, options.msi ?? null), keep: (state) => others.push(state) });
+    const msi: MsiSink | null = options.apic === null ? null : { write: (address, data) => interrupts.message(address, data) };
+    options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
     this.configurePci();
 
     this.persistents = [
-      this.pic,
+      ...interrupts.persistents,
       this.pit,
       this.rtc,
+      this.power,
+      this.hpet,
       this.a20,
       this.i8042,
       this.keyboard,
       this.control,
-      ...this.sharedLines.values(),
+      ...interrupts.sharedLines,
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
@@ -141,11 +168,16 @@ export class Board {
     ];
   }
 
-  /** An interrupt line with several inputs. */
-  private sharedLine(irq: number): SharedLine {
-    let line = this.sharedLines.get(irq);
-    if (line === undefined) this.sharedLines.set(irq, (line = new SharedLine(`irq${irq}`, this.pic.line(irq))));
-    return line;
+  /** INTA# of a slot reaches the 8259s through the bridge's routes, and an input of its own of the I/O APIC. */
+  pciPin(device: number): LevelLine {
+    const routed = this.isaBridge.input(device, 1);
+    const pin = this.interrupts.pciPin(device, 0);
+    return {
+      set: (asserted) => {
+        routed.set(asserted);
+        pin.set(asserted);
+      },
+    };
   }
 
   private addCard(make: (slot: PciSlot) => PciCard, msi: MsiSink | null): void {
@@ -155,7 +187,7 @@ export class Board {
       mapPorts: (name, base, region) => this.ports.tryMap(region, { name, base }),
       mapMemory: (name, base, region) => this.memory.tryMap(region, { name, base }),
       decodingChanged: () => this.pci.retryMapping(),
-      intx: this.isaBridge.input(device, 1),
+      intx: this.pciPin(device),
       msi,
     });
     this.pci.attachEndpoint(device, 0, card.endpoint);
@@ -164,8 +196,8 @@ export class Board {
 
   /** What firmware would do: BARs, interrupt routes, level-triggered lines for them. */
   private configurePci(): void {
-    assignResources(this.pci, this.isaBridge, PCI_WINDOWS, PIRQ_ROUTES);
-    const levels = PIRQ_ROUTES.reduce<number>((mask, irq) => mask | (1 << irq), 0);
+    assignResources(this.pci, this.isaBridge, PCI_WINDOWS, PCI_INTX.irqs);
+    const levels = PCI_INTX.irqs.reduce<number>((mask, irq) => mask | (1 << irq), 0);
     this.ports.write(PORT.elcr, 1, levels & 0xff);
     this.ports.write(PORT.elcr + 1, 1, levels >> 8);
   }
@@ -175,15 +207,18 @@ export class Board {
     return SERIAL_PORTS.map(({ irq }, i) => {
       const sink = sinks[i] ?? null;
       if (sink === null) return null;
-      return new Uart(i, options.scheduler, this.sharedLine(irq).input(), sink);
+      return new Uart(i, options.scheduler, this.interrupts.sharedInput(irq), sink);
     });
   }
 
   private mapPorts(options: BoardOptions): void {
     const bus = this.ports;
-    bus.map(this.pic.masterPorts, { name: "pic", base: PORT.pic1 });
-    bus.map(this.pic.slavePorts, { name: "pic", base: PORT.pic2 });
-    bus.map(this.pic.elcrPorts, { name: "pic", base: PORT.elcr });
+    const { pic } = this.interrupts;
+    bus.map(pic.masterPorts, { name: "pic", base: PORT.pic1 });
+    bus.map(pic.slavePorts, { name: "pic", base: PORT.pic2 });
+    bus.map(pic.elcrPorts, { name: "pic", base: PORT.elcr });
+    bus.map(this.power.pmPorts, { name: "acpi-pm", base: PORT.pm });
+    bus.map(this.power.gpePorts, { name: "acpi-gpe", base: PORT.gpe });
     bus.map(this.pit.ports, { name: "pit", base: PORT.pit });
     bus.map(this.i8042.dataPort, { name: "ps2", base: PORT.ps2Data });
     bus.map(this.i8042.commandPort, { name: "ps2", base: PORT.ps2Command });
@@ -228,13 +263,30 @@ export class Board {
     this.memory.write(paddr, width, value);
   }
 
-  /** State of INTR. */
+  /** State of INTR, behind the local APIC. */
   interruptPending(): boolean {
-    return this.pic.asserted;
+    return this.interrupts.apic.asserted;
   }
-  /** The INTA cycle: the vector. */
+  /** The interrupt that the core takes: the vector. */
   acknowledgeInterrupt(): number {
-    return this.pic.acknowledge();
+    return this.interrupts.apic.acknowledge();
+  }
+
+  /** Someone presses the power button: a system that listens shuts down. False: nobody listens now. */
+  pressPowerButton(): boolean {
+    this.power.pressPowerButton();
+    return this.power.powerButtonEnabled;
+  }
+  /** What the firmware's tables say of this board. */
+  acpiInput(): AcpiInput {
+    return {
+      apic: this.interrupts.apic.present,
+      serialPorts: this.uarts.flatMap((u, i) => (u === null ? [] : [i])),
+      mouse: this.i8042.hasAuxiliaryDevice,
+      pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
+      ecam: null,
+      vga: false,
+    };
   }
 
   /** Bytes typed at a serial port (0 is COM1): queued without limit. */
@@ -267,7 +319,9 @@ export class Board {
     this.hostBridge.reset();
     this.isaBridge.reset();
     for (const card of this.cards) card.reset();
-    this.pic.reset();
+    this.power.reset();
+    this.hpet.reset();
+    this.interrupts.reset();
     this.configurePci();
   }
 

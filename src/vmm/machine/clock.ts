@@ -18,14 +18,19 @@ export class GuestClock {
   /** Host ns minus guest ns, in real-time mode. */
   private hostOffset = 0;
 
-  /** `retired` gives the instruction count at this very moment. */
+  /** `retired` gives the instruction count at this very moment. `onRearm`: a deadline now lies inside the present slice. */
   constructor(
     private readonly deterministic: boolean,
     private readonly retired: () => number,
     onRearm: () => void,
   ) {
-    this.timers = new TimerQueue(onRearm);
+    this.timers = new TimerQueue(() => {
+      const next = this.timers.nextDeadlineNs();
+      if (next !== null && next < this.sliceEndNs) onRearm();
+    });
   }
+  /** Guest ns at which the present slice ends at the latest. */
+  private sliceEndNs = Infinity;
 
   /** Guest time at the present instruction. */
   nowNs(): number {
@@ -68,11 +73,15 @@ export class GuestClock {
    */
   instructionsToDeadline(most: number, hostNsEach: number): number {
     const next = this.timers.nextDeadlineNs();
-    if (next === null) return most;
-    const ns = next - this.nowNs();
-    const left = Math.ceil(ns / NS_PER_INSTRUCTION);
-    const sooner = this.deterministic ? left : Math.min(left, Math.max(SHORTEST_SLICE, Math.ceil(ns / hostNsEach)));
-    return Math.max(1, Math.min(most, sooner));
+    const now = this.nowNs();
+    let instructions = most;
+    if (next !== null) {
+      const left = Math.ceil((next - now) / NS_PER_INSTRUCTION);
+      const sooner = this.deterministic ? left : Math.min(left, Math.max(SHORTEST_SLICE, Math.ceil((next - now) / hostNsEach)));
+      instructions = Math.max(1, Math.min(most, sooner));
+    }
+    this.sliceEndNs = now + instructions * NS_PER_INSTRUCTION;
+    return instructions;
   }
 
   /** A halted guest in deterministic mode: time jumps to the next deadline. How far in ns; null when there is none. */

@@ -2,10 +2,11 @@
 import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
-import { CpuModel } from "../../cpu/helpers/index.ts";
-import type { IoWidth } from "../../cpu/env.ts";
+import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
+import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
+import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
 import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
 import { Board } from "./board.ts";
@@ -73,6 +74,8 @@ export class Machine {
   private busyNs = 0;
   private readonly console = new ConsoleWatch();
 
+  private readonly model: CpuModel;
+
   /** Without the images: they are large, and only needed once. */
   readonly config: Omit<MachineConfig, "boot">;
 
@@ -88,11 +91,12 @@ export class Machine {
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
       throw new UserError(`RAM must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}, not ${mib}`);
     }
-    const model = new CpuModel(config.cpu);
+    const model = (this.model = new CpuModel(config.cpu));
     const pages = (RAM_BASE + mib * MIB) / PAGE;
     const memory = options.memory ?? allocate(mib, pages);
     if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
     const env = {
+      apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
       tscKhz: TSC_KHZ,
       portRead: (port: number, width: IoWidth): number => this.board.portRead(port, width),
       portWrite: (port: number, width: IoWidth, value: number): void => this.board.portWrite(port, width, value),
@@ -105,10 +109,11 @@ export class Machine {
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
-      // The VGA window and the ROM area: not RAM on a PC.
-      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
+      // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
+      // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
+      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
     });
-    this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
+    this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
     this.completions = new Completions(() => {
       this.vcpu.kick();
       host.wake?.();
@@ -129,6 +134,12 @@ export class Machine {
       serialOut: { write: (byte) => this.serialByte(byte) },
       debugOut: { write: (byte) => this.host.debug(byte) },
       debugExit: this.config.debugExit,
+      apic: this.model.has("apic") ? {
+        x2apic: this.model.has("x2apic"), tscDeadline: this.model.has("tsc-deadline"), physicalBits: PHYSICAL_BITS,
+        tscHz: TSC_KHZ * 1000, crystalHz: crystalKhz(TSC_KHZ) * 1000,
+      } : null,
+      onPowerOff: () => this.end("power-off", "the guest has powered down", 0),
+      onNmi: () => this.vcpu.nmi(),
       onReset: () => {
         this.resetRequested = true;
         this.vcpu.requestStop();
@@ -168,17 +179,23 @@ export class Machine {
     const { state } = this.vcpu;
     const size = this.config.memoryMib * MIB;
     this.vcpu.reset();
-    const entry = loadKernel(images, {
+    const ram = {
       size,
-      write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
-      read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
-    }, this.options);
+      write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
+      read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
+    };
+    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, this.options);
     startAt(state, entry);
   }
 
   /** Bytes typed at COM1. */
   serialInput(bytes: Uint8Array): void {
     this.board.serialInput(bytes);
+  }
+
+  /** The power button: a guest that listens (ACPI) shuts down. False: it does not listen now. */
+  pressPowerButton(): boolean {
+    return this.board.pressPowerButton();
   }
 
   /** The host slept or the machine was paused: that time is not the guest's. */
@@ -341,6 +358,29 @@ export class Machine {
     const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${this.vcpu.retired} ${this.guestTimeNs}`;
     return digest(new TextEncoder().encode(inner));
   }
+}
+
+/** The local APIC for a CPU that is made before it. */
+function apicPort(apic: () => LocalApicPort): LocalApicPort {
+  return {
+    get present() {
+      return apic().present;
+    },
+    readMsr: (n) => apic().readMsr(n),
+    writeMsr: (n, value) => apic().writeMsr(n, value),
+    get taskPriority() {
+      return apic().taskPriority;
+    },
+    set taskPriority(value) {
+      apic().taskPriority = value;
+    },
+    get deadline() {
+      return apic().deadline;
+    },
+    set deadline(tick) {
+      apic().deadline = tick;
+    },
+  };
 }
 
 function allocate(mib: number, pages: number): WebAssembly.Memory {

@@ -13,9 +13,12 @@ export const PORT = {
   pic2: 0xa0,
   debugConsole: 0xe9,
   elcr: 0x4d0,
+  /** ACPI's PM1a and PM timer; GPE block 0. Where QEMU's PC has them, because small systems write to 604h without asking. */
+  pm: 0x600,
   pciConfigAddress: 0xcf8,
   resetControl: 0xcf9,
   pciConfigData: 0xcfc,
+  gpe: 0xafe0,
 } as const;
 
 /** COM1..COM4 as every BIOS numbers them. */
@@ -33,6 +36,7 @@ export const IRQ = {
   serial13: 4,
   serial24: 3,
   rtc: 8,
+  sci: 9,
   mouse: 12,
 } as const;
 
@@ -61,5 +65,13 @@ export const PCI_WINDOWS = {
   memory: { base: 0xe000_0000, end: 0xfec0_0000 },
 } as const;
 
-/** The interrupt lines of PIRQA#..PIRQD# where no firmware chooses. */
-export const PIRQ_ROUTES = [11, 10, 11, 10] as const;
+/** The I/O APIC's input of an ISA interrupt: the timer is on 2, where the cascade would be (MADT: interrupt source override). */
+export const isaGsi = (irq: number): number => (irq === 0 ? 2 : irq);
+
+/** Four lines that INTA..INTD of the slots share: I/O APIC inputs, and 8259 inputs for systems that use those. */
+export const PCI_INTX = {
+  gsis: [16, 17, 18, 19],
+  irqs: [10, 10, 11, 11],
+  /** Line 0..3 of `pin` (0 INTA) of device `slot` on bus 0. */
+  line: (slot: number, pin: number): number => (slot + pin + 3) & 3,
+} as const;
