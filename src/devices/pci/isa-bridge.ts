@@ -1,6 +1,7 @@
 /**
  * The ISA bridge of the Intel PIIX3 (290550-002 §2.3): function 0 of its device, and the routing of PIRQA#..PIRQD# to interrupt
- * lines. Inputs are the slots' INTx pins, swizzled as on every board: pin P of device D is PIRQ (D + P - 1) mod 4 (PCI 3.0 §2.2.6).
+ * lines. Inputs are the slots' INTx pins, swizzled as firmware expects of a PIIX3 board: INTA# of device 1 is PIRQA#, and each
+ * further device or pin is the next (PCI 3.0 §2.2.6).
  */
 import { InternalError } from "../../base/errors.ts";
 import type { LevelLine } from "../../base/lines.ts";
@@ -17,7 +18,7 @@ export const PIRQ_LINES = [3, 4, 5, 6, 7, 9, 10, 11, 12, 14, 15] as const;
 
 /** The PIRQ (0 is PIRQA#) of a pin, 1..4, of a device. */
 export function pirqOf(device: number, pin: number): number {
-  return (device + pin - 1) & 3;
+  return (device + pin + 2) & 3;
 }
 
 export class IsaBridge implements PciFunction, Persistent {

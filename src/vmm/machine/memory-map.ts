@@ -62,4 +62,4 @@ export const PCI_WINDOWS = {
 } as const;
 
 /** The interrupt lines of PIRQA#..PIRQD# where no firmware chooses. */
-export const PIRQ_ROUTES = [11, 10, 11, 10] as const;
+export const PIRQ_ROUTES = [10, 10, 11, 11] as const;
