@@ -10,7 +10,7 @@ import { FIRST_LINE, PROMPT } from "./guest.ts";
 import { BUILD, ROOT } from "./paths.ts";
 import { conversation, type Job, type Outcome } from "./conversation.ts";
 import { installProbe, runKernel, type LoopOutcome, type PageTimes } from "./probe.ts";
-import { installTalk, type TalkBoot, type TalkReport } from "./talk.ts";
+import { installTalk, type Talk, type TalkBoot, type TalkReport } from "./talk.ts";
 
 const LIMIT_MS = 180_000;
 
@@ -118,13 +118,18 @@ export class Chromium {
   }
 
   /** A machine in the worker of the page, without the page's own display, that one talks to over its serial line. */
-  async talk(boot: Omit<TalkBoot, "workerUrl">): Promise<TalkingPage> {
+  talk(boot: Omit<TalkBoot, "workerUrl">): Promise<TalkingPage> {
+    return this.talkWith<TalkBoot>(installTalk, { ...boot, workerUrl: this.site.worker });
+  }
+
+  /** A machine of the kind that `install` puts into a page. */
+  async talkWith<Boot extends object>(install: () => void, boot: Boot): Promise<TalkingPage> {
     const context = await this.context();
     try {
       await context.addInitScript({ content: `globalThis.__benchConversation = ${conversation.toString()};` });
-      await context.addInitScript(installTalk);
+      await context.addInitScript(install);
       const page = await this.open(context, "?autostart=0");
-      const start = page.evaluate((options) => window.__benchTalk?.start(options), { ...boot, workerUrl: this.site.worker });
+      const start = page.evaluate((options) => (window.__benchTalk as Talk<object> | undefined)?.start(options), boot as object);
       const readyMs = await late("the start of the guest in Chromium", start);
       if (readyMs === undefined) throw new Error("the page has lost the bench's script");
       return new TalkingPage(page, context, readyMs / 1000);

@@ -3,6 +3,7 @@ import { copyFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { MachineStats } from "../../src/vmm/api.ts";
 import { Child, type Command } from "./child.ts";
+import type { TalkingPage } from "./chromium.ts";
 import type { Context } from "./context.ts";
 import { conversation, type Job, type Outcome } from "./conversation.ts";
 import { MEMORY_MIB, nodeBoot, qemuBoot, type GuestBoot } from "./guest.ts";
@@ -87,30 +88,39 @@ export function configFields(args: readonly string[]): Record<string, string | t
   return fields;
 }
 
+/** Puts a file where the page can fetch it; answers its address. */
+export function publish(path: string): string {
+  const name = basename(path);
+  copyFileSync(path, join(BUILD, "page", name));
+  return name;
+}
+
+/** A machine in a page, as one of an engine. */
+export function pageMachine(page: TalkingPage): Machine {
+  return {
+    readySeconds: page.readySeconds,
+    run: (job) => within(job.name, page.run(job)),
+    async close() {
+      try {
+        return await page.report();
+      } finally {
+        await page.close();
+      }
+    },
+  };
+}
+
 async function inChromium(context: Context, machineArgs: readonly string[]): Promise<EngineOf | null> {
   const chromium = await context.chromium();
   if (chromium === null) return null;
   return {
     name: "chromium",
-    async start({ initrd, cmdline }) {
-      // The preview server takes files from the page's folder. The kernel is there already, gzipped.
-      copyFileSync(initrd, join(BUILD, "page", basename(initrd)));
+    async start({ kernel, initrd, cmdline }) {
       const config = {
         memoryMib: MEMORY_MIB, cpu: "x86-64-v2", deterministic: false, debugExit: null, epochSeconds: Math.floor(Date.now() / 1000), noReboot: true,
         ...configFields(machineArgs),
       };
-      const page = await chromium.talk({ kernelUrl: "guest/vmlinux.gz", initrdUrl: basename(initrd), cmdline, config });
-      return {
-        readySeconds: page.readySeconds,
-        run: (job) => within(job.name, page.run(job)),
-        async close() {
-          try {
-            return await page.report();
-          } finally {
-            await page.close();
-          }
-        },
-      };
+      return pageMachine(await chromium.talk({ kernelUrl: publish(kernel), initrdUrl: publish(initrd), cmdline, config }));
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Figures with their targets, and the table that shows them. */
 
-export type Engine = "qemu" | "node" | "chromium" | "v86" | "build";
+export type Engine = "qemu" | "node" | "chromium" | "build";
 
 /** What an issue asks for. */
 export interface Target {
@@ -66,7 +66,7 @@ export function verdict({ target, value, ratio }: Row): Verdict {
   return (target.at === "most" ? measured <= target.limit : measured >= target.limit) ? "pass" : "miss";
 }
 
-const ENGINES: Readonly<Record<Engine, string>> = { qemu: "QEMU", node: "Node", chromium: "Chromium", v86: "v86, Node", build: "build" };
+const ENGINES: Readonly<Record<Engine, string>> = { qemu: "QEMU", node: "Node", chromium: "Chromium", build: "build" };
 
 const digitsOf = (unit: Row["unit"]): number => (unit === "s" || unit === "x" ? 2 : unit === "%" ? 1 : 0);
 

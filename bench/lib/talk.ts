@@ -5,7 +5,6 @@ import type {} from "./probe.ts";
 
 export interface TalkBoot {
   readonly workerUrl: string;
-  /** Gzipped or not, by its name. */
   readonly kernelUrl: string;
   readonly initrdUrl: string;
   readonly cmdline: string;
@@ -14,14 +13,16 @@ export interface TalkBoot {
 }
 
 export interface TalkReport {
-  readonly stats: MachineStats;
+  /** Null where the machine keeps none. */
+  readonly stats: MachineStats | null;
   /** Milliseconds that the worker took to answer, of every question since the machine was there. */
   readonly answersMs: readonly number[];
 }
 
-export interface Talk {
+/** A machine of some kind in a page; `Boot` is what that kind needs to start. */
+export interface Talk<Boot = never> {
   /** Milliseconds from power-on until the guest took commands. */
-  start(boot: TalkBoot): Promise<number>;
+  start(boot: Boot): Promise<number>;
   run(job: Job): Promise<Outcome>;
   report(): Promise<TalkReport>;
 }
@@ -43,9 +44,8 @@ export function installTalk(): void {
 
   const fetchBytes = async (url: string): Promise<Uint8Array> => {
     const response = await fetch(url);
-    if (!response.ok || response.body === null) throw new Error(`${url}: ${response.status}`);
-    const stream = url.endsWith(".gz") ? response.body.pipeThrough(new DecompressionStream("gzip")) : response.body;
-    return new Uint8Array(await new Response(stream).arrayBuffer());
+    if (!response.ok) throw new Error(`${url}: ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
   };
   const running = (): { readonly api: MachineApi; readonly talk: Conversation } => {
     if (api === null || talk === null) throw new Error("no machine was started");
@@ -63,7 +63,7 @@ export function installTalk(): void {
     }
   };
 
-  window.__benchTalk = {
+  const own: Talk<TalkBoot> = {
     async start({ workerUrl, kernelUrl, initrdUrl, cmdline, config }) {
       const comlink = window.Comlink;
       const converse = window.__benchConversation;
@@ -102,4 +102,5 @@ export function installTalk(): void {
     run: (job) => running().talk.run(job),
     report: async () => ({ stats: await running().api.stats(), answersMs }),
   };
+  window.__benchTalk = own;
 }

@@ -1,17 +1,17 @@
-/** Against v86 (npm) in Node: the same 32-bit Debian kernel, initramfs and shell commands on both. */
+/** Against v86 (npm), both in Node and both in Chromium: the same 32-bit Debian kernel, initramfs and shell commands on both. */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { writeCpio } from "../../tools/image/cpio.ts";
 import { CACHE, ensureImage } from "../../tools/image/ensure.ts";
 import { fetchDebs, unpackDeb } from "../../tools/image/packages.ts";
 import { consoleLog } from "../../tools/image/progress.ts";
-import type { Command } from "../lib/child.ts";
-import type { Suite } from "../lib/context.ts";
-import { startChild } from "../lib/engines.ts";
-import { MEMORY_MIB, nodeBoot } from "../lib/guest.ts";
+import type { Context, Suite } from "../lib/context.ts";
+import { engines, pageMachine, publish, startChild, type Machine } from "../lib/engines.ts";
+import { MEMORY_MIB, type GuestBoot } from "../lib/guest.ts";
 import { BUILD, ROOT } from "../lib/paths.ts";
 import { least, median, row, type Row } from "../lib/report.ts";
+import { installV86Talk } from "../lib/v86-page.ts";
 
 const COMMANDS = [
   { name: "shell loop of 300,000 turns", command: "i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; echo $i" },
@@ -21,7 +21,8 @@ const COMMANDS = [
 const BOOT = "boot, self-extracting kernel";
 const LIMIT = 2.5;
 
-type Side = "node" | "v86";
+const HOSTS = ["node", "chromium"] as const;
+type Host = (typeof HOSTS)[number];
 
 /** v86 starts its guests with a BIOS. */
 async function biosFolder(): Promise<{ readonly folder: string; readonly version: string }> {
@@ -43,66 +44,92 @@ async function shellInitramfs(base: string): Promise<string> {
   return path;
 }
 
+/** The folder of the package's build. */
+const v86Folder = (): string => dirname(createRequire(import.meta.url).resolve("v86"));
+
+async function theirs(context: Context, host: Host, { kernel, initrd, cmdline }: GuestBoot, bios: string): Promise<() => Promise<Machine>> {
+  const [biosPath, vgaPath] = [join(bios, "bios.bin"), join(bios, "vgabios-stdvga.bin")];
+  if (host === "node") {
+    const args = [
+      "--import", "tsx", "bench/lib/v86-child.ts", "--memory", String(MEMORY_MIB), "--kernel", kernel, "--initrd", initrd, "--append", cmdline,
+      "--bios", biosPath, "--vga-bios", vgaPath,
+    ];
+    return () => startChild({ file: process.execPath, args });
+  }
+  const chromium = await context.chromium();
+  return async () => {
+    if (chromium === null) throw new Error("there is no Chromium");
+    return pageMachine(
+      await chromium.talkWith(installV86Talk, {
+        moduleUrl: publish(join(v86Folder(), "libv86.mjs")), wasmUrl: publish(join(v86Folder(), "v86.wasm")), biosUrl: publish(biosPath), vgaBiosUrl: publish(vgaPath),
+        kernelUrl: publish(kernel), initrdUrl: publish(initrd), cmdline, memoryMib: MEMORY_MIB,
+      }),
+    );
+  };
+}
+
+interface Side {
+  readonly title: string;
+  start(): Promise<Machine>;
+  readonly samples: ReadonlyMap<string, number[]>;
+  failed: boolean;
+}
+
 export const v86: Suite = {
   name: "v86",
-  about: "32-bit boot and shell commands, against v86 in Node",
+  about: "32-bit boot and shell commands, against v86",
   async run(context) {
     const { choice, log } = context;
     const guest = await ensureImage({ kernel: "linux-image-686" });
     const bios = await biosFolder();
-    const { version } = JSON.parse(await readFile(join(createRequire(import.meta.url).resolve("v86"), "../../package.json"), "utf8")) as { version: string };
+    const { version } = JSON.parse(await readFile(join(v86Folder(), "..", "package.json"), "utf8")) as { version: string };
     Object.assign(context.versions, { v86: version, SeaBIOS: bios.version, "32-bit guest Linux": guest.info.release });
-    const kernel = guest.files.bzImage;
-    const initrd = await shellInitramfs(guest.files["initramfs.cpio"]);
-    const cmdline = `${guest.info.cmdline} rdinit=/bench/init`;
-    const sides: Readonly<Record<Side, Command>> = {
-      node: nodeBoot({ kernel, initrd, cmdline }, choice.machineArgs),
-      v86: {
-        file: process.execPath,
-        args: [
-          "--import", "tsx", "bench/lib/v86-child.ts", "--memory", String(MEMORY_MIB), "--kernel", kernel, "--initrd", initrd, "--append", cmdline,
-          "--bios", join(bios.folder, "bios.bin"), "--vga-bios", join(bios.folder, "vgabios-stdvga.bin"),
-        ],
-      },
-    };
+    const boot = { kernel: guest.files.bzImage, initrd: await shellInitramfs(guest.files["initramfs.cpio"]), cmdline: `${guest.info.cmdline} rdinit=/bench/init` };
 
     const names = [BOOT, ...COMMANDS.map(({ name }) => name)];
-    const samples = new Map(names.map((name) => [name, new Map<Side, number[]>([["node", []], ["v86", []]])]));
+    const side = (title: string, start: () => Promise<Machine>): Side => ({ title, start, samples: new Map(names.map((name) => [name, []])), failed: false });
+    const pairs: { readonly host: Host; readonly theirs: Side; readonly ours: Side }[] = [];
+    for (const engine of await engines(context, HOSTS.filter((host) => choice.engines.includes(host)), choice.machineArgs)) {
+      const host = engine.name as Host;
+      pairs.push({ host, theirs: side(`v86 in ${host}`, await theirs(context, host, boot, bios.folder)), ours: side(`Tabvisor in ${host}`, () => engine.start(boot)) });
+    }
+
     const checksums = new Map<string, string>();
-    const out = new Set<Side>();
     for (let run = 1; run <= context.runs; run++) {
-      for (const side of ["v86", "node"] as const) {
-        if (out.has(side)) continue;
+      for (const one of pairs.flatMap((pair) => [pair.theirs, pair.ours])) {
+        if (one.failed) continue;
         try {
-          const machine = await startChild(sides[side]);
+          const machine = await one.start();
           try {
-            samples.get(BOOT)?.get(side)?.push(machine.readySeconds);
-            log(`v86 ${run}: ${side} boots in ${machine.readySeconds.toFixed(2)} s`);
+            one.samples.get(BOOT)?.push(machine.readySeconds);
+            log(`v86 ${run}: ${one.title} boots in ${machine.readySeconds.toFixed(2)} s`);
             for (const job of COMMANDS) {
               const { seconds, checksum } = await machine.run(job);
               const known = checksums.get(job.name) ?? checksum;
               if (checksum !== known) throw new Error(`${job.name}: the output differs from that of an earlier run: ${checksum} instead of ${known}`);
               checksums.set(job.name, checksum);
-              samples.get(job.name)?.get(side)?.push(seconds);
-              log(`v86 ${run}: ${side}, ${job.name} ${seconds.toFixed(2)} s`);
+              one.samples.get(job.name)?.push(seconds);
+              log(`v86 ${run}: ${one.title}, ${job.name} ${seconds.toFixed(2)} s`);
             }
           } finally {
             await machine.close();
           }
         } catch (error) {
           // The other side's figures are still worth having.
-          out.add(side);
-          context.fail(`${side === "node" ? "Tabvisor" : "v86"} with the 32-bit guest: ${error instanceof Error ? error.message : String(error)}`);
+          one.failed = true;
+          context.fail(`${one.title} with the 32-bit guest: ${error instanceof Error ? error.message : String(error)}`);
         }
       }
     }
 
     const rows: Row[] = [];
-    for (const [name, of] of samples) {
-      const [ours, theirs] = [of.get("node") ?? [], of.get("v86") ?? []];
-      if (theirs.length > 0) rows.push(row(`32-bit ${name}`, "v86", "s", theirs));
-      if (ours.length > 0) rows.push(row(`32-bit ${name}`, "node", "s", ours));
-      if (ours.length > 0 && theirs.length > 0) rows.push(row(`32-bit ${name}: speed to v86's`, "node", "x", [median(theirs) / median(ours)], { target: least(LIMIT) }));
+    for (const { host, ...pair } of pairs) {
+      for (const name of names) {
+        const [ours, other] = [pair.ours.samples.get(name) ?? [], pair.theirs.samples.get(name) ?? []];
+        if (other.length > 0) rows.push(row(`32-bit ${name}: v86`, host, "s", other));
+        if (ours.length > 0) rows.push(row(`32-bit ${name}: Tabvisor`, host, "s", ours));
+        if (ours.length > 0 && other.length > 0) rows.push(row(`32-bit ${name}: speed to v86's`, host, "x", [median(other) / median(ours)], { target: least(LIMIT) }));
+      }
     }
     return rows;
   },

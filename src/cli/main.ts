@@ -74,6 +74,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
       debugExit: options.devices.debugExit,
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
+      tier: options.tier,
     },
   };
 }

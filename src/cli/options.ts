@@ -19,6 +19,8 @@ export interface CliOptions {
   readonly timeoutSeconds: number | null;
   readonly deterministic: boolean;
   readonly stats: boolean;
+  /** Which tiers run the guest. */
+  readonly tier: "0" | "1" | "auto";
 }
 
 export const HELP = `Usage: tabvisor [options]
@@ -43,13 +45,14 @@ export const HELP = `Usage: tabvisor [options]
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
+  --tier 0|1|auto       the interpreter alone, compiled code at once, or what is hot (default)
   --stats               a JSON object on standard error at exit
   -h, --help   --version
 
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier"] as const;
 /** Options that may be given several times. */
 const LISTS = ["drive", "device", "netdev", "nic", "virtfs"] as const;
 const FLAGS = ["nographic", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -109,6 +112,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const timeout = one("timeout");
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
+  const tier = one("tier") ?? "auto";
+  if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
     help: flag("help") || flag("h"),
     version: flag("version"),
@@ -123,5 +128,6 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     timeoutSeconds,
     deterministic: flag("deterministic"),
     stats: flag("stats"),
+    tier,
   };
 }

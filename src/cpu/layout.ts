@@ -79,6 +79,9 @@ function layoutState(base: number) {
     /** Regions (tier 1): the limit as it was on entry, and what was left of it on leaving. */
     regionLimit: a.take("i32"),
     regionLeft: a.take("i32"),
+    /** Nonzero: no region goes on behind a call, for one of them has been dropped. Calls that are open between regions. */
+    regionStop: a.take("i32"),
+    regionDepth: a.take("i32"),
     /** Instructions retired in regions. */
     regionCount: a.take("i64"),
     /** Current record while a helper or slow path runs, and the linear address of its page. */

@@ -33,7 +33,7 @@ export interface VcpuOptions {
 }
 
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 1000;
+const THRESHOLD = 10_000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -93,7 +93,7 @@ export class Vcpu {
     this.enter = instance.exports["run"] as () => number;
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
-      state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table,
+      state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now,
     }, tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" });
     this.cache.regions = this.regions;
@@ -110,6 +110,11 @@ export class Vcpu {
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
   get retiredNow(): number {
     return this.retired + this.state.i32[STATE.icount >> 2];
+  }
+
+  /** Those of them that tier 1 retired. */
+  get retiredInRegions(): number {
+    return Number(this.state.i64[STATE.regionCount >> 3]);
   }
 
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
@@ -160,6 +165,8 @@ export class Vcpu {
       if (trap) slice = 1;
       i32[STATE.limit >> 2] = slice;
       state.eventTaken = false;
+      i32[STATE.regionStop >> 2] = 0;
+      i32[STATE.regionDepth >> 2] = 0;
       const code = this.enter();
       const done = i32[STATE.icount >> 2];
       this.retired += done;

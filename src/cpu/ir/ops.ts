@@ -176,6 +176,8 @@ def("effect", "sync", [], null);
 def("effect", "page.check", [], null);
 /** Leaves the block: to another one of the region, or out of it at a known address. */
 def("effect", "edge", [], null);
+/** Calls whatever region is at a linear address; goes to another block of this one when it returns there. */
+def("effect", "edge.call", ["i64"], null);
 /** Leaves the region for a linear address that is computed. */
 def("effect", "edge.indirect", ["i64"], null);
 

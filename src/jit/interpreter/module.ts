@@ -85,9 +85,64 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
   });
   m.setTable(table);
   m.exportTable("regions", m.addTable(REGION_TABLE_SIZE));
-  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, m.type(["i64", "i32"], ["i32"]), options.profile ?? null).build());
+  const regionType = m.type(["i64", "i32"], ["i32"]);
+  const callOut = m.addFunction(callOutFunction(regionType));
+  m.export("callOut", callOut);
+  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, callOut, options.profile ?? null).build());
   m.export("run", run);
   return { bytes: m.encode(), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
+}
+
+/** No instruction's address: an expected address that is never reached. */
+const NOWHERE = 0x7fff000000000001n;
+/** Calls open between regions at most: each has a frame on the host's stack. */
+const MAX_DEPTH = 100;
+
+/**
+ * (rip, instructions left, expected rip) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
+ * the expected address (-1), where no region is, or one of them must leave. The state block is current before and after.
+ */
+function callOutFunction(regionType: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], "callOut");
+  const [rip, left, expected] = [0, 1, 2];
+  const entry = f.local("i32");
+  const rec = f.local("i32");
+  const page = f.local("i64");
+  const status = f.local("i32");
+  const depth = f.local("i32");
+  const leave = (code: () => void): void => {
+    f.i32(0).get(depth).mem("i32.store", STATE.regionDepth);
+    code();
+    f.op("return");
+  };
+  f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
+  const shallow = f.begin("if", "shallow");
+  f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
+  const next = f.begin("loop", "next");
+  const none = f.begin("block", "none");
+  f.get(rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(entry);
+  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").brIf(none);
+  f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
+  f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(rec).op("i32.eqz").brIf(none);
+  f.get(rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.ne").brIf(none);
+  f.get(rec).get(rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
+  f.get(page).get(left).get(rec).mem("i32.load", REC.region).callIndirect(regionType, REGION_TABLE).tee(status);
+  const must = f.begin("if", "must");
+  leave(() => f.get(status));
+  f.end(must);
+  f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
+  f.i32(0).mem("i32.load", STATE.regionStop);
+  const stop = f.begin("if", "stop");
+  leave(() => f.i32(REGION_EXIT.lookup));
+  f.end(stop);
+  f.get(rip).get(expected).op("i64.ne").brIf(next);
+  leave(() => f.i32(-1));
+  f.end(none);
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
+  leave(() => f.i32(REGION_EXIT.lookup));
+  f.end(next).end(shallow);
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup);
+  return f;
 }
 
 /** (record, page) -> STATUS. */
@@ -148,7 +203,7 @@ class RunFunction {
     private readonly pairs: readonly (readonly [number, number])[],
     private readonly firstOutlined: number,
     private readonly handlerType: number,
-    private readonly regionType: number,
+    private readonly callOut: number,
     private readonly profile: "forms" | "pairs" | null,
   ) {}
 
@@ -251,10 +306,8 @@ class RunFunction {
   private emitRegion(lookup: Label): void {
     const { fb } = this;
     this.uncount();
-    fb.get(this.rec).get(this.rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
     fb.i32(0).i32(0).mem("i32.load", STATE.limit).tee(this.entry).mem("i32.store", STATE.regionLimit);
-    fb.get(this.vpage).get(this.entry).get(this.icount).op("i32.sub").get(this.rec).mem("i32.load", REC.region);
-    fb.callIndirect(this.regionType, REGION_TABLE).set(this.statusLocal);
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").i64(NOWHERE).call(this.callOut).set(this.statusLocal);
     fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub").set(this.entry);
     fb.i32(0).i32(0).mem("i64.load", STATE.regionCount).get(this.entry).get(this.icount).op("i32.sub").op("i64.extend_i32_s").op("i64.add").mem("i64.store", STATE.regionCount);
     fb.get(this.entry).set(this.icount);

@@ -212,6 +212,7 @@ export class DecodedContext extends LiftContext {
   }
   override jumpRelative(): void {
     this.assumeFlat(CS);
+    if (this.callEdge(() => this.rip(this.targetOffset))) return;
     this.edge(this.targetOffset, this.calleeContext());
   }
   override branchRelative(taken: Value): void {
@@ -253,8 +254,23 @@ export class DecodedContext extends LiftContext {
     r.append(r.node("edge", null, [], { imm: offset }, exit, edge));
     r.env.ended = true;
   }
+  /** A call that is not followed, where the region goes on behind it. */
+  private callEdge(to: () => Value): boolean {
+    const { r, at, inlining } = this;
+    if (at.name !== "call" || r.env.ended) return false;
+    const target = r.block.successors.get(blockKey(at.offset + at.length, inlining));
+    if (target?.reentry !== true) return false;
+    const address = to() as RegionNode;
+    const exit = this.snapshot(at.offset + at.length, r.env.count + 1);
+    const edge: Edge = { target, exit };
+    r.edges.push(edge);
+    r.append(r.node("edge.call", null, [address], {}, exit, edge));
+    r.env.ended = true;
+    return true;
+  }
   private indirect(target: RegionNode): void {
     const { r } = this;
+    if (this.callEdge(() => target)) return;
     const { inlining, at } = this;
     const leave = (): void => {
       r.append(r.node("edge.indirect", null, [target], {}, this.snapshot(0, r.env.count + 1)));
@@ -325,6 +341,7 @@ export class DecodedContext extends LiftContext {
         this.edge(this.at.offset, this.inlining);
         return a[0];
       case "jump.direct":
+        if (this.callEdge(() => this.rip(this.targetOffset))) return r.i32(0);
         this.edge(this.targetOffset, this.calleeContext());
         return a[0];
       case "branch.direct":

@@ -71,6 +71,8 @@ export interface EngineParts {
   readonly writer: RecordWriter;
   readonly memory: WebAssembly.Memory;
   readonly table: WebAssembly.Table;
+  /** The interpreter's way into regions, for regions. */
+  readonly callOut: unknown;
   readonly helpers: Readonly<Record<string, unknown>>;
   /** A monotonic clock for statistics alone, ns. */
   readonly now: (() => number) | undefined;
@@ -194,6 +196,7 @@ export class RegionEngine implements CompiledCode {
     this.stats.modules++;
     const imports = {
       env: { memory },
+      tier0: { callOut: this.parts.callOut },
       mmu: {
         readDirect: (a: number, b: number, size: number) => mmu.readDirect(a, b, size),
         writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
@@ -256,6 +259,7 @@ export class RegionEngine implements CompiledCode {
       for (let i = 0; i < ranges.length; i += 2) {
         if (ranges[i] < offset + size && offset < ranges[i + 1]) {
           this.stats.invalidated++;
+          this.parts.state.i32[STATE.regionStop >> 2] = 1;
           this.drop(region);
           break;
         }

@@ -11,6 +11,8 @@ import { SLOT_COUNT } from "./slots.ts";
 export interface Liveness {
   /** By root block: slots whose local is read in its tree or beyond. */
   readonly liveIn: ReadonlyMap<Block, readonly boolean[]>;
+  /** By root block: slots that may differ from the state block. */
+  readonly dirtyIn: ReadonlyMap<Block, readonly boolean[]>;
   /** Slots that the region writes: what the shared way out stores from their locals. */
   readonly written: readonly boolean[];
   /** Whether an edge to a block of a tree of its own sets the slot's local. */
@@ -33,8 +35,28 @@ export function analyse(ir: RegionIr): Liveness {
     high |= x.dirtyHigh;
   }
   for (let s = 0; s < SLOT_COUNT; s++) written[s] = isDirty({ dirtyLow: low, dirtyHigh: high }, s);
+  const dirtyIn = new Map<Block, boolean[]>();
+  for (const b of roots) dirtyIn.set(b, none());
+  const calls = new Set<Edge>();
+  for (const b of ir.blocks) for (const n of b.nodes) if (n.op === "edge.call" && n.edge !== null) calls.add(n.edge);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const e of ir.edges) {
+      if (e.target === null || !roots.has(e.target) || calls.has(e)) continue;
+      const from = at(dirtyIn, e.exit.root);
+      const to = at(dirtyIn, e.target);
+      for (let s = 0; s < SLOT_COUNT; s++) {
+        if (to[s]) continue;
+        if (e.exit.slots[s] === null ? !e.exit.synced && from[s] : isDirty(e.exit, s)) {
+          to[s] = true;
+          changed = true;
+        }
+      }
+    }
+  }
+
   // A loop's head is left when the time budget is used up.
-  for (const b of roots) if (b.loopHeader) written.forEach((d, s) => (at(liveIn, b)[s] ||= d));
+  for (const b of roots) if (b.loopHeader || b.reentry) written.forEach((d, s) => (at(liveIn, b)[s] ||= d));
 
   // Uses. A slot node marks its slot live at its root.
   let root!: Block;
@@ -70,11 +92,11 @@ export function analyse(ir: RegionIr): Liveness {
       if (n.meta.cls !== "pure") n.args.forEach(hot);
       if (n.exit === null) return;
       // An edge inside the region, an unconditional exit and a store to the state block are on the executed way.
-      if (n.op === "sync") {
+      if (n.op === "sync" || n.op === "edge.call") {
         const x = n.exit;
         x.slots.forEach((v, s) => {
           if (v === null) {
-            if (written[s] && !x.synced) at(liveIn, x.root)[s] = true;
+            if (!x.synced && at(dirtyIn, x.root)[s]) at(liveIn, x.root)[s] = true;
           } else if (v !== IN_MEMORY && isDirty(x, s)) hot(v);
         });
       }
@@ -116,7 +138,7 @@ export function analyse(ir: RegionIr): Liveness {
     }
   }
   return {
-    liveIn, written,
+    liveIn, dirtyIn, written,
     assigns: (e, s) => e.target !== null && roots.has(e.target) && at(liveIn, e.target)[s] && e.exit.slots[s] !== null,
   };
 }

@@ -31,6 +31,8 @@ export interface RegionSupport {
   readonly checkPage: number;
   /** (STATUS i32, rip i64, length i32, instructions left before it i32) -> REGION_EXIT. */
   readonly helperExit: number;
+  /** (rip i64, instructions left i32, expected rip i64) -> -1 when it came to be there, else REGION_EXIT. */
+  readonly callOut: number;
   readonly helper: (name: HelperName) => number;
 }
 
@@ -175,7 +177,7 @@ class RegionLowerer {
     const known = this.length.get(b);
     if (known !== undefined) return known;
     let most = 0;
-    for (const s of b.successors.values()) if (s.index > b.index && !s.loopHeader) most = Math.max(most, this.longest(s));
+    for (const s of b.successors.values()) if (s.index > b.index && !s.loopHeader && !s.reentry) most = Math.max(most, this.longest(s));
     const n = b.insns.length + most;
     this.length.set(b, n);
     return n;
@@ -201,8 +203,8 @@ class RegionLowerer {
     if (b.loopHeader) {
       loop = fb.begin("loop", `loop${b.start.toString(16)}`);
       this.loops.set(b, loop);
-      this.budget(b);
     }
+    if (b.loopHeader || b.reentry) this.budget(b);
     const merges = (this.children.get(b) ?? []).filter((c) => this.isMerge(c)).sort((x, y) => x.index - y.index);
     for (let i = merges.length - 1; i >= 0; i--) this.merges.set(merges[i], fb.begin("block", `merge${merges[i].start.toString(16)}`));
     const body = this.bodies.get(b);
@@ -227,6 +229,37 @@ class RegionLowerer {
     fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
   }
 
+  /** Writes what the state block lacks. */
+  private sync(x: ExitState): void {
+    const dirty = this.live.dirtyIn.get(x.root) ?? [];
+    for (let s = 0; s < SLOT_COUNT; s++) {
+      const v = x.slots[s];
+      if (v === null) {
+        if (!x.synced && dirty[s]) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
+      } else if (v !== IN_MEMORY && isDirty(x, s)) this.storeSlot(s, () => this.value(v));
+    }
+  }
+
+  private callEdge(n: RegionNode): void {
+    const { fb } = this;
+    const e = n.edge;
+    if (e === null || e.target === null) throw new InternalError("region: a call without a return");
+    this.sync(e.exit);
+    this.value(n.args[0]);
+    this.pushLeft(e.exit.count);
+    fb.get(BASE);
+    if (e.exit.offset !== 0) fb.i64(BigInt(e.exit.offset)).op("i64.add");
+    fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
+    const gone = fb.begin("if", "gone");
+    fb.get(this.status).op("return").end(gone);
+    const live = this.live.liveIn.get(e.target) ?? [];
+    live.forEach((l, s) => {
+      if (l) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    });
+    fb.i32(0).mem("i32.load", STATE.regionLeft).set(LEFT);
+    this.arrive(e.target);
+  }
+
   private edge(e: Edge): void {
     const { fb } = this;
     const { target } = e;
@@ -234,21 +267,26 @@ class RegionLowerer {
       this.leave(e.exit, REGION_EXIT.lookup);
       return;
     }
-    const from = this.block;
     if (target.predecessors > 1) {
       this.move(e.exit, (n) => this.live.assigns(e, n));
       fb.get(LEFT).i32(e.exit.count).op("i32.sub").set(LEFT);
-      if (target.index <= from.index) {
-        const label = this.loops.get(target);
-        if (label === undefined) throw new InternalError("region: a back edge to no loop");
-        fb.br(label);
-        return;
-      }
-      const label = this.merges.get(target);
-      if (label !== undefined && this.isMerge(target)) {
-        fb.br(label);
-        return;
-      }
+    }
+    this.arrive(target);
+  }
+  /** Goes to a block whose locals are set: by a branch, or by emitting it here. */
+  private arrive(target: Block): void {
+    const { fb } = this;
+    const from = this.block;
+    if (target.index <= from.index) {
+      const label = this.loops.get(target);
+      if (label === undefined) throw new InternalError("region: a back edge to no loop");
+      fb.br(label);
+      return;
+    }
+    const label = this.isMerge(target) ? this.merges.get(target) : undefined;
+    if (label !== undefined) {
+      fb.br(label);
+      return;
     }
     this.tree(target);
     this.block = from;
@@ -510,17 +548,12 @@ class RegionLowerer {
         to.done();
         return;
       }
-      case "sync": {
-        const x = n.exit;
-        if (x === null) return;
-        for (let s = 0; s < SLOT_COUNT; s++) {
-          const v = x.slots[s];
-          if (v === null) {
-            if (this.live.written[s] && !x.synced) this.storeSlot(s, () => fb.get(this.slotLocal[s]));
-          } else if (v !== IN_MEMORY && isDirty(x, s)) this.storeSlot(s, () => this.value(v));
-        }
+      case "sync":
+        if (n.exit !== null) this.sync(n.exit);
         return;
-      }
+      case "edge.call":
+        this.callEdge(n);
+        return;
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
         const out = fb.begin("if", "out");

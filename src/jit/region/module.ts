@@ -38,9 +38,10 @@ export function buildModule(items: readonly BatchItem[], shared: boolean): Batch
   for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
   const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
+  const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
-  const support = addSupport(m, readImport, writeImport, helpers);
+  const support = addSupport(m, readImport, writeImport, callOut, helpers);
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
@@ -50,7 +51,7 @@ export function buildModule(items: readonly BatchItem[], shared: boolean): Batch
   return { bytes: m.encode(), helpers: [...names], functions };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, helpers: ReadonlyMap<HelperName, number>): RegionSupport {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): RegionSupport {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
@@ -71,7 +72,7 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, h
     store[width] = m.addFunction(f);
   }
   return {
-    read, write, store, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
+    read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
     helper: (name) => helpers.get(name) ?? -1,
   };
 }

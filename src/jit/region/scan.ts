@@ -54,6 +54,8 @@ export interface Block {
   predecessors: number;
   immediateDominator: Block | null;
   loopHeader: boolean;
+  /** A call that is not followed returns to it: its registers come from the state block. */
+  reentry: boolean;
 }
 
 export interface Region {
@@ -161,8 +163,12 @@ export class RegionScanner {
           case "call": {
             const inner = this.inlineable(target, after, inlining);
             if (inner !== null) follow(target, inner);
+            else follow(after, inlining);
             break;
           }
+          case "indirect":
+            if (at.name === "call") follow(after, inlining);
+            break;
           case "return":
             if (inlining !== null) follow(inlining.returnTo, inlining.caller);
             break;
@@ -239,7 +245,7 @@ export class RegionScanner {
       const at = this.found.get(key);
       if (at === undefined) return null;
       const block: Block = {
-        index: -1, start: at.at.offset, inlining: at.inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false,
+        index: -1, start: at.at.offset, inlining: at.inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false, reentry: false,
       };
       blocks.set(key, block);
       return block;
@@ -261,6 +267,7 @@ export class RegionScanner {
         for (const n of at.next) {
           const successor = make(n);
           if (successor === null) continue;
+          if (at.at.name === "call" && successor.start === at.at.offset + at.at.length && successor.inlining === at.inlining) successor.reentry = true;
           block.successors.set(n, successor);
           work.push(n);
         }
@@ -322,7 +329,7 @@ function order(root: Block): Block[] {
       }
     }
     if (cut) continue;
-    for (const b of blocks) b.predecessors = predecessors[b.index].length + (b === root ? 1 : 0);
+    for (const b of blocks) b.predecessors = predecessors[b.index].length + (b === root || b.reentry ? 1 : 0);
     return blocks;
   }
 }

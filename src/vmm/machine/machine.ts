@@ -8,7 +8,7 @@ import { RAM_BASE } from "../../cpu/layout.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
+import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
 import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
@@ -306,15 +306,24 @@ export class Machine {
     const n = this.vcpu.retired;
     return {
       instructions: n,
-      instructionsByTier: { tier0: n, tier1: 0 },
+      instructionsByTier: { tier0: n - this.vcpu.retiredInRegions, tier1: this.vcpu.retiredInRegions },
       seconds,
       mips: seconds > 0 ? n / seconds / 1e6 : 0,
       decodeMisses: this.vcpu.cache.misses,
       tlbMisses: this.vcpu.mmu.tlbMisses,
       exitsByReason: this.vcpu.exitsByReason(),
       unimplemented: { ...this.vcpu.counters.unimplemented },
+      tier1: this.tier1Stats(),
       peakMemory,
     };
+  }
+
+  private tier1Stats(): Tier1Stats | null {
+    const { regions } = this.vcpu;
+    if (regions === null) return null;
+    const { buildNs, ...counts } = regions.stats;
+    const hottest = regions.regions().slice(0, HOTTEST).map((r) => ({ ...r, address: `0x${r.address.toString(16)}` }));
+    return { ...counts, buildMs: Math.round(buildNs / 1e6), hottest };
   }
 
   // --- State ---------------------------------------------------------------------------------------------------------
@@ -390,6 +399,9 @@ function allocate(mib: number, pages: number): WebAssembly.Memory {
     throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
   }
 }
+
+/** Regions that the statistics name. */
+const HOTTEST = 16;
 
 const PANIC = "Kernel panic - not syncing";
 const PANIC_END = "---[ end Kernel panic";
