@@ -1,6 +1,6 @@
 /** A Multiboot 1 kernel that sets 1024x768 with 32 bits and repaints the whole screen for ever, in another colour each time. */
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
-import { PHYSICAL } from "../../src/vmm/machine/memory-map.ts";
+import { PCI_DEVICE, PORT } from "../../src/vmm/machine/memory-map.ts";
 import { ELF_HEADERS, elf32 } from "../../test/elf32.ts";
 
 const LOAD = 0x10_0000;
@@ -19,9 +19,16 @@ export function screenKernel(): Buffer {
     dd 0x1badb002, 0, 0xe4524ffe
   start:
     ${vbe}
+    mov dx, ${PORT.pciConfigAddress}
+    mov eax, ${0x8000_0010 + PCI_DEVICE.vga * 0x800} ; BAR 0
+    out dx, eax
+    mov dx, ${PORT.pciConfigData}
+    in eax, dx
+    and al, 0xf0
+    mov ebp, eax
     xor ebx, ebx
   frame:
-    mov edi, ${PHYSICAL.framebuffer}
+    mov edi, ebp
     mov ecx, ${WIDTH * HEIGHT}
     lea eax, [ebx+ebx*2]
   pixel:

@@ -9,6 +9,8 @@ import { Runner } from "../vmm/runner.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
+import { makeDevices } from "./devices.ts";
+import { reason } from "./reason.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
 const EXIT_TIMEOUT = 124;
@@ -19,15 +21,6 @@ const EXIT_USAGE = 1;
 
 /** Nothing that boots is larger, and no guest's RAM takes two of them. */
 const IMAGE_MAX = 2 ** 30;
-
-function reason(e: unknown): string {
-  if (e instanceof UserError) return e.message;
-  const code = (e as NodeJS.ErrnoException).code;
-  const known: Record<string, string> = {
-    ENOENT: "there is no such file or folder", EACCES: "permission denied", EISDIR: "it is a folder", ENOSPC: "the disk is full", EROFS: "the file system is read-only",
-  };
-  return known[code ?? ""] ?? code ?? String(e);
-}
 
 function readImage(what: string, path: string): Uint8Array {
   try {
@@ -80,7 +73,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
         cmdline: options.append !== "" ? options.append : (fallback?.cmdline ?? ""),
       },
       deterministic: options.deterministic,
-      debugExit: options.debugExit,
+      debugExit: options.devices.debugExit,
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
       vga: options.vga,
@@ -137,6 +130,7 @@ async function main(argv: readonly string[]): Promise<number> {
       throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
+  const devices = makeDevices(options);
   const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
 
   return await new Promise<number>((resolve, reject) => {
@@ -174,7 +168,7 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot) });
+      }, { kernelName, moduleStrings, devices, images: () => Promise.resolve(configOf(options).config.boot) });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

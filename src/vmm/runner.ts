@@ -122,6 +122,7 @@ export class Runner {
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
+      wake: () => this.wake(),
     }, options);
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
@@ -182,6 +183,7 @@ export class Runner {
       this.seed = SEED;
       this.lastInstructions = 0;
       this.owedMs = 0;
+      this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
@@ -252,7 +254,7 @@ export class Runner {
   }
   private readonly feed = new DisplayFeed(() => this.machine, (update) => this.events.frame?.(update));
 
-  /** Input may end a halt: the next step comes at once. */
+  /** Input, or an answer of the host, may end a halt: the next step comes at once. */
   private wake(): void {
     if (this.state !== "running" || this.timer === null) return;
     this.cancelSleep();

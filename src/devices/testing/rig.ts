@@ -10,8 +10,10 @@ import { PortBus } from "../bus/port-bus.ts";
 import type { BusRegion } from "../bus/region.ts";
 import { CoprocessorError } from "../coprocessor.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
+import { SECTOR_BYTES, type BlockBackend } from "../../base/block.ts";
 import { Hpet, type HpetPin } from "../hpet.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
+import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
 import { PicPair } from "../pic.ts";
 import { Pit } from "../pit.ts";
@@ -22,11 +24,21 @@ import { Rtc } from "../rtc.ts";
 import { SharedLine } from "../shared-line.ts";
 import { SystemControl } from "../sysctl.ts";
 import { Uart } from "../uart.ts";
-import { PciVga } from "../vga/pci-vga.ts";
+import { PciVga, type LinearVideoMemory } from "../vga/pci-vga.ts";
 import { Vga } from "../vga/vga.ts";
 import { Painter } from "../vga/painter.ts";
-import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE, type VideoMemory } from "../vga/video-memory.ts";
+import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE } from "../vga/video-memory.ts";
 import { Ps2Mouse } from "../ps2/mouse.ts";
+import { VirtioBalloon } from "../virtio/balloon.ts";
+import { VirtioBlk } from "../virtio/blk.ts";
+import { gather, scatter } from "../virtio/chain.ts";
+import { VirtioConsole } from "../virtio/console.ts";
+import type { VirtioModel } from "../virtio/device.ts";
+import { Virtio9p, VirtioFs, type MessageServer } from "../virtio/message-device.ts";
+import { VirtioNet } from "../virtio/net.ts";
+import { VirtioPci } from "../virtio/pci-transport.ts";
+import { VirtioRng } from "../virtio/rng.ts";
+import { configRegion, TestDriver, TestMemory, testSlot } from "./virtio-driver.ts";
 
 /** mulberry32: small, deterministic, good enough to pick registers. */
 export function pseudoRandom(seed: number): () => number {
@@ -92,6 +104,52 @@ function keyboardAndController(clock: TimerQueue, trace: Trace, withAux: boolean
   };
 }
 
+/** A disk without contents that says what it is asked. */
+function tracingDisk(trace: Trace): BlockBackend {
+  const answer = (what: string, done: (error: null) => void): void => {
+    trace.note(what);
+    done(null);
+  };
+  return {
+    sectors: 64, readOnly: false, synchronous: true, canDiscard: true,
+    read: (sector, into, done) => {
+      for (const s of into) s.fill(sector & 0xff);
+      answer(`read ${sector}`, done);
+    },
+    write: (sector, from, done) => answer(`write ${sector} ${gather(from, SECTOR_BYTES).join()}`, done),
+    flush: (done) => answer("flush", done),
+    discard: (sector, count, done) => answer(`discard ${sector} ${count}`, done),
+    writeZeroes: (sector, count, unmap, done) => answer(`zero ${sector} ${count} ${unmap}`, done),
+  };
+}
+
+/** Answers each message with its own beginning. */
+const ECHO: MessageServer = {
+  serve: (request, reply) => scatter(gather(request, 100), reply),
+  reset: () => undefined,
+  save: () => ({}),
+  restore: () => undefined,
+};
+const TAG = Uint8Array.of(116, 97, 103);
+
+/** A virtio card and a driver that is sometimes wrong. */
+function virtio(trace: Trace, packed: boolean, withMsi: boolean, model: VirtioModel, more: (random: () => number) => void = () => undefined): FittedDevice {
+  const memory = new TestMemory();
+  let card: VirtioPci | null = null;
+  const made = (card = new VirtioPci(model, memory, testSlot((what) => trace.note(what), withMsi, () => card), { packed }));
+  const driver = new TestDriver(made, memory, 0, 16, packed);
+  const driverState: Persistent = { sectionName: "test.driver", sectionVersion: 1, save: () => driver.save(), restore: (r) => driver.restore(r) };
+  return {
+    persistents: [memory, driverState, made],
+    regions: [{ region: made.registers }, { region: configRegion(made) }, ...(made.endpoint.msix === null ? [] : [{ region: made.endpoint.msix.region }])],
+    stimulate: (random) => {
+      for (let i = random() % 8; i >= 0; i--) driver.misbehave(random);
+      more(random);
+    },
+    reset: () => made.reset(),
+  };
+}
+
 const pin = (trace: Trace, name: string): HpetPin => ({ ...trace.level(name), ...trace.edge(name) });
 
 /** The doublewords of a sparse page side by side, so that random offsets meet registers. */
@@ -146,7 +204,7 @@ function toText(bytes: Uint8Array): string {
 }
 
 /** Video memory that nobody else writes to, as small as it can be. Its contents belong to the machine's memory: here they are a section of their own. */
-class RigVideoMemory implements VideoMemory, Persistent {
+class RigVideoMemory implements LinearVideoMemory, Persistent {
   readonly sectionName = "video memory";
   readonly sectionVersion = 1;
   readonly bytes = new Uint8Array(PLANES + TEXT_BYTES);
@@ -159,6 +217,9 @@ class RigVideoMemory implements VideoMemory, Persistent {
   }
   showLegacy(at: number, length: number, offset: number): void {
     this.shown = [at, length, offset];
+  }
+  showLinear(base: number | null): void {
+    this.trace.note(`framebuffer ${base}`);
   }
   /** An access of the CPU in the window at A0000h; -1: the device's region decodes it. */
   direct(at: number): number {
@@ -183,12 +244,13 @@ class RigVideoMemory implements VideoMemory, Persistent {
 function vga(clock: TimerQueue, trace: Trace): FittedDevice {
   const memory = new RigVideoMemory(trace);
   const device = new Vga(clock, memory);
-  const placement = { framebuffer: (base: number | null) => trace.note(`framebuffer ${base}`), registers: (base: number | null) => trace.note(`registers ${base}`) };
-  const pci = new PciVga(device, 0xe000_0000, 0xe100_0000, placement);
+  let pci: PciVga | null = null;
+  const card: PciVga = new PciVga(device, memory, testSlot((what) => trace.note(what), false, () => pci));
+  pci = card;
   const painter = new Painter();
   return {
     // Video memory last: saving the device completes it.
-    persistents: [device, pci, memory],
+    persistents: [device, card, memory],
     regions: [{ region: device.registers.monoPorts }, { region: device.registers.commonPorts }, { region: device.registers.colourPorts }, { region: device.vbe.ports }],
     stimulate: (random) => {
       const what = random() & 15;
@@ -197,8 +259,8 @@ function vga(clock: TimerQueue, trace: Trace): FittedDevice {
       if (what < 5 && direct >= 0) memory.poke(direct % memory.bytes.length, random() & 0xff);
       else if (what < 5) device.window.write(at & ~3, ([1, 2, 4] as const)[random() % 3], random());
       else if (what < 10 && direct < 0) trace.note(`window ${device.window.read(at & ~3, 4)}`);
-      else if (what === 10) pci.writeConfig(random() & 0xfc, 4, random());
-      else if (what === 11) trace.note(`config ${pci.readConfig(random() & 0xfc, 4)}`);
+      else if (what === 10) card.endpoint.writeConfig(random() & 0xfc, 4, random());
+      else if (what === 11) trace.note(`config ${card.endpoint.readConfig(random() & 0xfc, 4)}`);
       else if (what === 12 && (random() & 63) === 0) {
         device.touch();
         device.present(painter);
@@ -209,7 +271,7 @@ function vga(clock: TimerQueue, trace: Trace): FittedDevice {
     },
     reset: () => {
       device.reset();
-      pci.reset();
+      card.reset();
     },
   };
 }
@@ -362,6 +424,39 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       },
     };
   },
+  "isa bridge": (_clock, trace) => {
+    const lines = new Map(PIRQ_LINES.map((irq) => [irq as number, new SharedLine(`irq${irq}`, trace.level(`irq${irq}`))]));
+    const bridge = new IsaBridge((irq) => (lines.get(irq) as SharedLine).input());
+    const inputs = [3, 4, 5, 6, 7].map((device) => bridge.input(device, 1));
+    return {
+      persistents: [bridge, ...lines.values()],
+      regions: [{ region: { length: 256, widths: [1, 2, 4], read: (o, w) => bridge.readConfig(o, w), write: (o, w, v) => bridge.writeConfig(o, w, v) } }],
+      stimulate: (random) => {
+        bridge.writeConfig(0x60 + (random() & 3), 1, random() & 0x8f);
+        inputs[random() % inputs.length].set((random() & 1) !== 0);
+      },
+      reset: () => bridge.reset(),
+    };
+  },
+  "virtio-blk": (_clock, trace) => virtio(trace, false, false, new VirtioBlk({ index: 0, backend: tracingDisk(trace), queues: 2, serial: "serial" })),
+  "virtio-blk, packed ring, MSI-X": (_clock, trace) => virtio(trace, true, true, new VirtioBlk({ index: 0, backend: tracingDisk(trace) })),
+  "virtio-net": (_clock, trace) => {
+    const net = new VirtioNet(0, Uint8Array.of(2, 0, 0, 0, 0, 1), { send: (frame) => trace.note(`frame ${frame.join()}`) });
+    return virtio(trace, false, true, net, (random) => net.receive(Uint8Array.from({ length: 14 + (random() % 400) }, random)));
+  },
+  "virtio-console": (_clock, trace) => {
+    const console = new VirtioConsole(0, { write: (bytes) => trace.note(`out ${bytes.join()}`) });
+    return virtio(trace, true, false, console, (random) => console.receiveBytes(Uint8Array.from({ length: random() % 40 }, random)));
+  },
+  "virtio-rng": (_clock, trace) => {
+    return virtio(trace, false, false, new VirtioRng({ fill: (bytes) => bytes.fill(7) }));
+  },
+  "virtio-balloon": (_clock, trace) => {
+    const balloon = new VirtioBalloon();
+    return virtio(trace, false, false, balloon, (random) => balloon.setWanted(random() % 1000));
+  },
+  "virtio-9p": (_clock, trace) => virtio(trace, false, false, new Virtio9p(0, TAG, ECHO)),
+  "virtio-fs": (_clock, trace) => virtio(trace, true, true, new VirtioFs(0, TAG, ECHO)),
   "debug ports": (_clock, trace) => ({
     persistents: [],
     regions: [

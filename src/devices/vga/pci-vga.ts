@@ -4,12 +4,11 @@
  * docs/specs/standard-vga.rst).
  */
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
-import type { BusRegion, IoWidth } from "../bus/region.ts";
-import { PciConfigSpace } from "../pci/config-space.ts";
-import type { PciFunction } from "../pci/pci-bus.ts";
+import type { BusRegion, Mapping } from "../bus/region.ts";
+import { PciEndpoint, type PciSlot } from "../pci/endpoint.ts";
 import { buildEdid } from "./edid.ts";
 import type { Vga } from "./vga.ts";
-import { VRAM_BYTES } from "./video-memory.ts";
+import { VIDEO_PAGE, VRAM_BYTES, type VideoMemory } from "./video-memory.ts";
 
 const REGISTER_BYTES = 4096;
 const PORTS_AT = 0x400;
@@ -18,74 +17,54 @@ const VBE_REGISTERS = 11;
 const EXTENSION_AT = 0x600;
 const LITTLE_ENDIAN = 0x1e1e1e1e;
 
-const COMMAND = 0x04;
-const COMMAND_IO = 0x01;
-const COMMAND_MEMORY = 0x02;
-const BAR0 = 0x10;
-const BAR2 = 0x18;
-const PREFETCHABLE = 0x08;
+const FRAMEBUFFER_BAR = 0;
+const REGISTER_BAR = 2;
 
-/** Where the BARs lead: the board puts the two ranges on its buses. */
-export interface VgaPlacement {
-  /** Null: memory decoding is off. */
-  framebuffer(base: number | null): void;
-  registers(base: number | null, region: BusRegion): void;
+/** Video memory that the CPU can be shown at a physical address. */
+export interface LinearVideoMemory extends VideoMemory {
+  /** The framebuffer is plain memory from `base` on; null: nowhere. */
+  showLinear(base: number | null): void;
 }
 
-export class PciVga implements PciFunction, Persistent {
+export class PciVga implements Persistent {
   readonly sectionName = "vga.pci";
-  readonly sectionVersion = 1;
-  private readonly registers: BusRegion;
-  private config: PciConfigSpace;
+  readonly sectionVersion = 2;
+  readonly endpoint: PciEndpoint;
   private readonly edid = buildEdid();
-  private placed: { framebuffer: number | null; registers: number | null } = { framebuffer: null, registers: null };
 
-  /** `framebufferBase` and `registerBase` are where the firmware would have put the BARs. */
   constructor(
     private readonly vga: Vga,
-    private readonly framebufferBase: number,
-    private readonly registerBase: number,
-    private readonly placement: VgaPlacement,
+    video: LinearVideoMemory,
+    slot: PciSlot,
   ) {
-    this.registers = { length: REGISTER_BYTES, widths: [1, 2, 4], read: (o, w) => this.readRegisters(o, w), write: (o, w, v) => this.writeRegisters(o, w, v) };
-    this.config = this.defaults();
-    this.place();
-  }
-
-  private defaults(): PciConfigSpace {
-    const config = new PciConfigSpace({ vendorId: 0x1234, deviceId: 0x1111, revision: 2, classCode: 0x030000 });
-    config.define(COMMAND, 2, COMMAND_IO | COMMAND_MEMORY, 0x0107);
-    config.define(BAR0, 4, this.framebufferBase | PREFETCHABLE, ~(VRAM_BYTES - 1));
-    config.define(BAR2, 4, this.registerBase, ~(REGISTER_BYTES - 1));
-    config.define(0x2c, 4, 0x1100_1af4); // subsystem, as QEMU's
-    return config;
+    const framebuffer = framebufferRegion(video);
+    const registers: BusRegion = {
+      length: REGISTER_BYTES, widths: [1, 2, 4], read: (o, w) => this.readRegisters(o, w), write: (o, w, v) => this.writeRegisters(o, w, v),
+    };
+    this.endpoint = new PciEndpoint({
+      name: "vga", vendorId: 0x1234, deviceId: 0x1111, revision: 2, classCode: 0x030000,
+      subsystemVendorId: 0x1af4, subsystemId: 0x1100, // as QEMU's
+      bars: {
+        [FRAMEBUFFER_BAR]: { kind: "memory32", prefetchable: true, region: framebuffer },
+        [REGISTER_BAR]: { kind: "memory32", region: registers },
+      },
+      interruptPin: 0,
+    }, {
+      ...slot,
+      mapMemory: (name, base, region) => {
+        const mapping = slot.mapMemory(name, base, region);
+        return mapping === null || region !== framebuffer ? mapping : shown(video, mapping);
+      },
+    });
   }
 
   reset(): void {
-    this.config = this.defaults();
-    this.place();
+    this.endpoint.reset();
   }
 
-  readConfig(offset: number, width: IoWidth): number {
-    return this.config.read(offset, width);
-  }
-
-  writeConfig(offset: number, width: IoWidth, value: number): void {
-    this.config.write(offset, width, value);
-    if (offset < 0x28) this.place();
-  }
-
-  private place(): void {
-    const on = (this.config.read(COMMAND, 2) & COMMAND_MEMORY) !== 0;
-    const bar = (at: number): number | null => {
-      const base = (this.config.read(at, 4) & ~15) >>> 0;
-      // While its size is asked for, a BAR holds all ones.
-      return on && base !== 0 && base < 0xfec0_0000 ? base : null;
-    };
-    const framebuffer = bar(BAR0), registers = bar(BAR2);
-    if (framebuffer !== this.placed.framebuffer) this.placement.framebuffer(framebuffer);
-    if (registers !== this.placed.registers) this.placement.registers(registers, this.registers);
-    this.placed = { framebuffer, registers };
+  /** Physical address of the framebuffer, or null: the guest has not placed it. */
+  get framebufferBase(): number | null {
+    return this.endpoint.baseAddress(FRAMEBUFFER_BAR);
   }
 
   private readRegisters(offset: number, width: number): number {
@@ -123,11 +102,36 @@ export class PciVga implements PciFunction, Persistent {
   }
 
   save(): StateFields {
-    return this.config.save();
+    return this.endpoint.save();
   }
 
   restore(r: StateReader): void {
-    this.config.restore(r);
-    this.place();
+    this.endpoint.restore(r);
   }
+}
+
+/** While the framebuffer is mapped, the CPU sees it there as plain memory. */
+function shown(video: LinearVideoMemory, mapping: Mapping): Mapping {
+  video.showLinear(mapping.base);
+  return {
+    name: mapping.name,
+    base: mapping.base,
+    remove: () => {
+      video.showLinear(null);
+      mapping.remove();
+    },
+  };
+}
+
+/** For whoever comes by the bus. */
+function framebufferRegion({ bytes, written }: VideoMemory): BusRegion {
+  return {
+    length: VRAM_BYTES,
+    widths: [1],
+    read: (offset) => bytes[offset] ?? 0xff,
+    write: (offset, _width, value) => {
+      bytes[offset] = value;
+      written[Math.floor(offset / VIDEO_PAGE)] = 1;
+    },
+  };
 }

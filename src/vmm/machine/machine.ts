@@ -1,4 +1,5 @@
 /** A whole PC: wired here and nowhere else. Synchronous and host-agnostic: front ends call `run` and lend it time. */
+import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
 import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
@@ -13,7 +14,10 @@ import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
 import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
+import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { Completions } from "./completions.ts";
+import { guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import { startAt } from "./start.ts";
@@ -29,6 +33,8 @@ export interface MachineHost {
   hostNs(): number;
   /** Random bytes: the recorded entropy door. */
   entropy(bytes: Uint8Array): void;
+  /** A late completion has arrived: a sleeping machine is to be run. */
+  wake?(): void;
 }
 
 export interface MachineOptions extends LoadOptions {
@@ -36,6 +42,8 @@ export interface MachineOptions extends LoadOptions {
   readonly memory?: WebAssembly.Memory;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
+  /** Disks, shared folders and other cards. */
+  readonly devices?: DeviceSet;
 }
 
 /** What `run` says. */
@@ -63,6 +71,9 @@ export class Machine {
   readonly board: Board;
   readonly clock: GuestClock;
   private readonly video: MappedVideoMemory | null;
+  /** Answers of backends that come after the call: delivered between slices. */
+  readonly completions: Completions;
+  private cards: FittedCards | null = null;
   private stop: StopReport | null = null;
   private resetRequested = false;
   private readonly started: number;
@@ -111,6 +122,10 @@ export class Machine {
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
     this.video = hasVideo ? new MappedVideoMemory(this.vcpu, RAM_BASE + mib * MIB, PHYSICAL.vgaWindow) : null;
+    this.completions = new Completions(() => {
+      this.vcpu.kick();
+      host.wake?.();
+    });
     this.board = this.wire();
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
@@ -119,9 +134,10 @@ export class Machine {
   }
 
   private wire(): Board {
+    // Devices see the time of the present instruction, not of the last timer.
+    const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
-      // Devices see the time of the present instruction, not of the last timer.
-      scheduler: { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) },
+      scheduler,
       epochSeconds: this.config.epochSeconds,
       memoryBytes: this.config.memoryMib * MIB,
       serialOut: { write: (byte) => this.serialByte(byte) },
@@ -144,6 +160,15 @@ export class Machine {
         this.vcpu.mmu.flushAll();
       },
       onIntr: () => this.vcpu.kick(),
+      fitCards: (slots) => {
+        this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
+          memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
+          entropy: { fill: (bytes) => this.host.entropy(bytes) },
+          scheduler,
+          completions: this.completions,
+          epochSeconds: this.config.epochSeconds,
+        });
+      },
     });
   }
 
@@ -179,14 +204,14 @@ export class Machine {
 
   /** Sets the mode that `vga=` asks for, as a boot loader does. */
   private bootScreen(cmdline: string): BootScreen | null {
-    const { vga } = this.board;
+    const { vga, framebufferBase } = this.board;
     if (vga === null) return null;
     const mode = videoModeOf(cmdline);
-    if (mode === null) return { kind: "text" };
+    if (mode === null || framebufferBase === null) return { kind: "text" };
     if (!vga.setLinearMode(mode.width, mode.height, mode.depth)) {
       throw new UserError(`vga=: the display has no mode of ${mode.width}x${mode.height} with ${mode.depth} bits`);
     }
-    return { kind: "linear", mode, base: PHYSICAL.framebuffer, memoryBytes: VRAM_BYTES };
+    return { kind: "linear", mode, base: framebufferBase, memoryBytes: VRAM_BYTES };
   }
 
   /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
@@ -224,6 +249,9 @@ export class Machine {
       for (;;) {
         if (this.stop !== null) return this.stopped();
         this.clock.sync(now);
+        this.completions.drain();
+        // Deterministic guests see input and output take no time: nothing runs until it is done.
+        if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
         this.clock.fire();
         const before = this.vcpu.retired;
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
@@ -274,7 +302,7 @@ export class Machine {
     }
     this.clock.sync(this.host.hostNs());
     this.clock.fire();
-    if (this.board.interruptPending()) return null;
+    if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
   }
 
@@ -288,6 +316,11 @@ export class Machine {
     const s = this.stop ?? { kind: "error" as const, message: "stopped", exitCode: 1, registers: [], disassembly: [] };
     const report: StopReport = { ...s, registers: registerDump(this.vcpu.state), disassembly: disassembleAround(this.vcpu) };
     return { kind: "stopped", report };
+  }
+
+  /** Its end: cards give back what they hold of the host (open files). */
+  close(): void {
+    this.board.reset();
   }
 
   /** For the machine that follows this one. */
@@ -355,6 +388,7 @@ export class Machine {
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.cards?.resubmit();
     this.resume();
   }
 

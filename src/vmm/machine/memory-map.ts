@@ -56,20 +56,23 @@ export const PHYSICAL = {
   highMemory: 0x10_0000,
   /** RAM ends here at the latest: above it lie PCI windows and the fixed addresses below. */
   ramLimit: 0xc000_0000,
-  /** The VGA's linear framebuffer and its registers, as the firmware would place them; the guest may move them. */
-  framebuffer: 0xe000_0000,
-  vgaRegisters: 0xe100_0000,
   ioApic: 0xfec0_0000,
   hpet: 0xfed0_0000,
   localApic: 0xfee0_0000,
   end32: 0x1_0000_0000,
 } as const;
 
+/** PCI device numbers on bus 0: the PC's own, and where devices that the user asks for begin. */
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, vga: 2, firstSlot: 3 } as const;
+
+/** Windows for BARs, bytes; ends are exclusive. */
+export const PCI_WINDOWS = {
+  io: { base: 0xc000, end: 0x1_0000 },
+  memory: { base: 0xe000_0000, end: 0xfec0_0000 },
+} as const;
+
 /** The I/O APIC's input of an ISA interrupt: the timer is on 2, where the cascade would be (MADT: interrupt source override). */
 export const isaGsi = (irq: number): number => (irq === 0 ? 2 : irq);
-
-/** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, vga: 2 } as const;
 
 /** Four lines that INTA..INTD of the slots share: I/O APIC inputs, and 8259 inputs for systems that use those. */
 export const PCI_INTX = {
