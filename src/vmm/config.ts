@@ -22,6 +22,8 @@ export interface MachineConfig {
   readonly epochSeconds: number;
   /** A guest reset (ports 0x92, 0xCF9, keyboard controller) ends the machine instead of restarting it. A triple fault always does. */
   readonly noReboot: boolean;
+  /** QEMU's `-vga`: the display adapter. Default `std`. */
+  readonly vga?: "std" | "none";
   /** Which tiers run the guest: "0" the interpreter alone, "1" compiled code at once, "auto" (the default) what is hot. */
   readonly tier?: "0" | "1" | "auto";
 }
