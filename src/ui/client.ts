@@ -65,7 +65,7 @@ export function earlyConnect(early: boolean): typeof connectMachine {
 /** Images are moved, not copied: a kernel of 50 MB would be in memory twice. */
 function imageBuffers(config: MachineConfig): ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
-  for (const image of [config.boot.kernel, ...config.boot.initrds]) {
+  for (const image of [config.boot.kernel ?? new Uint8Array(0), ...config.boot.initrds]) {
     if (image.buffer instanceof ArrayBuffer) buffers.add(image.buffer);
   }
   return [...buffers];

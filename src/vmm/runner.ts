@@ -34,7 +34,7 @@ export interface RunnerOptions extends MachineOptions {
 /** Where a deterministic machine's entropy begins. */
 const SEED = 0x2545f491;
 
-const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
+const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
 
 /**
  * Gives the images' memory back now instead of at some collection, by sending it to nowhere. (ArrayBuffer.transfer would leave
@@ -43,7 +43,9 @@ const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdlin
 function release(images: KernelImages): void {
   const { port1, port2 } = new MessageChannel();
   port2.close();
-  for (const { buffer } of [images.kernel, ...images.initrds]) {
+  // Not the firmware: its ROM goes on answering.
+  for (const image of [images.kernel, ...images.initrds]) {
+    const buffer = image?.buffer;
     if (buffer instanceof ArrayBuffer && buffer.byteLength > 0) port1.postMessage(null, [buffer]);
   }
   port1.close();

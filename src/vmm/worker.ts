@@ -22,11 +22,15 @@ const interpreterReady = fetchInterpreter().catch((e: unknown) => {
 /** Keeps images for a reset as blobs, which the browser may put on disk. */
 function keepImages(images: KernelImages): () => Promise<KernelImages> {
   const blob = (bytes: Uint8Array): Blob => new Blob([bytes as Uint8Array<ArrayBuffer>]);
-  const kernel = blob(images.kernel);
+  const kernel = images.kernel === null ? null : blob(images.kernel);
+  const firmware = images.firmware === undefined ? null : blob(images.firmware);
   const initrds = images.initrds.map(blob);
   const { cmdline } = images;
   const read = async (b: Blob): Promise<Uint8Array> => new Uint8Array(await b.arrayBuffer());
-  return async () => ({ kernel: await read(kernel), initrds: await Promise.all(initrds.map(read)), cmdline });
+  return async () => ({
+    kernel: kernel === null ? null : await read(kernel), initrds: await Promise.all(initrds.map(read)), cmdline,
+    ...(firmware === null ? {} : { firmware: await read(firmware) }),
+  });
 }
 
 class WorkerMachine implements MachineApi {

@@ -64,7 +64,7 @@ class FakeMachine implements MachineApi {
     this.config = config;
     this.timer ??= setInterval(() => this.tick(), 200);
     this.state = "running";
-    if (config.boot.kernel.length < 4096) {
+    if ((config.boot.kernel?.length ?? 0) < 4096) {
       const exit = config.boot.cmdline.includes("exit=");
       setTimeout(() => (exit ? this.stop(report("debug-exit", "debug exit with value 0x10", 33, true)) : this.stop(report("triple-fault", "triple fault: #GP while delivering #DF at rip 0xffffffff8106b5c4", 1))), 30);
       return;
@@ -105,7 +105,8 @@ class FakeMachine implements MachineApi {
     throw new Error("the fake worker has no figures");
   }
 
-  private check({ boot: { kernel }, memoryMib, cpu }: MachineConfig): void {
+  private check({ boot, memoryMib, cpu }: MachineConfig): void {
+    const kernel = boot.kernel ?? new Uint8Array(0);
     const magic = String.fromCharCode(...kernel.subarray(0, 4));
     const setup = String.fromCharCode(...kernel.subarray(0x202, 0x206));
     if (kernel.length === 0) throw new Error("kernel: the file is empty");

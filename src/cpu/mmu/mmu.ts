@@ -136,7 +136,7 @@ export class Mmu {
     const readable = page;
     i32[i + (TLB_READ >> 2)] = readable;
     i32[i + (TLB_READ >> 2) + 1] = hi;
-    const writable = this.walker.mayWrite(mmuIndex) && !(this.phys.pageFlags[ppn] & 1);
+    const writable = this.walker.mayWrite(mmuIndex) && !(this.phys.pageFlags[ppn] & 1) && this.phys.isWritableRam(ppn);
     i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;
@@ -186,7 +186,7 @@ export class Mmu {
     if (a < 0) return 0;
     if (first >= size) {
       this.tlbMisses++;
-      const at = this.phys.ramAddress(a);
+      const at = this.phys.isWritableRam(Math.floor(a / 4096)) ? this.phys.ramAddress(a) : -1;
       if (at >= 0) {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;

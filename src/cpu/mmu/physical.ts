@@ -10,6 +10,9 @@ export interface Hole {
   readonly end: number;
 }
 
+/** Which accesses to a page reach RAM: the memory that shadows ROM may do one without the other. */
+export const PAGE_ACCESS = { read: 1, write: 2 } as const;
+
 /** The decoded code of a physical page, told about writes to it. Implemented by the decode cache. */
 export interface CodePages {
   /** A write of `size` bytes at `offset` of page `ppn` is about to happen. Returns true if the page still holds code. */
@@ -20,7 +23,8 @@ export class PhysicalMemory {
   /** Bit 0: decoded code in this page (writes take the slow path). */
   readonly pageFlags: Uint8Array;
   readonly pages: number;
-  private readonly hole: Uint8Array;
+  /** PAGE_ACCESS of each page below the top of RAM. */
+  private readonly access: Uint8Array;
   codePages: CodePages | null = null;
 
   constructor(
@@ -32,14 +36,33 @@ export class PhysicalMemory {
   ) {
     this.pages = ramSize / 4096;
     this.pageFlags = new Uint8Array(this.pages);
-    this.hole = new Uint8Array(this.pages);
-    for (const h of holes) this.hole.fill(1, h.first, Math.min(h.end, this.pages));
+    this.access = new Uint8Array(this.pages).fill(PAGE_ACCESS.read | PAGE_ACCESS.write);
+    for (const h of holes) this.setAccess(h.first, h.end, 0);
   }
 
-  /** Linear-memory address of a physical address in RAM, or -1. `paddr` is an exact integer below 2^52. */
+  /**
+   * What reaches RAM in the pages `first` to `end` (exclusive), PAGE_ACCESS bits; the rest goes to the environment. The caller
+   * flushes TLBs and decoded code.
+   */
+  setAccess(first: number, end: number, access: number): void {
+    this.access.fill(access, Math.min(first, this.pages), Math.min(end, this.pages));
+  }
+
+  /** Linear-memory address of a physical address that reads from RAM, or -1. `paddr` is an exact integer below 2^52. */
   ramAddress(paddr: number): number {
     const ppn = Math.floor(paddr / 4096);
-    return ppn < this.pages && this.hole[ppn] === 0 ? RAM_BASE + paddr : -1;
+    return ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.read) !== 0 ? RAM_BASE + paddr : -1;
+  }
+
+  /** The same for an address whose writes reach RAM. */
+  writeAddress(paddr: number): number {
+    const ppn = Math.floor(paddr / 4096);
+    return ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.write) !== 0 ? RAM_BASE + paddr : -1;
+  }
+
+  /** Whether all accesses to a page reach RAM, so that a TLB may let writes through. */
+  isWritableRam(ppn: number): boolean {
+    return ppn < this.pages && this.access[ppn] === (PAGE_ACCESS.read | PAGE_ACCESS.write);
   }
 
   /** Page-table entries and descriptors: aligned 32-bit read; outside RAM through MMIO. */
@@ -49,7 +72,7 @@ export class PhysicalMemory {
   }
 
   write32(paddr: number, value: number): void {
-    const at = this.ramAddress(paddr);
+    const at = this.writeAddress(paddr);
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);
       if (this.pageFlags[ppn] & 1) this.codePages?.onCodeWrite(ppn, paddr & 4095, 4);
@@ -72,7 +95,7 @@ export class PhysicalMemory {
 
   /** Copies from linear memory to physical memory inside one page, minding code and MMIO. */
   writeBytes(paddr: number, size: number, from: number): void {
-    const at = this.ramAddress(paddr);
+    const at = this.writeAddress(paddr);
     const u8 = this.state.u8;
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);

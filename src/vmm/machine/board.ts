@@ -7,8 +7,21 @@ import { A20Gate } from "../../devices/a20.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
+import { IsaDma } from "../../devices/dma/isa-dma.ts";
+import type { DmaMemory } from "../../devices/dma-memory.ts";
+import { FloppyController } from "../../devices/floppy/fdc.ts";
+import { floppyFormat } from "../../devices/floppy/format.ts";
+import { FirmwareConfig } from "../../devices/fw-cfg.ts";
+import { AtaDisk } from "../../devices/ide/ata-disk.ts";
+import { AtapiCdrom } from "../../devices/ide/atapi-cdrom.ts";
+import type { MakeDrive } from "../../devices/ide/channel.ts";
+import { IdeController } from "../../devices/ide/ide-controller.ts";
+import { ParallelPort } from "../../devices/parallel.ts";
+import { romRegion } from "../../devices/rom.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
+import type { Mapping } from "../../devices/bus/region.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
+import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
 import { PicPair } from "../../devices/pic.ts";
 import { Pit } from "../../devices/pit.ts";
@@ -19,7 +32,9 @@ import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
 import type { MachineConfig } from "../config.ts";
-import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
+import { checkFirmware, fillFirmwareConfig, LOW_ROM_BYTES } from "../boot/firmware.ts";
+import type { BootDevice, Drive } from "../drives.ts";
+import { IRQ, PCI_DEVICE, PHYSICAL, PIIX_FUNCTION, PORT, SERIAL_PORTS, shadowSegment } from "./memory-map.ts";
 
 export interface BoardOptions {
   readonly scheduler: Scheduler;
@@ -42,7 +57,21 @@ export interface BoardOptions {
   onA20(enabled: boolean): void;
   /** INTR has become asserted. */
   onIntr(): void;
+  /** Guest RAM for DMA. Without it devices read all ones. */
+  readonly dma?: DmaMemory;
+  readonly drives?: readonly Drive[];
+  /** Firmware image; it ends at 4 GiB, and its last 128 KiB at 1 MiB too. */
+  readonly firmware?: Uint8Array | null;
+  readonly bootOrder?: readonly BootDevice[];
+  readonly bootMenu?: boolean;
+  /** Bytes for the printer. */
+  readonly parallelOut?: ByteSink;
+  /** The ROM area's accesses go to RAM, or (the default) to ROM and PCI. */
+  onShadow?(base: number, bytes: number, read: boolean, write: boolean): void;
 }
+
+const NO_MEMORY: DmaMemory = { read: (_paddr, into) => void into.fill(0xff), write: () => undefined };
+const DROP: ByteSink = { write: () => undefined };
 
 export interface BoardStatistics {
   readonly ports: BusStatistics;
@@ -68,7 +97,13 @@ export class Board {
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
-  private readonly hostBridge = new HostBridge();
+  private readonly hostBridge: HostBridge;
+  private readonly isaBridge = new IsaBridge();
+  private readonly dma: IsaDma;
+  private readonly floppy: FloppyController;
+  private readonly parallel: ParallelPort;
+  private readonly fwCfg: FirmwareConfig;
+  private readonly ide: IdeController;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -91,8 +126,27 @@ export class Board {
       fastA20: (enabled) => this.a20.setFast(enabled),
     });
     this.uarts = this.makeUarts(options);
+    this.hostBridge = new HostBridge((segment, read, write) => {
+      const { base, bytes } = shadowSegment(segment);
+      options.onShadow?.(base, bytes, read, write);
+    });
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
-    fillCmos(this.rtc, options.memoryBytes);
+    this.pci.attach(PCI_DEVICE.isaBridge, 0, this.isaBridge);
+    const memory = options.dma ?? NO_MEMORY;
+    const drives = options.drives ?? [];
+    this.dma = new IsaDma(memory);
+    const floppies = [0, 1].map((i) => drives.find((d) => d.interface === "floppy" && d.index === i));
+    this.floppy = new FloppyController(scheduler, this.pic.line(IRQ.floppy), this.dma.channel(2), floppies.map((d) => d?.backend ?? null));
+    this.parallel = new ParallelPort(this.pic.line(IRQ.parallel), options.parallelOut ?? DROP);
+    this.ide = this.makeIde(drives, memory);
+    this.pci.attach(PCI_DEVICE.isaBridge, PIIX_FUNCTION.ide, this.ide);
+    this.fwCfg = new FirmwareConfig(memory);
+    fillFirmwareConfig(this.fwCfg, {
+      memoryBytes: options.memoryBytes, drives, order: options.bootOrder ?? ["c", "d", "a"], menu: options.bootMenu === true,
+      serialConsole: SERIAL_PORTS[0].port,
+    });
+    if (options.firmware != null) this.mapFirmware(options.firmware);
+    fillCmos(this.rtc, options.memoryBytes, floppies);
     this.mapPorts(options);
 
     this.persistents = [
@@ -107,7 +161,42 @@ export class Board {
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
+      this.isaBridge,
+      this.dma,
+      this.floppy,
+      this.parallel,
+      this.fwCfg,
+      this.ide,
     ];
+  }
+
+  private makeIde(drives: readonly Drive[], memory: DmaMemory): IdeController {
+    const make = (index: number): MakeDrive | null => {
+      const drive = drives.find((d) => d.interface === "ide" && d.index === index);
+      if (drive === undefined) return null;
+      const { media, backend } = drive;
+      const serial = `TV${String(index + 1).padStart(5, "0")}`;
+      if (media === "cdrom") return (host) => new AtapiCdrom(host, backend, serial);
+      return backend === null ? null : (host) => new AtaDisk(host, backend, serial);
+    };
+    let mapping: Mapping | null = null;
+    return new IdeController({
+      lines: [this.pic.line(IRQ.ide1), this.pic.line(IRQ.ide2)],
+      drives: [make(0), make(1), make(2), make(3)],
+      memory,
+      onBusMasterBase: (base) => {
+        mapping?.remove();
+        // Where the guest puts it onto another device, nothing answers.
+        mapping = base === null ? null : this.ports.tryMap(this.ide.busMasterPorts, { name: "ide-dma", base });
+      },
+    });
+  }
+
+  private mapFirmware(image: Uint8Array): void {
+    checkFirmware(image);
+    const low = image.subarray(-Math.min(LOW_ROM_BYTES, image.length));
+    this.memory.map(romRegion(low), { name: "firmware", base: PHYSICAL.highMemory - low.length });
+    this.memory.map(romRegion(image), { name: "firmware", base: PHYSICAL.end32 - image.length });
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -137,11 +226,35 @@ export class Board {
     bus.map(this.pci.addressPorts, { name: "pci-config", base: PORT.pciConfigAddress, widthDecoded: true });
     bus.map(this.pci.dataPorts, { name: "pci-config", base: PORT.pciConfigData });
     bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.debugConsole });
+    bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.firmwareDebug });
+    bus.map(this.dma.firstPorts, { name: "dma", base: PORT.dma1 });
+    bus.map(this.dma.secondPorts, { name: "dma", base: PORT.dma2 });
+    bus.map(this.floppy.ports, { name: "floppy", base: PORT.floppy });
+    bus.map(this.floppy.inputPort, { name: "floppy", base: PORT.floppyInput });
+    bus.map(this.parallel.ports, { name: "parallel", base: PORT.parallel });
+    const [primary, secondary] = this.ide.channels;
+    bus.map(primary.commandPorts, { name: "ide", base: PORT.ide1 });
+    bus.map(primary.controlPort, { name: "ide", base: PORT.ide1Control });
+    bus.map(secondary.commandPorts, { name: "ide", base: PORT.ide2 });
+    bus.map(secondary.controlPort, { name: "ide", base: PORT.ide2Control });
+    bus.map(this.fwCfg.ports, { name: "fw-cfg", base: PORT.fwCfg });
+    bus.map(this.fwCfg.dmaPorts, { name: "fw-cfg", base: PORT.fwCfgDma });
+    this.mapDmaPages();
     SERIAL_PORTS.forEach(({ name, port }, i) => {
       const uart = this.uarts[i];
       if (uart !== null) bus.map(uart.ports, { name, base: port });
     });
     if (options.debugExit !== null) this.mapDebugExit(options.debugExit, (code) => options.onDebugExit(code));
+  }
+
+  /** 81h..8Fh; 92h and the POST code at 80h are others'. */
+  private mapDmaPages(): void {
+    this.ports.map(this.dma.pagePorts, { name: "dma", base: PORT.dmaPage });
+  }
+
+  /** After a restore: requests to disks that were under way go on. */
+  resumeRequests(): void {
+    this.ide.resume();
   }
 
   private mapDebugExit(config: { iobase: number; iosize: number }, onExit: (code: number) => void): void {
@@ -207,6 +320,12 @@ export class Board {
     this.control.reset();
     this.pci.reset();
     this.hostBridge.reset();
+    this.isaBridge.reset();
+    this.dma.reset();
+    this.floppy.reset();
+    this.parallel.reset();
+    this.fwCfg.reset();
+    this.ide.reset();
     this.pic.reset();
   }
 
@@ -220,13 +339,17 @@ export class Board {
 }
 
 /** CMOS RAM as a BIOS's setup leaves it (R. Brown, CMOS memory map; IBM PC AT TR for 10h..2Fh). */
-function fillCmos(rtc: Rtc, memoryBytes: number): void {
+function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | undefined)[]): void {
   const word = (index: number, value: number): void => {
     const limited = Math.min(Math.max(Math.floor(value), 0), 0xffff);
     rtc.setRam(index, limited & 0xff);
     rtc.setRam(index + 1, limited >> 8);
   };
-  rtc.setRam(0x14, 0x02); // equipment: FPU; EGA/VGA; no floppy
+  // An empty drive takes 1.44M disks.
+  const types = floppies.map((d) => (d === undefined ? 0 : d.backend === null ? 4 : (floppyFormat(d.backend.sectors)?.driveType ?? 4)));
+  const count = types.filter((t) => t !== 0).length;
+  rtc.setRam(0x10, (types[0] << 4) | types[1]);
+  rtc.setRam(0x14, 0x02 | (count > 0 ? 1 | ((count - 1) << 6) : 0)); // equipment: FPU; EGA/VGA; floppies
   word(0x15, Math.min(640, memoryBytes / 1024)); // base memory, KiB
   const extended = memoryBytes - PHYSICAL.highMemory;
   word(0x17, extended / 1024); // memory above 1 MiB, KiB

@@ -4,6 +4,7 @@ import { restoreSections, saveSection, type Persistent, type StateSection } from
 import { CpuModel } from "../../cpu/helpers/index.ts";
 import type { IoWidth } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
+import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
 import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
@@ -11,6 +12,9 @@ import { Board } from "./board.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
+import { dmaMemory } from "./dma.ts";
+import type { BootDevice, Drive } from "../drives.ts";
+import { providedFirmware } from "../boot/provided.ts";
 import { startAt } from "./start.ts";
 
 /** What a machine needs of its host. */
@@ -28,6 +32,12 @@ export interface MachineHost {
 export interface MachineOptions extends LoadOptions {
   /** That of a machine of the same RAM size which is no more: a reset needs no second one. */
   readonly memory?: WebAssembly.Memory;
+  /** Disks; a reset gives them to the next machine. */
+  readonly drives?: readonly Drive[];
+  /** What firmware tries, in order. */
+  readonly bootOrder?: readonly BootDevice[];
+  /** Firmware offers a menu. */
+  readonly bootMenu?: boolean;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
 }
@@ -98,13 +108,13 @@ export class Machine {
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.kick());
-    this.board = this.wire();
+    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
 
-  private wire(): Board {
+  private wire(firmware: Uint8Array | null): Board {
     return new Board({
       // Devices see the time of the present instruction, not of the last timer.
       scheduler: { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) },
@@ -123,8 +133,23 @@ export class Machine {
         this.vcpu.mmu.flushAll();
       },
       onIntr: () => this.vcpu.kick(),
+      dma: dmaMemory(() => this.vcpu.phys),
+      firmware,
+      ...(this.options.drives === undefined ? {} : { drives: this.options.drives }),
+      ...(this.options.bootOrder === undefined ? {} : { bootOrder: this.options.bootOrder }),
+      ...(this.options.bootMenu === undefined ? {} : { bootMenu: this.options.bootMenu }),
+      onShadow: (base, bytes, read, write) => this.shadow(base, bytes, (read ? PAGE_ACCESS.read : 0) | (write ? PAGE_ACCESS.write : 0)),
     });
   }
+
+  /** The ROM area or the RAM behind it: the next instruction sees the change. */
+  private shadow(base: number, bytes: number, access: number): void {
+    this.vcpu.phys.setAccess(base / 4096, (base + bytes) / 4096, access);
+    this.vcpu.mmu.flushAll();
+    this.shadowChanged = true;
+    this.vcpu.requestStop();
+  }
+  private shadowChanged = false;
 
   private serialByte(byte: number): void {
     this.host.serial(byte);
@@ -143,7 +168,9 @@ export class Machine {
     const { state } = this.vcpu;
     const size = this.config.memoryMib * MIB;
     this.vcpu.reset();
-    const entry = loadKernel(images, {
+    // Firmware begins at the reset vector, with the processor as it comes out of reset (SDM 3A §9.1.4).
+    if (images.kernel === null) return;
+    const entry = loadKernel({ ...images, kernel: images.kernel }, {
       size,
       write: (paddr, bytes) => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr, length) => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
@@ -176,6 +203,11 @@ export class Machine {
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
+        if (this.shadowChanged) {
+          // Decoded instructions are of what stood there before.
+          this.shadowChanged = false;
+          this.vcpu.cache.flush();
+        }
         if (why === "triple-fault") {
           this.end("triple-fault", `triple fault at 0x${this.vcpu.state.rip.toString(16)}`, 1);
           continue;
@@ -292,6 +324,7 @@ export class Machine {
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.board.resumeRequests();
     this.resume();
   }
 

@@ -2,6 +2,7 @@
 
 /** I/O ports (first port of each block). IBM PC AT Technical Reference; PIIX3 (Intel 290550-002) table 2. */
 export const PORT = {
+  dma1: 0x00,
   pic1: 0x20,
   pit: 0x40,
   ps2Data: 0x60,
@@ -9,10 +10,22 @@ export const PORT = {
   ps2Command: 0x64,
   cmos: 0x70,
   post: 0x80,
+  dmaPage: 0x81,
   fastA20: 0x92,
   pic2: 0xa0,
+  dma2: 0xc0,
   debugConsole: 0xe9,
+  ide2: 0x170,
+  ide1: 0x1f0,
+  ide2Control: 0x376,
+  parallel: 0x378,
+  floppy: 0x3f0,
+  ide1Control: 0x3f6,
+  floppyInput: 0x3f7,
+  firmwareDebug: 0x402,
   elcr: 0x4d0,
+  fwCfg: 0x510,
+  fwCfgDma: 0x514,
   pciConfigAddress: 0xcf8,
   resetControl: 0xcf9,
   pciConfigData: 0xcfc,
@@ -32,8 +45,12 @@ export const IRQ = {
   keyboard: 1,
   serial13: 4,
   serial24: 3,
+  floppy: 6,
+  parallel: 7,
   rtc: 8,
   mouse: 12,
+  ide1: 14,
+  ide2: 15,
 } as const;
 
 /** Physical addresses, bytes. */
@@ -53,4 +70,15 @@ export const PHYSICAL = {
 } as const;
 
 /** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0 } as const;
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1 } as const;
+/** Functions of the ISA bridge's device (PIIX3). */
+export const PIIX_FUNCTION = { ide: 1 } as const;
+
+/** Bytes of one piece of the ROM area whose shadowing is switched, and of the last, larger one. */
+export const SHADOW = { piece: 0x4000, last: 0x1_0000 } as const;
+
+/** First byte and length of a segment of the host bridge's shadow control (440FX §3.2.11). */
+export function shadowSegment(segment: number): { readonly base: number; readonly bytes: number } {
+  if (segment === 0) return { base: PHYSICAL.systemRom, bytes: SHADOW.last };
+  return { base: PHYSICAL.optionRom + (segment - 1) * SHADOW.piece, bytes: SHADOW.piece };
+}
