@@ -62,7 +62,8 @@ export class IdeController implements PciFunction, Persistent {
     config.define(PCI_COMMAND, 2, 0x0000, COMMAND_IO | COMMAND_MASTER);
     config.define(0x06, 2, 0x0280, 0, 0x3800);
     config.define(0x0d, 1, 0, 0xf0);
-    config.define(BMIBA, 4, 0x0000_0001, 0x0000_fff0);
+    // Firmware sizes BARs by all 32 bits.
+    config.define(BMIBA, 4, 0x0000_0001, 0xffff_fff0);
     config.define(0x2c, 2, 0x1af4);
     config.define(0x2e, 2, 0x1100);
     // Decode enabled on both channels as a BIOS leaves it: a kernel that is booted without firmware finds its disks.
@@ -81,8 +82,8 @@ export class IdeController implements PciFunction, Persistent {
   }
 
   private decode(): void {
-    const bar = this.config.read(BMIBA, 4) & 0xfff0;
-    const base = (this.config.read(PCI_COMMAND, 2) & COMMAND_IO) !== 0 && bar !== 0 ? bar : null;
+    const bar = this.config.read(BMIBA, 4) - 1;
+    const base = (this.config.read(PCI_COMMAND, 2) & COMMAND_IO) !== 0 && bar !== 0 && bar < 0x1_0000 ? bar : null;
     if (base === this.base) return;
     this.base = base;
     this.options.onBusMasterBase(base);
