@@ -4,8 +4,10 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
+import type { Drive } from "../vmm/drives.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
+import { openHostDisk } from "./host-disk.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
@@ -59,7 +61,37 @@ function defaultGuest(): DefaultGuest {
   return { kernel: `${folder}vmlinux`, initrds: [`${folder}initramfs.cpio`], cmdline: info.cmdline };
 }
 
+/** What the machine has besides its images. */
+function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
+  return {
+    memoryMib: options.memoryMib,
+    cpu: options.cpu,
+    deterministic: options.deterministic,
+    debugExit: options.debugExit,
+    epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
+    noReboot: options.noReboot,
+  };
+}
+
+/** A machine that starts in its firmware. */
+function firmwareConfig(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios) };
+  return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
+}
+
+function openDrives(options: CliOptions): Drive[] {
+  return options.drives.map((d) => {
+    try {
+      return { interface: d.interface, media: d.media, index: d.index, backend: openHostDisk(d.file, d.readOnly, options.snapshot && !d.readOnly) };
+    } catch (e) {
+      if (e instanceof UserError) throw new UserError(`drive: ${e.message}`);
+      throw new UserError(`drive: cannot open '${d.file}': ${reason(e)}`);
+    }
+  });
+}
+
 function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  if (options.kernel === null && (options.drives.length > 0 || options.bios !== null)) return firmwareConfig(options);
   const fallback = options.kernel === null ? defaultGuest() : null;
   const kernel = options.kernel ?? fallback?.kernel ?? "";
   const initrds = options.kernel === null && options.initrds.length === 0 ? (fallback?.initrds ?? []) : [...options.initrds];
@@ -69,17 +101,12 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
     kernelName: basename(kernel),
     moduleStrings: initrds,
     config: {
-      memoryMib: options.memoryMib,
-      cpu: options.cpu,
+      ...settingsOf(options),
       boot: {
         kernel: readImage("kernel", kernel),
         initrds: files.map((f) => readImage("initrd", f)),
         cmdline: options.append !== "" ? options.append : (fallback?.cmdline ?? ""),
       },
-      deterministic: options.deterministic,
-      debugExit: options.debugExit,
-      epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
-      noReboot: options.noReboot,
     },
   };
 }
@@ -137,6 +164,7 @@ async function main(argv: readonly string[]): Promise<number> {
     try {
       // The images are read again for a reset, and not kept in memory until then.
       const { config, moduleStrings, kernelName } = configOf(options);
+      const drives = openDrives(options);
       runner = new Runner(config, {
         serial: (bytes) => {
           try {
@@ -153,7 +181,7 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings, images: () => Promise.resolve(configOf(options).config.boot) });
+      }, { kernelName, moduleStrings, drives, bootOrder: options.boot.order, bootMenu: options.boot.menu, images: () => Promise.resolve(configOf(options).config.boot) });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

@@ -1,6 +1,7 @@
 /** Command-line options: QEMU's names, plus --timeout, --deterministic and --stats. Pure: text in, settings or a UserError out. */
 import parse from "yargs-parser";
 import { UserError } from "../base/errors.ts";
+import { DRIVE_OPTIONS, parseBoot, parseDrives, type DriveArgument, type DriveOption } from "./drives.ts";
 
 export interface CliOptions {
   readonly help: boolean;
@@ -9,6 +10,11 @@ export interface CliOptions {
   /** Each `FILE[ ARGS]`. */
   readonly initrds: readonly string[];
   readonly append: string;
+  readonly drives: readonly DriveOption[];
+  /** Writes to drives are kept in memory. */
+  readonly snapshot: boolean;
+  readonly boot: { readonly order: readonly ("a" | "c" | "d")[]; readonly menu: boolean };
+  readonly bios: string | null;
   readonly memoryMib: number;
   readonly cpu: string;
   readonly serial: { readonly kind: "stdio" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string };
@@ -25,6 +31,13 @@ export const HELP = `Usage: tabvisor [options]
   -kernel FILE          bzImage, ELF vmlinux, or Multiboot 1 ELF (default: the guest made by 'npm run image')
   -initrd FILE[,FILE]   initramfs archives; Multiboot modules ("FILE ARGS,FILE ARGS")
   -append STRING        kernel command line
+  -hda FILE … -hdd FILE, -cdrom FILE, -fda FILE, -fdb FILE
+  -drive file=FILE[,if=ide|floppy][,media=disk|cdrom][,index=N][,format=raw][,readonly=on]
+                        without -kernel the firmware boots from them
+  -snapshot             writes to drives are forgotten at exit
+  -boot [order=]LETTERS[,menu=on]
+                        a floppy, c disk, d CD-ROM (default cda)
+  -bios FILE            firmware image instead of Tabvisor's own; 'own' is that
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
@@ -39,8 +52,8 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout"] as const;
-const FLAGS = ["nographic", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "boot", "bios", ...DRIVE_OPTIONS] as const;
+const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
 export function parseMemory(text: string): number {
@@ -104,6 +117,14 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     return v;
   };
   const flag = (name: (typeof FLAGS)[number]): boolean => values[name] === true || (Array.isArray(values[name]) && values[name].includes(true));
+  const drives: DriveArgument[] = DRIVE_OPTIONS.flatMap((name) => {
+    const v = values[name];
+    const list: unknown[] = v === undefined ? [] : Array.isArray(v) ? v : [v];
+    return list.map((value): DriveArgument => {
+      if (typeof value !== "string" || value === "") throw new UserError(`option '-${name}' needs a value`);
+      return [name, value];
+    });
+  });
   const timeout = one("timeout");
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
@@ -114,6 +135,10 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     kernel: one("kernel"),
     initrds: (one("initrd") ?? "").split(",").filter((f) => f !== ""),
     append: one("append") ?? "",
+    drives: parseDrives(drives),
+    snapshot: flag("snapshot"),
+    boot: parseBoot(one("boot")),
+    bios: one("bios"),
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",
     serial: parseSerial(one("serial") ?? "stdio"),
