@@ -829,12 +829,12 @@ teletype:
   mov dh, [b_rows]
   jmp .move
 .line:
+  call has_vga
+  jb .serial_line
   inc dh
   cmp dh, [b_rows]
   jbe .move
   mov dh, [b_rows]
-  call has_vga
-  jb .serial_line
   push dx
   mov bh, [b_page]
   push bx
@@ -850,17 +850,16 @@ teletype:
   int 0x10
   pop dx
   jmp .move
+; The margin: carriage return and line feed, whether the terminal has wrapped or not.
 .serial_line:
   push ds
   push EBDA_SEG
   pop ds
-  push dx
-  mov dx, 0x1800
-  call term_move
-  pop dx
-  mov al, 10
+  mov al, 13
   call serial_out
-  pop ds
+  mov byte [t_col], 0
+  mov al, 10
+  jmp .plain
 .move:
   pop bx
   mov [bx + b_cursor], dx
