@@ -6,6 +6,7 @@ import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
 import type { Drive } from "../vmm/drives.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
+import { provideFirmware } from "../vmm/firmware.ts";
 import { Runner } from "../vmm/runner.ts";
 import { openHostDisk } from "./host-disk.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
@@ -123,6 +124,18 @@ async function useStoredInterpreter(): Promise<void> {
   }
 }
 
+/** Our BIOS, assembled by the first run that needs it. */
+async function useOwnFirmware(): Promise<void> {
+  const { assembleBios, ensureBios } = await import("../../bios/build.ts");
+  try {
+    provideFirmware(ensureBios());
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (code !== "EACCES" && code !== "EROFS") throw e;
+    provideFirmware(assembleBios());
+  }
+}
+
 function describe(report: StopReport): string {
   const lines = [`tabvisor: ${report.message}`];
   if (report.exitCode !== 0 && report.kind !== "debug-exit") lines.push(...report.registers, ...report.disassembly);
@@ -141,6 +154,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   await useStoredInterpreter();
+  if (options.kernel === null && (options.bios === null || options.bios === "own")) await useOwnFirmware();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {

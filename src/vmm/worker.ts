@@ -2,6 +2,7 @@
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import type { KernelImages, MachineApi, MachineConfig, MachineEvents, MachineStats } from "./api.ts";
+import { provideFirmware } from "./firmware.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
 
@@ -33,6 +34,21 @@ function keepImages(images: KernelImages): () => Promise<KernelImages> {
   });
 }
 
+let firmware: Promise<void> | null = null;
+
+/** Our BIOS, made at build time; fetched when a machine without a kernel wants it. */
+function fetchFirmware(): Promise<void> {
+  firmware ??= (async () => {
+    const response = await fetch(new URL("../../build/bios/bios.bin", import.meta.url));
+    if (!response.ok) throw new UserError(`the firmware could not be fetched (HTTP ${response.status})`);
+    provideFirmware(new Uint8Array(await response.arrayBuffer()));
+  })().catch((e: unknown) => {
+    firmware = null;
+    throw e;
+  });
+  return firmware;
+}
+
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
 
@@ -46,6 +62,7 @@ class WorkerMachine implements MachineApi {
     this.runner?.powerOff();
     this.runner = null;
     await interpreterReady;
+    if (config.boot.kernel === null && config.boot.firmware === undefined) await fetchFirmware();
     const runner = new Runner(config, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),

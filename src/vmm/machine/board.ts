@@ -71,6 +71,7 @@ export interface BoardOptions {
 }
 
 const NO_MEMORY: DmaMemory = { read: (_paddr, into) => void into.fill(0xff), write: () => undefined };
+const DEFAULT_ORDER: readonly BootDevice[] = ["c", "d", "a"];
 const DROP: ByteSink = { write: () => undefined };
 
 export interface BoardStatistics {
@@ -142,11 +143,11 @@ export class Board {
     this.pci.attach(PCI_DEVICE.isaBridge, PIIX_FUNCTION.ide, this.ide);
     this.fwCfg = new FirmwareConfig(memory);
     fillFirmwareConfig(this.fwCfg, {
-      memoryBytes: options.memoryBytes, drives, order: options.bootOrder ?? ["c", "d", "a"], menu: options.bootMenu === true,
+      memoryBytes: options.memoryBytes, drives, order: options.bootOrder ?? DEFAULT_ORDER, menu: options.bootMenu === true,
       serialConsole: SERIAL_PORTS[0].port,
     });
-    if (options.firmware != null) this.mapFirmware(options.firmware);
-    fillCmos(this.rtc, options.memoryBytes, floppies);
+    if (options.firmware !== undefined && options.firmware !== null) this.mapFirmware(options.firmware);
+    fillCmos(this.rtc, options.memoryBytes, floppies, options.bootOrder ?? DEFAULT_ORDER);
     this.mapPorts(options);
 
     this.persistents = [
@@ -339,7 +340,7 @@ export class Board {
 }
 
 /** CMOS RAM as a BIOS's setup leaves it (R. Brown, CMOS memory map; IBM PC AT TR for 10h..2Fh). */
-function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | undefined)[]): void {
+function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | undefined)[], order: readonly BootDevice[]): void {
   const word = (index: number, value: number): void => {
     const limited = Math.min(Math.max(Math.floor(value), 0), 0xffff);
     rtc.setRam(index, limited & 0xff);
@@ -355,6 +356,10 @@ function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | und
   word(0x17, extended / 1024); // memory above 1 MiB, KiB
   word(0x30, extended / 1024);
   word(0x34, (memoryBytes - 0x100_0000) / 0x1_0000); // memory above 16 MiB, 64 KiB
+  // Boot order as QEMU notes it for its firmware: a nibble each, 1 floppy, 2 disk, 3 CD-ROM.
+  const [first = 0, second = 0, third = 0] = order.map((device) => ({ a: 1, c: 2, d: 3 })[device]);
+  rtc.setRam(0x3d, first | (second << 4));
+  rtc.setRam(0x38, third << 4);
   let sum = 0;
   for (let i = 0x10; i <= 0x2d; i++) sum += rtc.getRam(i);
   rtc.setRam(0x2e, (sum >> 8) & 0xff); // checksum of 10h..2Dh, high byte first
