@@ -451,7 +451,7 @@ mon_map:
   xor ebx, ebx
 .next:
   mov eax, 0xe820
-  mov edx, 'SMAP'
+  mov edx, 0x534d4150
   mov ecx, 20
   mov di, e_sector
   int 0x15

@@ -351,7 +351,7 @@ int15:
   jmp .good
 ; ACPI 15.1: EBX which, ES:DI where, ECX its size.
 .e820:
-  cmp dword [bp+r_dx], 'SMAP'
+  cmp dword [bp+r_dx], 0x534d4150
   jne .bad
   cmp dword [bp+r_cx], 20
   jb .bad
@@ -424,7 +424,7 @@ int15:
   mov [es:di+8], ecx
   mov [es:di+12], esi
   mov [es:di+16], edx
-  mov dword [bp+r_ax], 'SMAP'
+  mov dword [bp+r_ax], 0x534d4150
   mov dword [bp+r_cx], 20
   jmp .good
 
