@@ -408,6 +408,12 @@ serial_poll:
   mov ax, EBDA_SEG
   mov es, ax
 .next:
+  ; What has no room stays in the port: the other end waits.
+  mov ax, [b_tail]
+  sub ax, [b_head]
+  and ax, 0x1f
+  cmp ax, 24
+  jae .out
   mov dx, P_COM1 + 5
   in al, dx
   cmp al, 0xff
