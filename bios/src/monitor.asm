@@ -468,7 +468,7 @@ mon_map:
   mov eax, [e_sector+16]
   cmp al, 1
   je .ram
-  cmp al, 3
+  cmp al, 4
   je .acpi
   PRINTLN "reserved"
   jmp .more

@@ -417,7 +417,7 @@ int15:
 .acpi:
   mov eax, edx
   sub ecx, edx
-  mov edx, 3                    ; ACPI reclaimable
+  mov edx, 4                    ; ACPI non-volatile: the FACS is there, too
 .entry:
   mov [es:di], eax
   mov [es:di+4], esi
