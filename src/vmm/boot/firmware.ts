@@ -2,6 +2,7 @@
 import { UserError } from "../../base/errors.ts";
 import { FW_CFG, littleEndian, type FirmwareConfig } from "../../devices/fw-cfg.ts";
 import type { BootDevice, Drive } from "../drives.ts";
+import { acpiFiles, type AcpiTables } from "./acpi-loader.ts";
 import { E820_RAM, E820_RESERVED } from "./plan.ts";
 
 const KIB = 1024;
@@ -26,6 +27,8 @@ export interface FirmwareSettings {
   readonly menu: boolean;
   /** Port of a serial console for SeaBIOS, where there is no screen, or null. */
   readonly serialConsole: number | null;
+  /** For firmware to place and link, or null. */
+  readonly acpi: AcpiTables | null;
 }
 
 /** The path of a drive as firmware names it in "bootorder" (IEEE 1275, QEMU's form). */
@@ -58,6 +61,7 @@ export function fillFirmwareConfig(config: FirmwareConfig, settings: FirmwareSet
   const paths = bootDrives(settings.drives, settings.order).map(path);
   config.addFile("bootorder", text(`${paths.join("\n")}\0`));
   config.addFile("etc/boot-fail-wait", littleEndian(4, 0xffff_ffff));
+  if (settings.acpi !== null) for (const [name, bytes] of acpiFiles(settings.acpi)) config.addFile(name, bytes);
   if (settings.serialConsole !== null) config.addFile("etc/sercon-port", littleEndian(8, settings.serialConsole));
 }
 

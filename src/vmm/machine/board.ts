@@ -32,6 +32,7 @@ import { SharedLine } from "../../devices/shared-line.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
 import type { MachineConfig } from "../config.ts";
+import type { AcpiTables } from "../boot/acpi-loader.ts";
 import { checkFirmware, fillFirmwareConfig, LOW_ROM_BYTES } from "../boot/firmware.ts";
 import type { BootDevice, Drive } from "../drives.ts";
 import { IRQ, PCI_DEVICE, PHYSICAL, PIIX_FUNCTION, PORT, SERIAL_PORTS, shadowSegment } from "./memory-map.ts";
@@ -64,6 +65,8 @@ export interface BoardOptions {
   readonly firmware?: Uint8Array | null;
   readonly bootOrder?: readonly BootDevice[];
   readonly bootMenu?: boolean;
+  /** ACPI tables for firmware. */
+  readonly acpi?: AcpiTables;
   /** Bytes for the printer. */
   readonly parallelOut?: ByteSink;
   /** The ROM area's accesses go to RAM, or (the default) to ROM and PCI. */
@@ -144,7 +147,7 @@ export class Board {
     this.fwCfg = new FirmwareConfig(memory);
     fillFirmwareConfig(this.fwCfg, {
       memoryBytes: options.memoryBytes, drives, order: options.bootOrder ?? DEFAULT_ORDER, menu: options.bootMenu === true,
-      serialConsole: SERIAL_PORTS[0].port,
+      serialConsole: SERIAL_PORTS[0].port, acpi: options.acpi ?? null,
     });
     if (options.firmware !== undefined && options.firmware !== null) this.mapFirmware(options.firmware);
     fillCmos(this.rtc, options.memoryBytes, floppies, options.bootOrder ?? DEFAULT_ORDER);

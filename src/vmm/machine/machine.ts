@@ -13,6 +13,7 @@ import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import { dmaMemory } from "./dma.ts";
+import type { AcpiTables } from "../boot/acpi-loader.ts";
 import type { BootDevice, Drive } from "../drives.ts";
 import { providedFirmware } from "../boot/provided.ts";
 import { startAt } from "./start.ts";
@@ -38,6 +39,8 @@ export interface MachineOptions extends LoadOptions {
   readonly bootOrder?: readonly BootDevice[];
   /** Firmware offers a menu. */
   readonly bootMenu?: boolean;
+  /** ACPI tables that firmware gets through fw_cfg. */
+  readonly acpi?: AcpiTables;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
 }
@@ -138,6 +141,7 @@ export class Machine {
       ...(this.options.drives === undefined ? {} : { drives: this.options.drives }),
       ...(this.options.bootOrder === undefined ? {} : { bootOrder: this.options.bootOrder }),
       ...(this.options.bootMenu === undefined ? {} : { bootMenu: this.options.bootMenu }),
+      ...(this.options.acpi === undefined ? {} : { acpi: this.options.acpi }),
       onShadow: (base, bytes, read, write) => this.shadow(base, bytes, (read ? PAGE_ACCESS.read : 0) | (write ? PAGE_ACCESS.write : 0)),
     });
   }
