@@ -17,5 +17,5 @@ export default defineConfig({
   build: { target: "es2022" },
   server: { host: "127.0.0.1" },
   preview: { host: "127.0.0.1" },
-  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts"], exclude: ["test/e2e/**", "node_modules/**"], testTimeout: 120_000 },
+  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["test/e2e/**", "node_modules/**"], testTimeout: 120_000 },
 });

@@ -2,23 +2,28 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { CHOICE_HELP, CHOICE_OPTIONS, choiceOf, runsOf, type Choice } from "./lib/choice.ts";
 import { Context, type Suite } from "./lib/context.ts";
 import { environment } from "./lib/environment.ts";
 import { RESULTS, ROOT } from "./lib/paths.ts";
 import { environmentText, replaceFigures, table, verdict, type Results, type Row } from "./lib/report.ts";
 import { boot } from "./suites/boot.ts";
+import { cold } from "./suites/cold.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
+import { programs } from "./suites/programs.ts";
+import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, v86, page, idle, memory];
 
 const HELP = `Usage: npm run bench -- [options]
 
-  --only NAME[,NAME]  only these figures
-  --runs N            counted runs of each timed figure (default 5)
-  --update            also write the table into bench/README.md
+  --only NAME[,NAME]      only these figures
+  --runs N                counted runs of each timed figure (default 5)
+  --update                also write the table into bench/README.md
+${CHOICE_HELP}
   --help
 
 Figures:
@@ -29,6 +34,7 @@ interface Options {
   readonly suites: readonly Suite[];
   readonly runs: number;
   readonly update: boolean;
+  readonly choice: Choice;
 }
 
 /** Null: only help was asked for. */
@@ -38,6 +44,7 @@ function options(): Options | null {
       only: { type: "string", multiple: true, default: [] },
       runs: { type: "string", default: "5" },
       update: { type: "boolean", default: false },
+      ...CHOICE_OPTIONS,
       help: { type: "boolean", default: false },
     },
   });
@@ -45,26 +52,25 @@ function options(): Options | null {
   const names = values.only.flatMap((list) => list.split(","));
   const suites = names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
   for (const name of names) if (!SUITES.some((suite) => suite.name === name)) throw new Error(`--only: '${name}' is unknown; known: ${SUITES.map((s) => s.name).join(", ")}`);
-  const runs = Number(values.runs);
-  if (!Number.isInteger(runs) || runs < 1) throw new Error(`--runs: '${values.runs}' is not a whole number from 1`);
-  if (values.update && suites.length < SUITES.length) throw new Error("--update needs a run of all figures: the table is of one run");
-  return { suites, runs, update: values.update };
+  const runs = runsOf(values.runs);
+  const choice = choiceOf(values);
+  if (values.update && (suites.length < SUITES.length || Object.values(values).some((v) => Array.isArray(v) && v.length > 0) || values.tier !== undefined))
+    throw new Error("--update needs a run of all figures: the table is of one run");
+  return { suites, runs, update: values.update, choice };
 }
 
 /** True if all suites could be run. A missed target is a figure like any other. */
-async function bench({ suites, runs, update }: Options): Promise<boolean> {
+async function bench({ suites, runs, update, choice }: Options): Promise<boolean> {
   const log = (line: string): void => console.error(line);
   const before = environment({});
-  const context = new Context(runs, log);
+  const context = new Context(runs, log, choice);
   const rows: Record<string, readonly Row[]> = {};
-  let failed = false;
   try {
     for (const suite of suites) {
       try {
         rows[suite.name] = await suite.run(context);
       } catch (error) {
-        failed = true;
-        context.skip(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
+        context.fail(`${suite.name}: ${error instanceof Error ? error.message : String(error)}`);
       }
     }
   } finally {
@@ -82,12 +88,12 @@ async function bench({ suites, runs, update }: Options): Promise<boolean> {
   mkdirSync(RESULTS, { recursive: true });
   writeFileSync(join(RESULTS, "latest.json"), `${JSON.stringify({ ...results, suites: withVerdicts }, null, 2)}\n`);
   console.log(`\n${environmentText(results)}\n\n${table(rows)}`);
-  if (update && !failed) {
+  if (update && !context.failed) {
     const readme = join(ROOT, "bench", "README.md");
     writeFileSync(readme, replaceFigures(readFileSync(readme, "utf8"), results));
     console.log("\nbench/README.md is up to date.");
   } else if (update) console.log("\nbench/README.md stays as it is: not all figures could be taken.");
-  return !failed;
+  return !context.failed;
 }
 
 try {

@@ -25,11 +25,11 @@ export class Child {
   private readonly timer: NodeJS.Timeout;
   private over = false;
 
-  constructor(private readonly command: Command) {
+  constructor(private readonly command: Command, limitMs = LIMIT_MS) {
     // Standard input stays open: its end would tell a guest that its user has left.
     const child = spawn(command.file, command.args, { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] });
     this.process = child;
-    this.timer = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
+    this.timer = setTimeout(() => child.kill("SIGKILL"), limitMs);
     const wake = (): void => {
       for (const check of [...this.waiting]) check();
     };
@@ -75,6 +75,16 @@ export class Child {
   async ended(): Promise<{ readonly seconds: number; readonly code: number | null }> {
     if (!this.over) await once(this.process, "close");
     return { seconds: (performance.now() - this.startedMs) / 1000, code: this.process.exitCode };
+  }
+
+  write(text: string): void {
+    this.process.stdin?.write(text, "latin1");
+  }
+
+  /** Calls `take` with each piece of standard output from now on, and `end` when there is no more. */
+  listen(take: (text: string) => void, end: () => void): void {
+    this.process.stdout?.on("data", take);
+    this.process.on("close", end);
   }
 
   async terminate(): Promise<void> {

@@ -8,7 +8,9 @@ import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
 import { applicationBytes } from "../../tools/vite-guest.ts";
 import { FIRST_LINE, PROMPT } from "./guest.ts";
 import { BUILD, ROOT } from "./paths.ts";
+import { conversation, type Job, type Outcome } from "./conversation.ts";
 import { installProbe, runKernel, type LoopOutcome, type PageTimes } from "./probe.ts";
+import { installTalk, type Talk, type TalkBoot, type TalkReport } from "./talk.ts";
 
 const LIMIT_MS = 180_000;
 
@@ -115,6 +117,28 @@ export class Chromium {
     }
   }
 
+  /** A machine in the worker of the page, without the page's own display, that one talks to over its serial line. */
+  talk(boot: Omit<TalkBoot, "workerUrl">): Promise<TalkingPage> {
+    return this.talkWith<TalkBoot>(installTalk, { ...boot, workerUrl: this.site.worker });
+  }
+
+  /** A machine of the kind that `install` puts into a page. */
+  async talkWith<Boot extends object>(install: () => void, boot: Boot): Promise<TalkingPage> {
+    const context = await this.context();
+    try {
+      await context.addInitScript({ content: `globalThis.__benchConversation = ${conversation.toString()};` });
+      await context.addInitScript(install);
+      const page = await this.open(context, "?autostart=0");
+      const start = page.evaluate((options) => (window.__benchTalk as Talk<object> | undefined)?.start(options), boot as object);
+      const readyMs = await late("the start of the guest in Chromium", start);
+      if (readyMs === undefined) throw new Error("the page has lost the bench's script");
+      return new TalkingPage(page, context, readyMs / 1000);
+    } catch (error) {
+      await context.close();
+      throw error;
+    }
+  }
+
   /** The browser's processes by kind. */
   async processes(): Promise<{ readonly pid: number; readonly renderer: boolean }[]> {
     const session = await this.browser.newBrowserCDPSession();
@@ -124,5 +148,31 @@ export class Chromium {
     } finally {
       await session.detach();
     }
+  }
+}
+
+/** One machine that takes commands, in a page of its own. */
+export class TalkingPage {
+  constructor(
+    private readonly page: Page,
+    private readonly context: BrowserContext,
+    /** Seconds from power-on until the guest took commands. */
+    readonly readySeconds: number,
+  ) {}
+
+  async run(job: Job): Promise<Outcome> {
+    const outcome = await this.page.evaluate((j) => window.__benchTalk?.run(j), job);
+    if (outcome === undefined) throw new Error("the page has lost the bench's script");
+    return outcome;
+  }
+
+  async report(): Promise<TalkReport> {
+    const report = await this.page.evaluate(() => window.__benchTalk?.report());
+    if (report === undefined) throw new Error("the page has lost the bench's script");
+    return report;
+  }
+
+  close(): Promise<void> {
+    return this.context.close();
   }
 }

@@ -2,6 +2,7 @@
 import { findChromium, findOnPath } from "../../tools/browsers.ts";
 import { ensureImage, type GuestPaths } from "../../tools/image/ensure.ts";
 import { Chromium, serveSite, type Site } from "./chromium.ts";
+import type { Choice } from "./choice.ts";
 import { qemuVersion } from "./environment.ts";
 import type { Row } from "./report.ts";
 
@@ -24,6 +25,7 @@ export class Context {
   constructor(
     readonly runs: number,
     readonly log: (line: string) => void,
+    readonly choice: Choice,
   ) {
     this.qemu = findOnPath(["qemu-system-x86_64"]);
     if (this.qemu === null) this.skip("QEMU: qemu-system-x86_64 is not on PATH (Debian's package qemu-system-x86)");
@@ -34,6 +36,13 @@ export class Context {
     if (!this.skipped.has(why)) this.log(`not measured: ${why}`);
     this.skipped.add(why);
   }
+
+  /** As `skip`, where something that should be measured does not work. */
+  fail(why: string): void {
+    this.skip(why);
+    this.failed = true;
+  }
+  failed = false;
 
   guest(): Promise<GuestPaths> {
     this.guestPaths ??= ensureImage().then((guest) => {

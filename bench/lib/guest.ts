@@ -8,17 +8,29 @@ export const FIRST_LINE = "Linux version";
 /** The end of the greeting, right before the prompt. */
 export const PROMPT = "ends the machine.";
 
+/** What a machine is given; by default the guest as it is. */
+export interface GuestBoot {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly cmdline: string;
+}
+
+export function defaultBoot({ files, info }: GuestPaths): GuestBoot {
+  return { kernel: files.vmlinux, initrd: files["initramfs.cpio"], cmdline: info.cmdline };
+}
+
 /** The shared options: QEMU's, which are ours too. */
-function options({ files, info }: GuestPaths): string[] {
-  return ["-m", String(MEMORY_MIB), "-nographic", "-no-reboot", "-kernel", files.vmlinux, "-initrd", files["initramfs.cpio"], "-append", info.cmdline];
+function options({ kernel, initrd, cmdline }: GuestBoot): string[] {
+  return ["-m", String(MEMORY_MIB), "-nographic", "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", cmdline];
 }
 
-export function qemuBoot(qemu: string, guest: GuestPaths): Command {
-  return { file: qemu, args: ["-accel", "tcg,thread=single", ...options(guest)] };
+export function qemuBoot(qemu: string, boot: GuestBoot): Command {
+  return { file: qemu, args: ["-accel", "tcg,thread=single", ...options(boot)] };
 }
 
-export function nodeBoot(guest: GuestPaths): Command {
-  return tabvisor([...options(guest), "--stats"]);
+/** `more` are further options of ours. */
+export function nodeBoot(boot: GuestBoot, more: readonly string[] = []): Command {
+  return tabvisor([...options(boot), "--stats", ...more]);
 }
 
 /** Seconds on the guest's own clock at the kernel's last message before the prompt. */

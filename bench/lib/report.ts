@@ -14,7 +14,7 @@ export interface Row {
   readonly engine: Engine;
   /** The median of the samples. */
   readonly value: number;
-  readonly unit: "s" | "MIPS" | "KB" | "MB" | "%";
+  readonly unit: "s" | "ms" | "MIPS" | "KB" | "MB" | "%" | "x";
   readonly samples: readonly number[];
   /** To QEMU's figure of the same run, as a time: above 1 is slower than QEMU. Null where there is nothing to compare. */
   readonly ratio: number | null;
@@ -68,21 +68,22 @@ export function verdict({ target, value, ratio }: Row): Verdict {
 
 const ENGINES: Readonly<Record<Engine, string>> = { qemu: "QEMU", node: "Node", chromium: "Chromium", build: "build" };
 
+const digitsOf = (unit: Row["unit"]): number => (unit === "s" || unit === "x" ? 2 : unit === "%" ? 1 : 0);
+
 function number(value: number, unit: Row["unit"]): string {
-  const digits = unit === "s" ? 2 : unit === "%" ? 1 : 0;
-  return `${value.toFixed(digits)} ${unit}`;
+  return `${value.toFixed(digitsOf(unit))}${unit === "x" ? "" : " "}${unit}`;
 }
 
 function targetText({ target, unit }: Row): string {
   if (target === null) return "";
   const sign = target.at === "most" ? "≤" : "≥";
-  return target.of === "ratio" ? `${sign} ${target.limit}x QEMU` : `${sign} ${target.limit} ${unit}`;
+  return target.of === "ratio" ? `${sign} ${target.limit}x QEMU` : `${sign} ${target.limit}${unit === "x" ? "" : " "}${unit}`;
 }
 
 /** Lowest and highest sample, where there are several. */
 function spread({ samples, unit }: Row): string {
   if (samples.length < 2) return "";
-  const digits = unit === "s" ? 2 : unit === "%" ? 1 : 0;
+  const digits = digitsOf(unit);
   return `${Math.min(...samples).toFixed(digits)}–${Math.max(...samples).toFixed(digits)}`;
 }
 

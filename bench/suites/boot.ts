@@ -2,7 +2,7 @@
 import type { MachineStats } from "../../src/vmm/api.ts";
 import { Child } from "../lib/child.ts";
 import type { Suite } from "../lib/context.ts";
-import { FIRST_LINE, guestSeconds, nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
+import { defaultBoot, FIRST_LINE, guestSeconds, nodeBoot, PROMPT, qemuBoot } from "../lib/guest.ts";
 import { least, median, most, row, type Row } from "../lib/report.ts";
 
 interface Booted {
@@ -48,8 +48,8 @@ export const boot: Suite = {
       engines.push({ name, samples, once });
       return samples;
     };
-    const onQemu = qemu === null ? [] : add("QEMU", () => bootChild(new Child(qemuBoot(qemu, guest)), false));
-    const onNode = add("Node", () => bootChild(new Child(nodeBoot(guest)), true));
+    const onQemu = qemu === null ? [] : add("QEMU", () => bootChild(new Child(qemuBoot(qemu, defaultBoot(guest))), false));
+    const onNode = add("Node", () => bootChild(new Child(nodeBoot(defaultBoot(guest))), true));
     const onChromium =
       chromium === null
         ? []
@@ -84,7 +84,7 @@ export const boot: Suite = {
     }
     timed("boot: process start to prompt", "node", onNode.map((b) => b.prompt), 3, ownClock(onNode));
     if (onChromium.length > 0) {
-      timed("boot: power-on to prompt", "chromium", onChromium.map((b) => b.machine), 2);
+      timed("boot: power-on to prompt", "chromium", onChromium.map((b) => b.machine), 1.2);
       timed("boot: page open to prompt", "chromium", onChromium.map((b) => b.prompt), null, "with fetching and unzipping the guest");
     }
     const mips = (samples: readonly Booted[]): number[] => samples.flatMap((b) => (b.mips === null ? [] : [b.mips]));

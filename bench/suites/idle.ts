@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Child } from "../lib/child.ts";
 import type { Context, Suite } from "../lib/context.ts";
-import { nodeBoot, PROMPT } from "../lib/guest.ts";
+import { defaultBoot, nodeBoot, PROMPT } from "../lib/guest.ts";
 import { cpuSeconds } from "../lib/proc.ts";
 import { most, row, type Row } from "../lib/report.ts";
 
@@ -21,7 +21,7 @@ async function share(pids: () => Promise<readonly number[]>): Promise<number> {
 }
 
 async function inNode(context: Context): Promise<Row> {
-  const child = new Child(nodeBoot(await context.guest()));
+  const child = new Child(nodeBoot(defaultBoot(await context.guest())));
   try {
     await child.printed(PROMPT);
     const percent = await share(() => Promise.resolve([child.pid]));

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { RAM_BASE } from "../../src/cpu/layout.ts";
 import { Child } from "../lib/child.ts";
 import type { Context, Suite } from "../lib/context.ts";
-import { MEMORY_MIB, nodeBoot, PROMPT } from "../lib/guest.ts";
+import { defaultBoot, MEMORY_MIB, nodeBoot, PROMPT } from "../lib/guest.ts";
 import { memoryUse, type MemoryUse } from "../lib/proc.ts";
 import { most, row, type Row } from "../lib/report.ts";
 
@@ -70,7 +70,7 @@ async function emptyNode(): Promise<number> {
 
 async function inNode(context: Context): Promise<Row> {
   const empty = await emptyNode();
-  const child = new Child(nodeBoot(await context.guest()));
+  const child = new Child(nodeBoot(defaultBoot(await context.guest())));
   const peak = new Peak((use) => use.rss);
   try {
     peak.start(() => Promise.resolve([child.pid]));

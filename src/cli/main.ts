@@ -71,6 +71,7 @@ function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
     debugExit: options.debugExit,
     epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
     noReboot: options.noReboot,
+    tier: options.tier,
   };
 }
 

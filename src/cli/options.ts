@@ -24,6 +24,8 @@ export interface CliOptions {
   readonly timeoutSeconds: number | null;
   readonly deterministic: boolean;
   readonly stats: boolean;
+  /** Which tiers run the guest. */
+  readonly tier: "0" | "1" | "auto";
 }
 
 export const HELP = `Usage: tabvisor [options]
@@ -46,13 +48,14 @@ export const HELP = `Usage: tabvisor [options]
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
+  --tier 0|1|auto       the interpreter alone, compiled code at once, or what is hot (default)
   --stats               a JSON object on standard error at exit
   -h, --help   --version
 
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "boot", "bios", ...DRIVE_OPTIONS] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "tier", "boot", "bios", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -129,6 +132,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
   const device = one("device");
+  const tier = one("tier") ?? "auto";
+  if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
     help: flag("help") || flag("h"),
     version: flag("version"),
@@ -147,5 +152,6 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     timeoutSeconds,
     deterministic: flag("deterministic"),
     stats: flag("stats"),
+    tier,
   };
 }

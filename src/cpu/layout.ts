@@ -76,6 +76,14 @@ function layoutState(base: number) {
     tlbBase: a.take("i32"),
     /** Low bits ORed into fetch TLB tags: decode mode and privilege, see FETCH_KEY_*. */
     fetchKey: a.take("i32"),
+    /** Regions (tier 1): the limit as it was on entry, and what was left of it on leaving. */
+    regionLimit: a.take("i32"),
+    regionLeft: a.take("i32"),
+    /** Nonzero: no region goes on behind a call, for one of them has been dropped. Calls that are open between regions. */
+    regionStop: a.take("i32"),
+    regionDepth: a.take("i32"),
+    /** Instructions retired in regions. */
+    regionCount: a.take("i64"),
     /** Current record while a helper or slow path runs, and the linear address of its page. */
     rec: a.take("i32"),
     vpage: a.take("i64"),
@@ -146,6 +154,10 @@ export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
 /** Profile builds of the interpreter count dispatches here: one i64 for each handler number. */
 export const PROFILE_BASE = 0x80000;
 
+/** How often entry points were reached: u16 each, counting down, by the low bits of the slot's address. */
+export const COUNTER_BASE = 0x90000;
+export const COUNTERS = 65536;
+
 /** Inline handlers have numbers below this; profile builds count pairs of them at PAIR_PROFILE_BASE, one i64 each. */
 export const INLINE_MAX = 1024;
 
@@ -188,9 +200,12 @@ export const REC = {
   imm: 24,
   /** i32, beside a 32-bit immediate: a second one, a far selector, or the number of a CR, DR or segment register. */
   imm2: 28,
+  /** Region records: i32 index into the table of regions; i32 times entered. */
+  region: 16,
+  entries: 24,
   /** i32, direct branches: target offset from the page's start. */
   target: 24,
-  /** i32, direct branches inside the page: address of the target's slot. Pseudo records: address of the slot or record. */
+  /** i32, direct branches inside the page: address of the target's slot. Pseudo records: address of the slot or record; region records: the instruction's own record. */
   link: 28,
 } as const;
 
@@ -227,6 +242,20 @@ export const EXIT = {
   leave: 4,
   /** The second page of a page-crossing instruction is not in the fetch TLB, or not the one that was decoded. */
   crossMiss: 5,
+  /** The entry point at STATE.rip has been reached often. */
+  hot: 6,
+} as const;
+
+/** What a region answers when it is left (jit/region). */
+export const REGION_EXIT = {
+  /** Goes on at STATE.rip, in whatever tier. */
+  lookup: 0,
+  /** The instruction at STATE.rip is tier 0's: it faults, touches a device, or the budget does not allow for all of the region. */
+  tier0: 1,
+  /** A fault is pending for the instruction at STATE.rip. */
+  fault: 2,
+  /** STATUS.leave; STATE.rip is the next instruction. */
+  leave: 3,
 } as const;
 
 /** Arithmetic flags in RFLAGS. */

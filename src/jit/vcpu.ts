@@ -11,6 +11,7 @@ import { VECTOR } from "../cpu/fault.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
 import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./interpreter/compiled.ts";
 import { RecordWriter } from "./interpreter/records.ts";
+import { RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
@@ -23,7 +24,16 @@ export interface VcpuOptions {
   readonly model: CpuModel;
   /** Counts executions by form, slowly. */
   readonly profile?: Profile;
+  /** "0": the interpreter alone. "1": everything that is executed twice is compiled at once. "auto" (the default): what is hot, in the background. */
+  readonly tier?: TierMode;
+  /** Arrivals that make an entry point hot, for "auto". */
+  readonly threshold?: number;
+  /** A monotonic clock for statistics alone, ns. */
+  readonly now?: () => number;
 }
+
+/** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
+const THRESHOLD = 10_000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -46,6 +56,8 @@ export class Vcpu {
   readonly cpu: CpuHelpers;
   readonly cache: DecodeCache;
   readonly interpreter: CompiledInterpreter;
+  /** Tier 1; null with tier "0". */
+  readonly regions: RegionEngine | null;
   readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
   /** Instructions retired since construction. */
   retired = 0;
@@ -79,6 +91,12 @@ export class Vcpu {
       helper: { ...this.cpu.helpers },
     });
     this.enter = instance.exports["run"] as () => number;
+    const tier = options.tier ?? "auto";
+    this.regions = tier === "0" ? null : new RegionEngine({
+      state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
+      helpers: this.cpu.helpers, now: options.now,
+    }, tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" });
+    this.cache.regions = this.regions;
   }
 
   /** Power-on or RESET. */
@@ -92,6 +110,11 @@ export class Vcpu {
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
   get retiredNow(): number {
     return this.retired + this.state.i32[STATE.icount >> 2];
+  }
+
+  /** Those of them that tier 1 retired. */
+  get retiredInRegions(): number {
+    return Number(this.state.i64[STATE.regionCount >> 3]);
   }
 
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
@@ -129,6 +152,8 @@ export class Vcpu {
       if (trap) slice = 1;
       i32[STATE.limit >> 2] = slice;
       state.eventTaken = false;
+      i32[STATE.regionStop >> 2] = 0;
+      i32[STATE.regionDepth >> 2] = 0;
       const code = this.enter();
       const done = i32[STATE.icount >> 2];
       this.retired += done;
@@ -143,6 +168,9 @@ export class Vcpu {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
           continue;
+        case EXIT.hot:
+          this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          break;
         case EXIT.decodeMiss:
         case EXIT.fetchMiss:
         case EXIT.crossMiss:

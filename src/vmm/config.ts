@@ -25,6 +25,8 @@ export interface MachineConfig {
   readonly epochSeconds: number;
   /** A guest reset (ports 0x92, 0xCF9, keyboard controller) ends the machine instead of restarting it. A triple fault always does. */
   readonly noReboot: boolean;
+  /** Which tiers run the guest: "0" the interpreter alone, "1" compiled code at once, "auto" (the default) what is hot. */
+  readonly tier?: "0" | "1" | "auto";
 }
 
 /** 2026-01-01 UTC: the date that deterministic machines start at. */
@@ -59,6 +61,25 @@ export interface MachineStatus {
   readonly idle: boolean;
 }
 
+/** Tier 1 in numbers. */
+export interface Tier1Stats {
+  /** Installed now; compiled, invalidated by writes to their code, and evicted for room, ever; entry points that no region fits. */
+  readonly regions: number;
+  readonly compiled: number;
+  readonly invalidated: number;
+  readonly evicted: number;
+  readonly refused: number;
+  readonly modules: number;
+  /** Waiting to be compiled. */
+  readonly queue: number;
+  /** Bytes of WebAssembly code installed. */
+  readonly wasmBytes: number;
+  /** Host ms spent on forming regions and emitting code, on the CPU's own thread. */
+  readonly buildMs: number;
+  /** Those entered most. */
+  readonly hottest: readonly { readonly address: string; readonly entries: number; readonly instructions: number; readonly wasmBytes: number }[];
+}
+
 /** `--stats`. */
 export interface MachineStats {
   readonly instructions: number;
@@ -69,6 +90,8 @@ export interface MachineStats {
   readonly tlbMisses: number;
   readonly exitsByReason: Readonly<Record<string, number>>;
   readonly unimplemented: Readonly<Record<string, number>>;
+  /** null with tier 0 alone. */
+  readonly tier1: Tier1Stats | null;
   /** Bytes. */
   readonly peakMemory: number;
 }

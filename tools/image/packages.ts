@@ -78,6 +78,44 @@ export async function fetchPackages(kernels: readonly string[], cache: string, r
   return { architecture, busybox: files[0], kernel: files.slice(1) };
 }
 
+/**
+ * Further packages with all that they depend on, but for the names in `without` and what only those need. A dependency that no
+ * list has is virtual, and left out.
+ */
+export async function fetchDebs(names: readonly string[], without: readonly string[], architecture: string, cache: string, log: ImageLog): Promise<DebFile[]> {
+  const stamp = join(cache, `apt-${architecture}`, "updated");
+  const apt = await PrivateApt.open(join(cache, `apt-${architecture}`), architecture, log);
+  const fresh = await stat(stamp).then((s) => Date.now() - s.mtimeMs < LISTS_MAX_AGE_MS, () => false);
+  let failure = fresh ? "" : await update(apt, stamp);
+  let found = await closure(apt, names, without);
+  if (typeof found === "string" && fresh) {
+    failure = await update(apt, stamp);
+    found = await closure(apt, names, without);
+  }
+  if (typeof found === "string") throw new UserError(`image: apt's sources have no package ${found} for ${architecture}${failure === "" ? "" : ` (${failure})`}`);
+  const folder = join(cache, "debs");
+  await mkdir(folder, { recursive: true });
+  const missing = await missingOf(found, architecture, folder);
+  if (missing.length > 0) await download(apt, missing, folder);
+  return Promise.all(found.map(async (r) => ({ name: r.name, version: r.version, path: await requireDeb(r, architecture, folder) })));
+}
+
+/** Or the name of what is missing. */
+async function closure(apt: PrivateApt, names: readonly string[], without: readonly string[]): Promise<PackageRecord[] | string> {
+  const found: PackageRecord[] = [];
+  const seen = new Set([...without, ...names]);
+  for (let wave = [...names], first = true; wave.length > 0; first = false) {
+    const records = await Promise.all(wave.map((name) => apt.show(name)));
+    const missing = wave.find((_, i) => records[i] === null);
+    if (first && missing !== undefined) return missing;
+    const known = records.flatMap((r) => r ?? []);
+    found.push(...known);
+    wave = [...new Set(known.flatMap((r) => r.depends))].filter((name) => !seen.has(name));
+    for (const name of wave) seen.add(name);
+  }
+  return found;
+}
+
 async function update(apt: PrivateApt, stamp: string): Promise<string> {
   const failure = await apt.update();
   await writeFile(stamp, "");

@@ -30,7 +30,7 @@ export interface Node {
 /** A value; nodes without a result never pass as one because Builder returns them as void. */
 export type Value = Node;
 
-interface Extra {
+export interface Extra {
   imm?: number;
   big?: bigint;
   lanes?: readonly number[];
@@ -185,7 +185,7 @@ const isConst = (n: Node): boolean => n.op === "i32.const" || n.op === "i64.cons
 const isZero = (n: Node): boolean => isConst(n) && n.imm === 0 && n.big === 0n;
 
 /** Folds while building: identities and operations on two constants that lifters produce often. */
-function fold(op: string, args: readonly Node[], b: Builder): Node | null {
+export function fold(op: string, args: readonly Node[], b: Builder): Node | null {
   if (args.length === 2) {
     const [x, y] = args;
     switch (op.slice(4)) {

@@ -162,6 +162,25 @@ def("read", "seg.linear", ["i64"], "i64");
 def("read", "ea.offset", [], "i64");
 def("read", "ea.linear", [], "i64");
 
+// --- Regions (tier 1, jit/region): what DecodedContext makes of registers and control flow. ---------------------------
+/** The value that a register slot's local has at the head of the tree of blocks. Immediate: slot number (jit/region/slots.ts). */
+for (const t of ["i32", "i64", "v128"] as const) def("pure", `slot.${t}`, [], t);
+/** A value that the two arms of an `if` set. Immediate: phi number. */
+for (const t of ["i32", "i64", "f32", "f64", "v128"] as const) {
+  def("pure", `phi.${t}`, [], t);
+  def("effect", `phi.set.${t}`, [t], null);
+}
+/** Writes all changed slots to the state block. */
+def("effect", "sync", [], null);
+/** The page `imm` pages after the entry's must still be the one that was compiled. */
+def("effect", "page.check", [], null);
+/** Leaves the block: to another one of the region, or out of it at a known address. */
+def("effect", "edge", [], null);
+/** Calls whatever region is at a linear address; goes to another block of this one when it returns there. */
+def("effect", "edge.call", ["i64"], null);
+/** Leaves the region for a linear address that is computed. */
+def("effect", "edge.indirect", ["i64"], null);
+
 // --- Control ---------------------------------------------------------------------------------------------------------
 /** Calls a helper (name in `name`); any status but `next` ends the instruction there. Parameters per HELPERS. */
 def("effect", "call", [], null);

@@ -144,6 +144,45 @@ export class Mmu {
     if (!this.walker.global) this.filled.push(at);
   }
 
+  /**
+   * A region's read miss: as readSlow, but 0 also for what tier 0 is to do (devices). Nothing has happened then that
+   * executing the instruction again does not repeat.
+   */
+  readDirect(lo: number, hi: number, size: number): number {
+    const mmuIndex = this.mmuIndexNow();
+    const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
+    if (a < 0) return 0;
+    const first = 4096 - (lo & 4095);
+    const at = this.phys.ramAddress(a);
+    if (at < 0) return 0;
+    if (first >= size) {
+      this.tlbMisses++;
+      this.fill(lo, hi, a, at, mmuIndex);
+      return at;
+    }
+    const lo2 = (lo + first) | 0;
+    if (lo2 === 0) return 0;
+    const b = this.walker.translate(lo2, hi, ACCESS_READ, mmuIndex);
+    const second = b < 0 ? -1 : this.phys.ramAddress(b);
+    if (second < 0) return 0;
+    this.phys.readBytes(a, first, STATE.scratch);
+    this.phys.readBytes(b, size - first, STATE.scratch + first);
+    return STATE.scratch;
+  }
+
+  /** A region's write miss: 0 for what tier 0 is to do (faults, devices, decoded code, two pages). */
+  writeDirect(lo: number, hi: number, sizeAndFlag: number): number {
+    if (4096 - (lo & 4095) < (sizeAndFlag & 0xff)) return 0;
+    const mmuIndex = this.mmuIndexNow();
+    const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
+    if (a < 0) return 0;
+    const at = this.phys.ramAddress(a);
+    if (at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] & 1) return 0;
+    this.tlbMisses++;
+    this.fill(lo, hi, a, at, mmuIndex);
+    return at;
+  }
+
   /** Emitted code's read miss: the linear-memory address where `size` bytes stand, or 0 with `fault` set. */
   readSlow(lo: number, hi: number, size: number): number {
     return this.readAs(lo, hi, size, this.mmuIndexNow());
@@ -237,6 +276,14 @@ export class Mmu {
     i32[i + (FETCH_PPN >> 2)] = ppn;
     // Always right after translateFetch: the walker's finding is this page's.
     if (!this.walker.global) this.fetchFilled.push(i);
+  }
+
+  /** Physical page number that the fetch TLB has for hi:lo in the present mode, or -1. */
+  fetched(lo: number, hi: number): number {
+    const i = (FETCH_TLB_BASE + (((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) << FETCH_ENTRY_BITS)) >> 2;
+    const i32 = this.state.i32;
+    const tag = (lo & ~0xfff) | i32[STATE.fetchKey >> 2];
+    return i32[i + (FETCH_TAG >> 2)] === tag && i32[i + (FETCH_TAG >> 2) + 1] === hi ? i32[i + (FETCH_PPN >> 2)] : -1;
   }
 
   // --- Helpers' view -------------------------------------------------------------------------------------------

@@ -30,7 +30,15 @@ interface CodePage {
 
 const MODE_OF_KEY: Record<number, CodeMode> = { [FETCH_KEY_16]: 16, [FETCH_KEY_32]: 32, [FETCH_KEY_64]: 64 };
 
+/** What holds compiled code of the pages, told of their changes. */
+export interface CompiledCode {
+  invalidate(ppn: number, offset: number, size: number): void;
+  /** All records are gone. */
+  forgetAll(): void;
+}
+
 export class DecodeCache implements CodePages {
+  regions: CompiledCode | null = null;
   /** Times TypeScript decoded a run. */
   misses = 0;
   instructionsDecoded = 0;
@@ -59,6 +67,7 @@ export class DecodeCache implements CodePages {
   /** Forgets everything. Only between runs: record addresses become invalid. */
   flush(): void {
     for (const p of this.pages.values()) if (p.ppn < this.phys.pages) this.phys.pageFlags[p.ppn] &= ~1;
+    this.regions?.forgetAll();
     this.pages.clear();
     this.top = ARENA_BASE;
     this.flushes++;
@@ -113,7 +122,7 @@ export class DecodeCache implements CodePages {
   /** A cached page-crossing instruction: its second page must be mapped and the one decoded, or it is decoded anew. */
   private crossReady(page: CodePage, lo: number, hi: number): boolean {
     const slot = page.slots + (lo & 4095) * 4;
-    const record = this.i32[slot >> 2];
+    const record = this.plain(this.i32[slot >> 2]);
     if ((this.i32[record >> 2] & 0xffff) !== PSEUDO.cross) return true;
     const second = this.secondPage(lo, hi);
     if (second < 0) return false;
@@ -224,11 +233,15 @@ export class DecodeCache implements CodePages {
 
   onCodeWrite(ppn: number, offset: number, size: number): boolean {
     let holdsCode = false;
+    // Regions first: their records stand before the plain ones.
+    this.regions?.invalidate(ppn, offset, size);
     for (const mode of [0, 1, 2]) {
       const page = this.pages.get(ppn * 4 + mode);
       if (page === undefined) continue;
-      if (++page.writes > WRITES_BEFORE_DROP) this.detour(page, 0, PAGE);
-      else {
+      if (++page.writes > WRITES_BEFORE_DROP) {
+        this.regions?.invalidate(ppn, 0, PAGE);
+        this.detour(page, 0, PAGE);
+      } else {
         this.detour(page, offset, size);
         holdsCode = true;
       }
@@ -264,6 +277,53 @@ export class DecodeCache implements CodePages {
       } else kept.push(c);
     }
     page.crossers = kept;
+  }
+
+  // --- Regions ---------------------------------------------------------------------------------------------------------
+
+  /** The instruction's own record behind a region's. */
+  private plain(record: number): number {
+    return (this.i32[record >> 2] & 0xffff) === PSEUDO.region ? this.i32[(record + REC.link) >> 2] : record;
+  }
+
+  /** Whether the instruction at offset `ip` of a page is decoded. */
+  isDecoded(ppn: number, mode: CodeMode, ip: number): boolean {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    return page !== undefined && this.i32[(page.slots + ip * 4) >> 2] !== 0;
+  }
+
+  /** Address of the slot of offset `ip`, or 0. */
+  slotOf(ppn: number, mode: CodeMode, ip: number): number {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    return page === undefined ? 0 : page.slots + ip * 4;
+  }
+
+  /** Writes to this page are to be seen: a region holds its code. */
+  watch(ppn: number, mode: CodeMode): void {
+    this.page(ppn, mode).writes = 0;
+    this.protect(ppn);
+  }
+
+  /** Enters region `index` of the table at offset `ip`: the address of its record, or 0 where there is no instruction now. */
+  installRegion(ppn: number, mode: CodeMode, ip: number, index: number): number {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    if (page === undefined || this.top + RECORD_SIZE > ARENA_BASE + ARENA_SIZE) return 0;
+    const slot = (page.slots + ip * 4) >> 2;
+    const own = this.plain(this.i32[slot]);
+    if (own === 0) return 0;
+    const record = this.allocate(RECORD_SIZE);
+    this.writer.writeRegion(record, ip, index, own);
+    this.i32[slot] = record;
+    return record;
+  }
+
+  /** Undoes installRegion. */
+  removeRegion(ppn: number, mode: CodeMode, ip: number, record: number): void {
+    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    if (page === undefined) return;
+    const slot = page.slots + ip * 4;
+    if (this.i32[slot >> 2] === record) this.i32[slot >> 2] = this.plain(record);
+    this.writer.writeGoto(record, ip, slot);
   }
 
   /** Offsets of decoded instructions of the page of hi:lo, for showing code: slot table lookup without side effects. */

@@ -3,8 +3,8 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
-  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, STATE, STATUS,
+  COUNTER_BASE, COUNTERS, EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
+  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
@@ -28,8 +28,14 @@ export const PSEUDO = {
   cross: 3,
   /** Raises the vector in REC.imm: bytes that decode to no instruction. Counted and uncounted as the fault it is. */
   raise: 4,
+  /** Enters the compiled region in REC.region, or goes on at the record in REC.link. */
+  region: 5,
 } as const;
-const PSEUDO_COUNT = 5;
+const PSEUDO_COUNT = 6;
+
+/** Regions that can be installed at a time. */
+export const REGION_TABLE_SIZE = 32768;
+const REGION_TABLE = 1;
 
 export interface InterpreterModule {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -78,9 +84,65 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
     register(form, first + i);
   });
   m.setTable(table);
-  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, options.profile ?? null).build());
+  m.exportTable("regions", m.addTable(REGION_TABLE_SIZE));
+  const regionType = m.type(["i64", "i32"], ["i32"]);
+  const callOut = m.addFunction(callOutFunction(regionType));
+  m.export("callOut", callOut);
+  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, callOut, options.profile ?? null).build());
   m.export("run", run);
   return { bytes: m.encode(), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
+}
+
+/** No instruction's address: an expected address that is never reached. */
+const NOWHERE = 0x7fff000000000001n;
+/** Calls open between regions at most: each has a frame on the host's stack. */
+const MAX_DEPTH = 100;
+
+/**
+ * (rip, instructions left, expected rip) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
+ * the expected address (-1), where no region is, or one of them must leave. The state block is current before and after.
+ */
+function callOutFunction(regionType: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], "callOut");
+  const [rip, left, expected] = [0, 1, 2];
+  const entry = f.local("i32");
+  const rec = f.local("i32");
+  const page = f.local("i64");
+  const status = f.local("i32");
+  const depth = f.local("i32");
+  const leave = (code: () => void): void => {
+    f.i32(0).get(depth).mem("i32.store", STATE.regionDepth);
+    code();
+    f.op("return");
+  };
+  f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
+  const shallow = f.begin("if", "shallow");
+  f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
+  const next = f.begin("loop", "next");
+  const none = f.begin("block", "none");
+  f.get(rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(entry);
+  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").brIf(none);
+  f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
+  f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(rec).op("i32.eqz").brIf(none);
+  f.get(rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.ne").brIf(none);
+  f.get(rec).get(rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
+  f.get(page).get(left).get(rec).mem("i32.load", REC.region).callIndirect(regionType, REGION_TABLE).tee(status);
+  const must = f.begin("if", "must");
+  leave(() => f.get(status));
+  f.end(must);
+  f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
+  f.i32(0).mem("i32.load", STATE.regionStop);
+  const stop = f.begin("if", "stop");
+  leave(() => f.i32(REGION_EXIT.lookup));
+  f.end(stop);
+  f.get(rip).get(expected).op("i64.ne").brIf(next);
+  leave(() => f.i32(-1));
+  f.end(none);
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
+  leave(() => f.i32(REGION_EXIT.lookup));
+  f.end(next).end(shallow);
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup);
+  return f;
 }
 
 /** (record, page) -> STATUS. */
@@ -125,8 +187,12 @@ class RunFunction {
   private readonly rip = this.fb.local("i64");
   private readonly tlb = this.fb.local("i32");
   private readonly key = this.fb.local("i64");
+  /** The region at the next record is not to be entered. */
+  private readonly skip = this.fb.local("i32");
   private readonly statusLocal = this.fb.local("i32");
   private readonly entry = this.fb.local("i32");
+  private readonly counter = this.fb.local("i32");
+  private readonly target = this.fb.local("i32");
   /** Profile builds: the record before. */
   private readonly previous = this.fb.local("i32");
   private readonly locals = new LocalPool(this.fb);
@@ -137,6 +203,7 @@ class RunFunction {
     private readonly pairs: readonly (readonly [number, number])[],
     private readonly firstOutlined: number,
     private readonly handlerType: number,
+    private readonly callOut: number,
     private readonly profile: "forms" | "pairs" | null,
   ) {}
 
@@ -196,6 +263,9 @@ class RunFunction {
     fb.end(labels[PSEUDO.raise]);
     fb.get(this.rec).mem("i32.load", REC.imm).call(this.support.helper("raise")).set(this.statusLocal).br(status);
 
+    fb.end(labels[PSEUDO.region]);
+    this.emitRegion(lookup);
+
     const frame: Frame = {
       fb, support: this.support, rec: this.rec, vpage: this.vpage, locals: this.locals,
       tlbBase: () => fb.get(this.tlb),
@@ -232,6 +302,37 @@ class RunFunction {
     return fb;
   }
 
+  /** Runs the compiled region; what it answers says where to go on. */
+  private emitRegion(lookup: Label): void {
+    const { fb } = this;
+    this.uncount();
+    fb.i32(0).i32(0).mem("i32.load", STATE.limit).tee(this.entry).mem("i32.store", STATE.regionLimit);
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").i64(NOWHERE).call(this.callOut).set(this.statusLocal);
+    fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub").set(this.entry);
+    fb.i32(0).i32(0).mem("i64.load", STATE.regionCount).get(this.entry).get(this.icount).op("i32.sub").op("i64.extend_i32_s").op("i64.add").mem("i64.store", STATE.regionCount);
+    fb.get(this.entry).set(this.icount);
+    fb.i32(0).mem("i64.load", STATE.rip).set(this.rip);
+    this.loadMode();
+    fb.get(this.statusLocal).i32(REGION_EXIT.tier0).op("i32.le_u");
+    const on = fb.begin("if", "on");
+    fb.get(this.statusLocal).set(this.skip).br(lookup).end(on);
+    fb.i32(0).get(this.icount).mem("i32.store", STATE.icount);
+    fb.i32(EXIT.fault).i32(EXIT.leave).get(this.statusLocal).i32(REGION_EXIT.fault).op("i32.eq").op("select").op("return");
+  }
+
+  /** Counts an arrival at the slot in the local; `setRip` puts its address into the rip local. At zero TypeScript is told. */
+  private countArrival(slot: number, setRip: () => void = () => undefined): void {
+    const { fb } = this;
+    const at = this.counter;
+    fb.get(slot).i32(1).op("i32.shr_u").i32((COUNTERS - 1) << 1).op("i32.and").tee(at);
+    fb.get(at).mem("i32.load16_u", COUNTER_BASE).i32(1).op("i32.sub").tee(at).mem("i32.store16", COUNTER_BASE);
+    fb.get(at).op("i32.eqz");
+    const hot = fb.begin("if", "hot");
+    setRip();
+    this.leave(EXIT.hot, null, false);
+    fb.end(hot);
+  }
+
   /** Two instructions that stand one after the other: the second is entered without a dispatch, but counted and limited like any. */
   private emitPair(frame: Frame, a: Form, b: Form, dispatch: Label): void {
     const { fb } = this;
@@ -257,10 +358,19 @@ class RunFunction {
     this.leave(EXIT.fetchMiss, null, false);
     fb.end(miss);
     fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
-    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(this.rec).op("i32.eqz");
+    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").tee(this.entry).mem("i32.load").tee(this.rec).op("i32.eqz");
     const none = fb.begin("if", "decodeMiss");
     this.leave(EXIT.decodeMiss, null, false);
     fb.end(none);
+    fb.get(this.skip);
+    const skip = fb.begin("if", "skip");
+    fb.i32(0).set(this.skip);
+    fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.eq");
+    const region = fb.begin("if", "region");
+    fb.get(this.rec).mem("i32.load", REC.link).set(this.rec).end(region);
+    fb.else();
+    this.countArrival(this.entry);
+    fb.end(skip);
   }
 
   private emitDispatch(labels: readonly Label[], outlined: Label): void {
@@ -330,9 +440,10 @@ class RunFunction {
     const { fb } = this;
     fb.get(this.rec).mem("i32.load", REC.link).tee(this.entry);
     const linked = fb.begin("if", "linked");
-    fb.get(this.entry).mem("i32.load").tee(this.entry);
+    fb.get(this.entry).mem("i32.load").tee(this.target);
     const known = fb.begin("if", "known");
-    fb.get(this.entry).set(this.rec).br(dispatch).end(known).end(linked);
+    this.countArrival(this.entry, () => fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip));
+    fb.get(this.target).set(this.rec).br(dispatch).end(known).end(linked);
     fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
   }
 }

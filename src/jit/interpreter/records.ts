@@ -111,6 +111,21 @@ export class RecordWriter {
     this.i32[(at + REC.target) >> 2] = ip;
   }
 
+  /** Enters region `index` of the table; the instruction's own record is `own`. */
+  writeRegion(at: number, ip: number, index: number, own: number): void {
+    this.u16[(at + REC.handler) >> 1] = PSEUDO.region;
+    this.u16[(at + REC.ip) >> 1] = ip;
+    this.i32[(at + REC.region) >> 2] = index;
+    this.i32[(at + REC.entries) >> 2] = 0;
+    this.i32[(at + REC.link) >> 2] = own;
+  }
+
+  /** Whether the CPU model has the instruction as it decodes; what it lacks, or takes for another, is left to records. */
+  supports(insn: Insn): boolean {
+    const entry = ISA[insn.entry];
+    return ALWAYS.has(entry.feature) || this.hasFeature(entry.feature);
+  }
+
   /** Goes on at offset `ip`, through the fetch TLB. */
   writeLookup(at: number, ip: number): void {
     this.u16[(at + REC.handler) >> 1] = PSEUDO.lookup;

@@ -8,6 +8,7 @@ import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
+import { emitPattern } from "./bulk.ts";
 import { lowerCondition } from "./conditions.ts";
 import type { Frame } from "./frame.ts";
 
@@ -337,21 +338,13 @@ export class Lowerer {
     const to = locals.take("i32");
     const left = locals.take("i32");
     const v = locals.take("i64");
-    const bytes = n.imm / 8;
     this.value(n.args[2]);
     fb.set(v);
     this.value(n.args[0]);
     fb.set(to);
     this.value(n.args[1]);
     fb.set(left);
-    // A zero value is the common case (clearing pages).
-    fb.get(v).op("i64.eqz");
-    const zero = fb.begin("if", "zero");
-    fb.get(to).i32(0).get(left).memoryFill();
-    fb.else();
-    const loop = fb.begin("loop", "fill");
-    fb.get(left).i32(bytes).op("i32.sub").tee(left).get(to).op("i32.add").get(v).mem(bytes === 8 ? "i64.store" : bytes === 4 ? "i64.store32" : "i64.store16");
-    fb.get(left).brIf(loop).end(loop).end(zero);
+    emitPattern(fb, n.imm / 8, to, left, v);
     for (const l of [to, left, v]) locals.release(l);
   }
 

@@ -61,7 +61,14 @@ export class ByteWriter {
     }
   }
   append(data: Uint8Array): void {
-    for (const b of data) this.byte(b);
+    const end = this.length + data.length;
+    if (end > this.bytes.length) {
+      const larger = new Uint8Array(Math.max(end, this.bytes.length * 2));
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes.set(data, this.length);
+    this.length = end;
   }
   text(s: string): void {
     const data = Array.from(s, (c) => c.charCodeAt(0));
@@ -70,6 +77,10 @@ export class ByteWriter {
   }
   take(): Uint8Array {
     return this.bytes.slice(0, this.length);
+  }
+  /** The same without a copy: valid until the next write. */
+  view(): Uint8Array {
+    return this.bytes.subarray(0, this.length);
   }
 }
 
@@ -239,7 +250,7 @@ export class FunctionBuilder {
       w.unsigned(g.count);
       w.byte(TYPE_CODE[g.type]);
     }
-    w.append(this.code.take());
+    w.append(this.code.view());
     w.byte(0x0b);
     return w.take();
   }
@@ -247,5 +258,74 @@ export class FunctionBuilder {
   /** The code alone, for the text dump. */
   codeBytes(): Uint8Array {
     return this.code.take();
+  }
+}
+
+const NOWHERE: Label = { name: "", depth: 0 };
+
+/** Takes everything and emits nothing: for a pass that only wants to know in which order values are used. */
+export class DryBuilder extends FunctionBuilder {
+  override op(): this {
+    return this;
+  }
+  override i32(): this {
+    return this;
+  }
+  override i64(): this {
+    return this;
+  }
+  override f64(): this {
+    return this;
+  }
+  override f32(): this {
+    return this;
+  }
+  override v128(): this {
+    return this;
+  }
+  override lane(): this {
+    return this;
+  }
+  override shuffle(): this {
+    return this;
+  }
+  override get(): this {
+    return this;
+  }
+  override set(): this {
+    return this;
+  }
+  override tee(): this {
+    return this;
+  }
+  override mem(): this {
+    return this;
+  }
+  override memoryCopy(): this {
+    return this;
+  }
+  override memoryFill(): this {
+    return this;
+  }
+  override call(): this {
+    return this;
+  }
+  override callIndirect(): this {
+    return this;
+  }
+  override begin(): Label {
+    return NOWHERE;
+  }
+  override end(): this {
+    return this;
+  }
+  override br(): this {
+    return this;
+  }
+  override brIf(): this {
+    return this;
+  }
+  override brTable(): this {
+    return this;
   }
 }

@@ -17,6 +17,9 @@ export class ModuleBuilder {
   private readonly functions: { type: number; body: FunctionBuilder }[] = [];
   private readonly exports: { name: string; index: number }[] = [];
   private elements: number[] = [];
+  /** Sizes of further tables, without elements. */
+  private readonly tables: number[] = [];
+  private readonly exportedTables: { name: string; index: number }[] = [];
   private memory: MemoryImport | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
@@ -57,6 +60,14 @@ export class ModuleBuilder {
     this.elements = [...functionIndices];
   }
 
+  /** A further funcref table, empty. Table 0 is setTable's. Gives its index. */
+  addTable(size: number): number {
+    return this.tables.push(size);
+  }
+  exportTable(name: string, index: number): void {
+    this.exportedTables.push({ name, index });
+  }
+
   encode(): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
     for (const b of [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]) out.byte(b);
@@ -65,7 +76,7 @@ export class ModuleBuilder {
       fill(w);
       out.byte(id);
       out.unsigned(w.length);
-      out.append(w.take());
+      out.append(w.view());
     };
     section(1, (w) => {
       w.unsigned(this.typeBytes.length);
@@ -92,16 +103,23 @@ export class ModuleBuilder {
       w.unsigned(this.functions.length);
       for (const f of this.functions) w.unsigned(f.type);
     });
-    if (this.elements.length > 0) {
+    if (this.elements.length > 0 || this.tables.length > 0) {
       section(4, (w) => {
-        w.unsigned(1);
-        w.byte(0x70);
-        w.byte(0);
-        w.unsigned(this.elements.length);
+        w.unsigned(1 + this.tables.length);
+        for (const size of [this.elements.length, ...this.tables]) {
+          w.byte(0x70);
+          w.byte(0);
+          w.unsigned(size);
+        }
       });
     }
     section(7, (w) => {
-      w.unsigned(this.exports.length);
+      w.unsigned(this.exports.length + this.exportedTables.length);
+      for (const t of this.exportedTables) {
+        w.text(t.name);
+        w.byte(1);
+        w.unsigned(t.index);
+      }
       for (const e of this.exports) {
         w.text(e.name);
         w.byte(0);
@@ -138,7 +156,7 @@ export class ModuleBuilder {
       });
       w.byte(1);
       w.unsigned(names.length);
-      w.append(names.take());
+      w.append(names.view());
     });
     return out.take() as Uint8Array<ArrayBuffer>;
   }

@@ -8,6 +8,11 @@ declare namespace WebAssembly {
     readonly buffer: ArrayBuffer | SharedArrayBuffer;
     grow(delta: number): number;
   }
+  class Table {
+    readonly length: number;
+    set(index: number, value: unknown): void;
+    get(index: number): unknown;
+  }
   class Instance {
     constructor(module: Module, imports?: Record<string, Record<string, unknown>>);
     readonly exports: Record<string, unknown>;

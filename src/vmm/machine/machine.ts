@@ -7,7 +7,7 @@ import { RAM_BASE } from "../../cpu/layout.ts";
 import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport } from "../config.ts";
+import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
 import { Board } from "./board.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
@@ -106,7 +106,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null,
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
       // The VGA window and the ROM area: not RAM on a PC.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.highMemory / 4096 }],
     });
@@ -231,6 +231,7 @@ export class Machine {
       const text = e instanceof Error ? `${e.name}: ${e.message}` : String(e);
       throw new InternalError(`the emulator failed at 0x${this.vcpu.state.rip.toString(16)}: ${text}`, { cause: e });
     } finally {
+      this.vcpu.regions?.flush();
       this.busyNs += this.host.hostNs() - from;
     }
   }
@@ -291,15 +292,24 @@ export class Machine {
     const n = this.vcpu.retired;
     return {
       instructions: n,
-      instructionsByTier: { tier0: n, tier1: 0 },
+      instructionsByTier: { tier0: n - this.vcpu.retiredInRegions, tier1: this.vcpu.retiredInRegions },
       seconds,
       mips: seconds > 0 ? n / seconds / 1e6 : 0,
       decodeMisses: this.vcpu.cache.misses,
       tlbMisses: this.vcpu.mmu.tlbMisses,
       exitsByReason: this.vcpu.exitsByReason(),
       unimplemented: { ...this.vcpu.counters.unimplemented },
+      tier1: this.tier1Stats(),
       peakMemory,
     };
+  }
+
+  private tier1Stats(): Tier1Stats | null {
+    const { regions } = this.vcpu;
+    if (regions === null) return null;
+    const { buildNs, ...counts } = regions.stats;
+    const hottest = regions.regions().slice(0, HOTTEST).map((r) => ({ ...r, address: `0x${r.address.toString(16)}` }));
+    return { ...counts, buildMs: Math.round(buildNs / 1e6), hottest };
   }
 
   // --- State ---------------------------------------------------------------------------------------------------------
@@ -352,6 +362,9 @@ function allocate(mib: number, pages: number): WebAssembly.Memory {
     throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
   }
 }
+
+/** Regions that the statistics name. */
+const HOTTEST = 16;
 
 const PANIC = "Kernel panic - not syncing";
 const PANIC_END = "---[ end Kernel panic";

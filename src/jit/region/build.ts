@@ -1,0 +1,63 @@
+/** Lifts a region's blocks to IR, in reverse post-order, each with what is known at the end of the one before it where there is just one. */
+import { lift } from "../../cpu/lift/index.ts";
+import { formOf } from "../interpreter/forms.ts";
+import { type Assumptions, DecodedContext, RegionState, Unsupported } from "./context.ts";
+import { type Edge, Env, type ExitState, type RegionNode } from "./node.ts";
+import type { Block, Region } from "./scan.ts";
+
+export interface BlockIr {
+  readonly block: Block;
+  /** The head of the tree of blocks that it belongs to. */
+  readonly root: Block;
+  readonly nodes: readonly RegionNode[];
+}
+
+export interface RegionIr {
+  readonly region: Region;
+  readonly blocks: readonly BlockIr[];
+  readonly edges: readonly Edge[];
+  readonly exits: readonly ExitState[];
+  readonly assumptions: Assumptions;
+  readonly phis: readonly RegionNode[];
+  readonly nodeCount: number;
+}
+
+/** Throws UnsupportedAt when an instruction's form cannot be compiled. */
+export function buildRegion(region: Region): RegionIr {
+  const r = new RegionState();
+  const out: BlockIr[] = [];
+  for (const block of region.blocks) {
+    const inherited = block.predecessors === 1 ? r.inherited.get(block) : undefined;
+    r.env = inherited?.env ?? new Env();
+    r.root = inherited?.root ?? block;
+    r.block = block;
+    r.list = [];
+    const delta = block.start >> 12;
+    block.insns.forEach((at, i) => {
+      if (r.env.ended) return;
+      const c = new DecodedContext(formOf(at.insn), r, at, block.inlining);
+      if (i === 0 && delta !== 0) c.checkPage(delta);
+      const end = (at.offset + at.length - 1) >> 12;
+      if (end !== at.offset >> 12) c.checkPage(end);
+      try {
+        lift(c);
+      } catch (e) {
+        if (e instanceof Unsupported) throw new UnsupportedAt(at.offset, `${at.name}: ${e.message}`);
+        throw e;
+      }
+      c.finishInstruction(i === block.insns.length - 1);
+    });
+    out.push({ block, root: r.root, nodes: r.list });
+  }
+  return { region, blocks: out, edges: r.edges, exits: r.exits, assumptions: r.assumptions, phis: r.phis, nodeCount: r.nodeCount };
+}
+
+/** The instruction at `offset` must stay outside of the region. */
+export class UnsupportedAt extends Error {
+  constructor(
+    readonly offset: number,
+    reason: string,
+  ) {
+    super(reason);
+  }
+}

@@ -1,0 +1,93 @@
+/** Condition codes from the flags' values: one comparison after CMP, SUB, TEST and logic, the lazy formula (docs/FLAGS.md) otherwise. */
+import { PRODUCER } from "../../cpu/lift/flags.ts";
+import { CCM_PARITY_SHIFT } from "../../cpu/layout.ts";
+import type { DecodedContext } from "./context.ts";
+import type { RegionNode } from "./node.ts";
+import { INVERSE } from "./simplify.ts";
+import { CC_A, CC_B, CC_M, CC_R } from "./slots.ts";
+
+/** The logical negation of a 0-or-1 value. */
+export function invert(c: DecodedContext, v: RegionNode): RegionNode {
+  const inverse = v.meta.integer !== null && v.args.length === 2 ? INVERSE[v.meta.integer] : undefined;
+  if (inverse !== undefined) return c.emit(`${v.op.slice(0, 4)}${inverse}`, v.args) as RegionNode;
+  return c.emit("i32.eqz", [v]) as RegionNode;
+}
+
+/** Operands that were moved to the top of 64 bits, as 32-bit values where they had 32. */
+function narrow(c: DecodedContext, v: RegionNode): RegionNode | null {
+  if (v.op === "i64.const") return (v.big & 0xffffffffn) === 0n ? (c.i32(Number(BigInt.asIntN(32, v.big >> 32n))) as RegionNode) : null;
+  if (v.op !== "i64.shl" || v.args[1].op !== "i64.const" || v.args[1].big !== 32n) return null;
+  return c.emit("i32.wrap_i64", [v.args[0]]) as RegionNode;
+}
+function compare(c: DecodedContext, name: string, a: RegionNode, b: RegionNode): RegionNode {
+  const x = narrow(c, a);
+  const y = x === null ? null : narrow(c, b);
+  return c.emit(x === null || y === null ? `i64.${name}` : `i32.${name}`, x === null || y === null ? [a, b] : [x, y]) as RegionNode;
+}
+/** The sign-extended result against zero. */
+function againstZero(c: DecodedContext, name: string, r: RegionNode): RegionNode {
+  if (r.op === "i64.extend_i32_s") {
+    const x = r.args[0];
+    return (name === "eq" ? c.emit("i32.eqz", [x]) : c.emit(`i32.${name}`, [x, c.i32(0)])) as RegionNode;
+  }
+  return (name === "eq" ? c.emit("i64.eqz", [r]) : c.emit(`i64.${name}`, [r, c.i64(0)])) as RegionNode;
+}
+
+export function condition(c: DecodedContext, code: number): RegionNode {
+  const v = positive(c, code & ~1);
+  return code & 1 ? invert(c, v) : v;
+}
+
+function positive(c: DecodedContext, code: number): RegionNode {
+  const producer = c.producer;
+  const a = (): RegionNode => c.slot(CC_A);
+  const b = (): RegionNode => c.slot(CC_B);
+  const r = (): RegionNode => c.slot(CC_R);
+  if (producer === PRODUCER.sub) {
+    switch (code) {
+      case 2: return compare(c, "lt_u", a(), b());
+      case 4: return compare(c, "eq", a(), b());
+      case 6: return compare(c, "le_u", a(), b());
+      case 8: return againstZero(c, "lt_s", r());
+      case 12: return compare(c, "lt_s", a(), b());
+      case 14: return compare(c, "le_s", a(), b());
+    }
+  } else if (producer === PRODUCER.logic) {
+    switch (code) {
+      case 0: case 2: return c.i32(0) as RegionNode;
+      case 4: case 6: return againstZero(c, "eq", r());
+      case 8: case 12: return againstZero(c, "lt_s", r());
+      case 14: return againstZero(c, "le_s", r());
+    }
+  }
+  const or = (x: RegionNode, y: RegionNode): RegionNode => c.emit("i32.or", [x, y]) as RegionNode;
+  const xor = (x: RegionNode, y: RegionNode): RegionNode => c.emit("i32.xor", [x, y]) as RegionNode;
+  const zero = (): RegionNode => againstZero(c, "eq", r());
+  const overflow = (): RegionNode => {
+    const x = a();
+    const y = b();
+    return xor(c.emit("i64.lt_s", [x, y]) as RegionNode, c.emit("i64.lt_s", [c.emit("i64.sub", [x, y]), c.i64(0)]) as RegionNode);
+  };
+  const sign = (): RegionNode => {
+    const plain = againstZero(c, "lt_s", r());
+    const m = c.slot(CC_M);
+    if (m.op === "i32.const" && m.imm >= 0) return plain;
+    return or(plain, c.emit("i32.shr_u", [m, c.i32(31)]) as RegionNode);
+  };
+  switch (code) {
+    case 0: return overflow();
+    case 2: return compare(c, "lt_u", a(), b());
+    case 4: return zero();
+    case 6: return or(compare(c, "lt_u", a(), b()), zero());
+    case 8: return sign();
+    case 10: {
+      const m = c.slot(CC_M);
+      const low = c.emit("i32.wrap_i64", [r()]);
+      const bits = c.emit("i32.xor", [low, c.emit("i32.shr_u", [m, c.i32(CCM_PARITY_SHIFT)])]);
+      const ones = c.emit("i32.popcnt", [c.emit("i32.and", [bits, c.i32(255)])]);
+      return c.emit("i32.eqz", [c.emit("i32.and", [ones, c.i32(1)])]) as RegionNode;
+    }
+    case 12: return xor(sign(), overflow());
+    default: return or(xor(sign(), overflow()), zero());
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * Tier 1's bookkeeping: takes hot entry points, compiles regions in batches, installs them where tier 0 finds them, drops them when
+ * their code changes, and keeps what is installed within bounds.
+ */
+import { type CodeMode } from "../../cpu/decode/decoder.ts";
+import type { HelperName } from "../../cpu/helpers/signatures.ts";
+import { COUNTER_BASE, COUNTERS, REC, STATE } from "../../cpu/layout.ts";
+import type { Mmu } from "../../cpu/mmu/mmu.ts";
+import type { CpuState } from "../../cpu/state.ts";
+import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
+import type { RecordWriter } from "../interpreter/records.ts";
+import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
+import { analyse } from "./liveness.ts";
+import { type BatchItem, buildModule } from "./module.ts";
+import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
+
+export type TierMode = "0" | "1" | "auto";
+
+export interface EngineOptions {
+  /** Arrivals at an entry point after which it is compiled. */
+  readonly threshold: number;
+  /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
+  readonly compile: "sync" | "async";
+}
+
+/** Regions that go into one module at most. */
+const BATCH = 24;
+/** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
+const MAX_CODE_BYTES = 8 << 20;
+
+interface Installed {
+  readonly ppn: number;
+  readonly mode: CodeMode;
+  readonly ip: number;
+  readonly ir: RegionIr | null;
+  /** Byte ranges of its code by physical page: first, end, first, end, ... */
+  readonly ranges: ReadonlyMap<number, readonly number[]>;
+  index: number;
+  record: number;
+  dead: boolean;
+  readonly instructions: number;
+  readonly linear: bigint;
+  wasmBytes: number;
+}
+
+/** One region as `--stats` and the inspector show it. */
+export interface RegionInfo {
+  readonly address: bigint;
+  readonly entries: number;
+  readonly instructions: number;
+  readonly wasmBytes: number;
+}
+
+export interface RegionStats {
+  regions: number;
+  compiled: number;
+  modules: number;
+  invalidated: number;
+  evicted: number;
+  queue: number;
+  wasmBytes: number;
+  /** Host time spent on forming and emitting, ns; needs EngineHost.now. */
+  buildNs: number;
+  refused: number;
+}
+
+export interface EngineParts {
+  readonly state: CpuState;
+  readonly mmu: Mmu;
+  readonly cache: DecodeCache;
+  readonly writer: RecordWriter;
+  readonly memory: WebAssembly.Memory;
+  readonly table: WebAssembly.Table;
+  /** The interpreter's way into regions, for regions. */
+  readonly callOut: unknown;
+  readonly helpers: Readonly<Record<string, unknown>>;
+  /** A monotonic clock for statistics alone, ns. */
+  readonly now: (() => number) | undefined;
+}
+
+export class RegionEngine implements CompiledCode {
+  readonly stats: RegionStats = { regions: 0, compiled: 0, modules: 0, invalidated: 0, evicted: 0, queue: 0, wasmBytes: 0, buildNs: 0, refused: 0 };
+  private readonly byPage = new Map<number, Set<Installed>>();
+  private readonly byEntry = new Map<string, Installed>();
+  private readonly refused = new Set<string>();
+  /** In the order of installation: the oldest are evicted first. */
+  private readonly installed = new Set<Installed>();
+  private readonly free: number[] = [];
+  private readonly counters: Uint16Array;
+  private nextIndex = 0;
+  private pending: { item: BatchItem; region: Installed }[] = [];
+
+  constructor(
+    private readonly parts: EngineParts,
+    private readonly options: EngineOptions,
+  ) {
+    this.counters = new Uint16Array(parts.memory.buffer, COUNTER_BASE, COUNTERS);
+    this.resetCounters();
+  }
+
+  private resetCounters(): void {
+    this.counters.fill(this.options.threshold);
+  }
+
+  private key(ppn: number, mode: CodeMode, ip: number, tlbBase: number): string {
+    return `${ppn}:${mode}:${ip}:${tlbBase}`;
+  }
+
+  /** The entry point at hi:lo has been reached often. */
+  hot(lo: number, hi: number): void {
+    const from = this.parts.now?.() ?? 0;
+    const region = this.form(lo, hi);
+    if (region !== null && (this.options.compile === "sync" || this.pending.length >= BATCH)) this.flush();
+    this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
+  }
+
+  private form(lo: number, hi: number): Installed | null {
+    const { state, mmu, cache } = this.parts;
+    const key = state.i32[STATE.fetchKey >> 2] & 3;
+    const mode: CodeMode = key === 2 ? 64 : key === 1 ? 32 : 16;
+    if (mode === 16) return null;
+    const page = (BigInt.asUintN(32, BigInt(hi)) << 32n) | BigInt((lo & ~4095) >>> 0);
+    const own = mmu.fetched(lo, hi);
+    if (own < 0 || mmu.phys.ramAddress(own * 4096) < 0) return null;
+    const ip = lo & 4095;
+    const tlbBase = state.i32[STATE.tlbBase >> 2];
+    const name = this.key(own, mode, ip, tlbBase);
+    if (this.byEntry.has(name) || this.refused.has(name)) return null;
+    const ppns = new Map<number, number>([[0, own]]);
+    const source: CodeSource = {
+      mode, bytes: state.u8,
+      page: (delta) => {
+        let ppn = ppns.get(delta);
+        if (ppn === undefined) {
+          const at = BigInt.asIntN(64, page + BigInt(delta) * 4096n);
+          ppn = mode === 32 && (at < 0n || at > 0xffffffffn) ? -1 : mmu.fetched(Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)));
+          ppns.set(delta, ppn);
+        }
+        const at = ppn < 0 ? -1 : mmu.phys.ramAddress(ppn * 4096);
+        return at < 0 ? null : { ppn, at };
+      },
+      known: (offset) => {
+        const ppn = ppns.get(offset >> 12) ?? -1;
+        return ppn >= 0 && cache.isDecoded(ppn, mode, offset & 4095);
+      },
+      reached: (offset) => {
+        const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
+        return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
+      },
+    };
+    const excluded = new Set<number>();
+    for (;;) {
+      const region = new RegionScanner(source, excluded).scan(ip, (insn) => this.parts.writer.supports(insn));
+      if (region === null) {
+        this.refused.add(name);
+        this.stats.refused++;
+        return null;
+      }
+      try {
+        const ir = buildRegion(region);
+        return this.queue(ir, own, mode, ip, tlbBase, page, name);
+      } catch (e) {
+        if (!(e instanceof UnsupportedAt)) throw e;
+        excluded.add(e.offset);
+      }
+    }
+  }
+
+  private queue(ir: RegionIr, ppn: number, mode: CodeMode, ip: number, tlbBase: number, page: bigint, name: string): Installed {
+    const { cache } = this.parts;
+    const ranges = rangesOf(ir.region);
+    const linear = page + BigInt(ip);
+    const region: Installed = {
+      ppn, mode, ip, ir: null, ranges, index: -1, record: 0, dead: false, instructions: ir.region.instructions, linear, wasmBytes: 0,
+    };
+    for (const p of ranges.keys()) {
+      cache.watch(p, mode);
+      let set = this.byPage.get(p);
+      if (set === undefined) this.byPage.set(p, (set = new Set()));
+      set.add(region);
+    }
+    this.byEntry.set(name, region);
+    this.pending.push({ item: { ir, live: analyse(ir), options: { tlbBase, name: `x${linear.toString(16)}` } }, region });
+    this.stats.queue = this.pending.length;
+    return region;
+  }
+
+  /** Compiles what is waiting. */
+  flush(): void {
+    const batch = this.pending.filter((p) => !p.region.dead);
+    this.pending = [];
+    this.stats.queue = 0;
+    if (batch.length === 0) return;
+    const { memory, mmu, helpers } = this.parts;
+    const built = buildModule(batch.map((b) => b.item), !(memory.buffer instanceof ArrayBuffer));
+    this.stats.modules++;
+    const imports = {
+      env: { memory },
+      tier0: { callOut: this.parts.callOut },
+      mmu: {
+        readDirect: (a: number, b: number, size: number) => mmu.readDirect(a, b, size),
+        writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
+      },
+      helper: Object.fromEntries(built.helpers.map((h: HelperName) => [h, helpers[h]])),
+    };
+    const install = (module: WebAssembly.Module): void => {
+      const { exports } = new WebAssembly.Instance(module, imports);
+      batch.forEach((b, i) => this.install(b.region, exports[built.functions[i].name], built.functions[i].size));
+    };
+    if (this.options.compile === "sync") install(new WebAssembly.Module(built.bytes));
+    else void WebAssembly.compile(built.bytes).then(install);
+  }
+
+  private install(region: Installed, code: unknown, size: number): void {
+    if (region.dead) return;
+    const index = this.free.pop() ?? this.nextIndex++;
+    if (index >= this.parts.table.length) return;
+    const record = this.parts.cache.installRegion(region.ppn, region.mode, region.ip, index);
+    if (record === 0) {
+      this.free.push(index);
+      this.drop(region);
+      return;
+    }
+    this.parts.table.set(index, code);
+    region.index = index;
+    region.record = record;
+    region.wasmBytes = size;
+    this.installed.add(region);
+    this.stats.compiled++;
+    this.stats.regions = this.installed.size;
+    this.stats.wasmBytes += size;
+    for (const oldest of this.installed) {
+      if (this.stats.wasmBytes <= MAX_CODE_BYTES) break;
+      this.stats.evicted++;
+      this.drop(oldest);
+    }
+  }
+
+  /** Uninstalls; the function is freed once its whole module is unused. */
+  private drop(region: Installed): void {
+    if (region.dead) return;
+    region.dead = true;
+    for (const p of region.ranges.keys()) this.byPage.get(p)?.delete(region);
+    for (const [k, r] of this.byEntry) if (r === region) this.byEntry.delete(k);
+    if (region.index < 0) return;
+    this.parts.cache.removeRegion(region.ppn, region.mode, region.ip, region.record);
+    this.parts.table.set(region.index, null);
+    this.free.push(region.index);
+    this.installed.delete(region);
+    this.stats.regions = this.installed.size;
+    this.stats.wasmBytes -= region.wasmBytes;
+  }
+
+  invalidate(ppn: number, offset: number, size: number): void {
+    const set = this.byPage.get(ppn);
+    if (set === undefined) return;
+    for (const region of [...set]) {
+      const ranges = region.ranges.get(ppn) ?? [];
+      for (let i = 0; i < ranges.length; i += 2) {
+        if (ranges[i] < offset + size && offset < ranges[i + 1]) {
+          this.stats.invalidated++;
+          this.parts.state.i32[STATE.regionStop >> 2] = 1;
+          this.drop(region);
+          break;
+        }
+      }
+    }
+  }
+
+  forgetAll(): void {
+    for (const region of [...this.installed]) {
+      region.dead = true;
+      this.parts.table.set(region.index, null);
+      this.free.push(region.index);
+    }
+    for (const p of this.pending) p.region.dead = true;
+    this.installed.clear();
+    this.byPage.clear();
+    this.byEntry.clear();
+    this.refused.clear();
+    this.pending = [];
+    this.stats.regions = 0;
+    this.stats.wasmBytes = 0;
+    this.resetCounters();
+  }
+
+  /** The installed regions, most entered first. */
+  regions(): RegionInfo[] {
+    const { i32 } = this.parts.state;
+    return [...this.installed].map((r) => ({
+      address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes,
+    })).sort((a, b) => b.entries - a.entries);
+  }
+}
+
+function rangesOf(region: Region): Map<number, number[]> {
+  const ranges = new Map<number, number[]>();
+  const add = (delta: number, from: number, to: number): void => {
+    const ppn = region.pages.get(delta);
+    if (ppn === undefined) return;
+    const list = ranges.get(ppn) ?? [];
+    if (list.length > 0 && list[list.length - 1] === from) list[list.length - 1] = to;
+    else list.push(from, to);
+    ranges.set(ppn, list);
+  };
+  for (const b of region.blocks) {
+    for (const i of b.insns) {
+      const delta = i.offset >> 12;
+      const from = i.offset & 4095;
+      add(delta, from, Math.min(4096, from + i.length));
+      if (from + i.length > 4096) add(delta + 1, 0, from + i.length - 4096);
+    }
+  }
+  return ranges;
+}

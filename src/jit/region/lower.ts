@@ -1,0 +1,638 @@
+/**
+ * A region's IR to one WebAssembly function: registers in locals, control flow as nested blocks and loops after the dominator
+ * tree (Ramsey: "Beyond Relooper", 2022), no dispatch. Where the region can be left, what the state block lacks is stored there.
+ */
+import { InternalError } from "../../base/errors.ts";
+import {
+  CS, REGION_EXIT, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
+} from "../../cpu/layout.ts";
+import { MXCSR_CONTROL, MXCSR_DEFAULT } from "../../cpu/helpers/sse-ops.ts";
+import type { HelperName } from "../../cpu/helpers/signatures.ts";
+import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
+import { emitPattern } from "../lower/bulk.ts";
+import { LocalPool } from "../lower/frame.ts";
+import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
+import type { BlockIr, RegionIr } from "./build.ts";
+import { ISOLATED, NEVER_NEXT } from "./context.ts";
+import { KIND } from "./meta.ts";
+import type { Liveness } from "./liveness.ts";
+import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
+import type { Block } from "./scan.ts";
+import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
+
+/** Function indices in the module that the region goes into. */
+export interface RegionSupport {
+  /** (linear i64, bytes | SLOW_* i32) -> address, or 0: to tier 0. */
+  readonly read: number;
+  readonly write: number;
+  /** By width: (linear i64, value) -> 0, or 1: to tier 0. */
+  readonly store: Readonly<Record<number, number>>;
+  /** (linear page i64, physical page number i32) -> 1 when the fetch TLB says so. */
+  readonly checkPage: number;
+  /** (STATUS i32, rip i64, length i32, instructions left before it i32) -> REGION_EXIT. */
+  readonly helperExit: number;
+  /** (rip i64, instructions left i32, expected rip i64) -> -1 when it came to be there, else REGION_EXIT. */
+  readonly callOut: number;
+  readonly helper: (name: HelperName) => number;
+}
+
+const LOAD_OP: Record<string, string> = {
+  8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load", 64: "i64.load", 128: "v128.load", f32: "f32.load", f64: "f64.load",
+};
+const STORE_OP: Record<string, string> = {
+  8: "i32.store8", 16: "i32.store16", 32: "i32.store", 64: "i64.store", 128: "v128.store", f32: "f32.store", f64: "f64.store",
+};
+const SLOT_STORE = { i32: "i32.store", i64: "i64.store", v128: "v128.store" } as const;
+const SLOT_LOAD = { i32: "i32.load", i64: "i64.load", v128: "v128.load" } as const;
+
+const BASE = 0, LEFT = 1;
+
+export interface LoweringOptions {
+  /** Byte address of the data TLB that the code is for. */
+  readonly tlbBase: number;
+  /** STATE.fetchKey's user bit is no matter; the mode is the region's. */
+  readonly name: string;
+}
+
+export function lowerRegion(ir: RegionIr, live: Liveness, support: RegionSupport, options: LoweringOptions): FunctionBuilder {
+  // The first pass finds each value's last use, so that the second can use locals again.
+  const last = new Map<RegionNode, number>();
+  new RegionLowerer(ir, live, support, options, last, true).build();
+  return new RegionLowerer(ir, live, support, options, last, false).build();
+}
+
+class RegionLowerer {
+  private readonly fb: FunctionBuilder;
+  private readonly locals: LocalPool;
+  private readonly slotLocal = new Array<number>(SLOT_COUNT).fill(-1);
+  private readonly phiLocal: number[] = [];
+  private readonly loops = new Map<Block, Label>();
+  private readonly merges = new Map<Block, Label>();
+  private readonly bodies = new Map<Block, BlockIr>();
+  private readonly children = new Map<Block, Block[]>();
+  private clock = 0;
+
+  constructor(
+    private readonly ir: RegionIr,
+    private readonly live: Liveness,
+    private readonly support: RegionSupport,
+    private readonly options: LoweringOptions,
+    private readonly last: Map<RegionNode, number>,
+    private readonly dry: boolean,
+  ) {
+    this.fb = dry ? new DryBuilder(["i64", "i32"], ["i32"]) : new FunctionBuilder(["i64", "i32"], ["i32"], options.name);
+    this.locals = new LocalPool(this.fb);
+    this.offset = this.fb.local("i32");
+    this.rip = this.fb.local("i64");
+    this.info = this.fb.local("i32");
+    this.status = this.fb.local("i32");
+    for (const b of ir.blocks) {
+      this.bodies.set(b.block, b);
+      this.children.set(b.block, []);
+      this.reset(b.nodes);
+      this.countForward(b.block, b.nodes);
+    }
+    for (const p of ir.phis) p.local = -1;
+    for (const { block } of ir.blocks) if (block.immediateDominator !== null) this.children.get(block.immediateDominator)?.push(block);
+  }
+  private reset(nodes: readonly RegionNode[]): void {
+    for (const n of nodes) {
+      n.local = -1;
+      n.bodies.forEach((b) => this.reset(b));
+    }
+  }
+
+  build(): FunctionBuilder {
+    const { fb, ir } = this;
+    const entry = ir.region.blocks[0];
+    const liveIn = this.live.liveIn.get(entry) ?? [];
+    const used = new Set<number>();
+    for (const l of this.live.liveIn.values()) l.forEach((x, s) => x && used.add(s));
+    this.live.written.forEach((w, s) => w && used.add(s));
+    for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
+    this.prologue(entry);
+    for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    this.helperOut = fb.begin("block", "helperOut");
+    this.out = fb.begin("block", "out");
+    this.outAt = fb.begin("block", "outAt");
+    this.tree(entry);
+    fb.op("unreachable").end(this.outAt);
+    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").set(this.rip).end(this.out);
+    this.storeWritten();
+    fb.i32(0).get(this.rip).mem("i64.store", STATE.rip);
+    fb.i32(0).get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").mem("i32.store", STATE.regionLeft);
+    fb.get(this.info).i32(16).op("i32.shr_u").op("return").end(this.helperOut);
+    this.storeWritten();
+    fb.get(this.status).get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").get(this.info).i32(16).op("i32.shr_u");
+    fb.get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").call(this.support.helperExit);
+    return fb;
+  }
+  /** The shared ways out: at an offset, at the address in `rip`, after a helper's `status`. */
+  private outAt!: Label;
+  private out!: Label;
+  private helperOut!: Label;
+  private readonly offset: number;
+  private readonly rip: number;
+  /** Instructions to take off what is left, and above 16 bits REGION_EXIT, or after a helper the instruction's length. */
+  private readonly info: number;
+  private readonly status: number;
+  private storeWritten(): void {
+    this.live.written.forEach((w, s) => {
+      if (w) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
+    });
+  }
+
+  /** Refuses, before anything has happened, when an assumption does not hold. */
+  private prologue(entry: Block): void {
+    const { fb } = this;
+    const { assumptions } = this.ir;
+    let checks = 0;
+    const check = (emit: () => void): void => {
+      emit();
+      if (checks++ > 0) fb.op("i32.or");
+    };
+    check(() => fb.i32(0).mem("i32.load", STATE.tlbBase).i32(this.options.tlbBase).op("i32.ne"));
+    if (assumptions.fpuGate !== 0) check(() => fb.i32(0).mem("i32.load", STATE.fpuGate).i32(assumptions.fpuGate).op("i32.and"));
+    if (assumptions.mxcsr) check(() => fb.i32(0).mem("i32.load", STATE.mxcsr).i32(MXCSR_CONTROL).op("i32.and").i32(MXCSR_DEFAULT).op("i32.ne"));
+    if (assumptions.wideStack) check(() => fb.i32(0).mem("i64.load", STATE.spMask).i64(0xffffffffn).op("i64.ne"));
+    for (let n = 0; n < 6; n++) {
+      const at = STATE.seg + n * SEG_STRIDE;
+      const whole = (assumptions.wholeSegments | assumptions.flatSegments) & (1 << n);
+      if (whole !== 0) {
+        check(() => fb.i32(0).mem("i64.load", at + SEG_MIN).op("i64.eqz").op("i32.eqz"));
+        check(() => fb.i32(0).mem("i64.load", at + SEG_MAX_READ).i64(0xffffffffn).op("i64.ne"));
+        if (n !== CS) check(() => fb.i32(0).mem("i64.load", at + SEG_MAX_WRITE).i64(0xffffffffn).op("i64.ne"));
+      }
+      if (assumptions.flatSegments & (1 << n)) check(() => fb.i32(0).mem("i64.load", at).op("i64.eqz").op("i32.eqz"));
+    }
+    fb.get(LEFT).i32(this.longest(entry)).op("i32.lt_s").op("i32.or");
+    const refuse = fb.begin("if", "refuse");
+    this.setRip(entry.start);
+    fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(refuse);
+  }
+
+  private readonly length = new Map<Block, number>();
+  /** Instructions on the longest way from the block to where the budget is looked at again. */
+  private longest(b: Block): number {
+    const known = this.length.get(b);
+    if (known !== undefined) return known;
+    let most = 0;
+    for (const s of b.successors.values()) if (s.index > b.index && !s.loopHeader && !s.reentry) most = Math.max(most, this.longest(s));
+    const n = b.insns.length + most;
+    this.length.set(b, n);
+    return n;
+  }
+
+  // --- Control flow ------------------------------------------------------------------------------------------------------
+  /** Blocks that more than one edge from before reaches. */
+  private isMerge(b: Block): boolean {
+    return (this.forward.get(b) ?? 0) > 1;
+  }
+  private readonly forward = new Map<Block, number>();
+  private countForward(from: Block, nodes: readonly RegionNode[]): void {
+    for (const n of nodes) {
+      const target = n.edge?.target ?? null;
+      if (target !== null && target.index > from.index) this.forward.set(target, (this.forward.get(target) ?? 0) + 1);
+      n.bodies.forEach((body) => this.countForward(from, body));
+    }
+  }
+
+  private tree(b: Block): void {
+    const { fb } = this;
+    let loop: Label | null = null;
+    if (b.loopHeader) {
+      loop = fb.begin("loop", `loop${b.start.toString(16)}`);
+      this.loops.set(b, loop);
+    }
+    if (b.loopHeader || b.reentry) this.budget(b);
+    const merges = (this.children.get(b) ?? []).filter((c) => this.isMerge(c)).sort((x, y) => x.index - y.index);
+    for (let i = merges.length - 1; i >= 0; i--) this.merges.set(merges[i], fb.begin("block", `merge${merges[i].start.toString(16)}`));
+    const body = this.bodies.get(b);
+    if (body === undefined) throw new InternalError("region: a block without IR");
+    this.block = b;
+    this.nodes(body.nodes);
+    for (const m of merges) {
+      const label = this.merges.get(m);
+      if (label === undefined) throw new InternalError("region: a merge without a label");
+      fb.end(label);
+      this.tree(m);
+    }
+    if (loop !== null) fb.end(loop);
+  }
+  private block!: Block;
+
+  /** Leaves for tier 0 at a loop's head when one round might not fit. */
+  private budget(b: Block): void {
+    const { fb } = this;
+    fb.get(LEFT).i32(this.longest(b)).op("i32.lt_s");
+    const out = fb.begin("if", "budget");
+    fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
+  }
+
+  /** Writes what the state block lacks. */
+  private sync(x: ExitState): void {
+    const dirty = this.live.dirtyIn.get(x.root) ?? [];
+    for (let s = 0; s < SLOT_COUNT; s++) {
+      const v = x.slots[s];
+      if (v === null) {
+        if (!x.synced && dirty[s]) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
+      } else if (v !== IN_MEMORY && isDirty(x, s)) this.storeSlot(s, () => this.value(v));
+    }
+  }
+
+  private callEdge(n: RegionNode): void {
+    const { fb } = this;
+    const e = n.edge;
+    if (e === null || e.target === null) throw new InternalError("region: a call without a return");
+    this.sync(e.exit);
+    this.value(n.args[0]);
+    this.pushLeft(e.exit.count);
+    fb.get(BASE);
+    if (e.exit.offset !== 0) fb.i64(BigInt(e.exit.offset)).op("i64.add");
+    fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
+    const gone = fb.begin("if", "gone");
+    fb.get(this.status).op("return").end(gone);
+    const live = this.live.liveIn.get(e.target) ?? [];
+    live.forEach((l, s) => {
+      if (l) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    });
+    fb.i32(0).mem("i32.load", STATE.regionLeft).set(LEFT);
+    this.arrive(e.target);
+  }
+
+  private edge(e: Edge): void {
+    const { fb } = this;
+    const { target } = e;
+    if (target === null) {
+      this.leave(e.exit, REGION_EXIT.lookup);
+      return;
+    }
+    if (target.predecessors > 1) {
+      this.move(e.exit, (n) => this.live.assigns(e, n));
+      fb.get(LEFT).i32(e.exit.count).op("i32.sub").set(LEFT);
+    }
+    this.arrive(target);
+  }
+  /** Goes to a block whose locals are set: by a branch, or by emitting it here. */
+  private arrive(target: Block): void {
+    const { fb } = this;
+    const from = this.block;
+    if (target.index <= from.index) {
+      const label = this.loops.get(target);
+      if (label === undefined) throw new InternalError("region: a back edge to no loop");
+      fb.br(label);
+      return;
+    }
+    const label = this.isMerge(target) ? this.merges.get(target) : undefined;
+    if (label !== undefined) {
+      fb.br(label);
+      return;
+    }
+    this.tree(target);
+    this.block = from;
+  }
+
+  // --- Leaving --------------------------------------------------------------------------------------------------------------
+  private setRip(offset: number): void {
+    const { fb } = this;
+    fb.i32(0).get(BASE);
+    if (offset !== 0) fb.i64(BigInt(offset)).op("i64.add");
+    fb.mem("i64.store", STATE.rip);
+  }
+  private storeSlot(s: number, push: () => void): void {
+    this.fb.i32(0);
+    push();
+    this.fb.mem(SLOT_STORE[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
+  }
+  /** Sets the locals of the slots that `wanted` names to their values at `x`. */
+  private move(x: ExitState, wanted: (slot: number) => boolean): void {
+    const { fb } = this;
+    const set: number[] = [];
+    for (let s = 0; s < SLOT_COUNT; s++) {
+      const v = x.slots[s];
+      if (v === null || !wanted(s) || (v !== IN_MEMORY && v.meta.kind === KIND.slot && v.imm === s)) continue;
+      if (v === IN_MEMORY) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]);
+      else this.value(v);
+      set.push(this.slotLocal[s]);
+    }
+    // All at once: a value may be computed from another slot's old one.
+    for (const l of set.reverse()) fb.set(l);
+  }
+  private moveWritten(x: ExitState): void {
+    this.shared.clear();
+    for (let s = 0; s < SLOT_COUNT; s++) {
+      const v = x.slots[s];
+      if (this.live.written[s] && v !== null && v !== IN_MEMORY) this.countShared(v);
+    }
+    this.move(x, (s) => this.live.written[s]);
+    for (const l of this.sharedLocal.values()) this.locals.release(l);
+    this.sharedLocal.clear();
+    this.shared.clear();
+  }
+  /** Values that are computed only where the region is left, by how often one such place needs them. */
+  private readonly shared = new Map<RegionNode, number>();
+  private readonly sharedLocal = new Map<RegionNode, number>();
+  private countShared(n: RegionNode): void {
+    if (n.local >= 0 || n.args.length === 0) return;
+    const before = this.shared.get(n) ?? 0;
+    this.shared.set(n, before + 1);
+    if (before === 0) n.args.forEach((a) => this.countShared(a));
+  }
+  private pushLeft(count: number): void {
+    this.fb.get(LEFT);
+    if (count !== 0) this.fb.i32(count).op("i32.sub");
+  }
+  private leave(x: ExitState, how: number): void {
+    this.moveWritten(x);
+    this.fb.i32(x.offset).set(this.offset).i32(x.count | (how << 16)).set(this.info).br(this.outAt);
+  }
+  private side(n: RegionNode): void {
+    if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
+    this.leave(n.exit, REGION_EXIT.tier0);
+  }
+
+  // --- Values ---------------------------------------------------------------------------------------------------------------
+  private value(n: RegionNode): void {
+    const { fb } = this;
+    if (n.local >= 0) {
+      fb.get(n.local);
+      this.used(n);
+      return;
+    }
+    switch (n.op) {
+      case "i32.const": fb.i32(n.imm); return;
+      case "i64.const": fb.i64(n.big); return;
+      case "f32.const": fb.f32(n.imm); return;
+      case "f64.const": fb.f64(n.imm); return;
+      case "v128.const": fb.v128(n.lanes ?? []); return;
+      case "vpage": fb.get(BASE); return;
+    }
+    if (n.meta.kind === KIND.slot) {
+      fb.get(this.slotLocal[n.imm]);
+      return;
+    }
+    if (n.meta.kind === KIND.phi) {
+      fb.get(this.phi(n.imm, n.type ?? "i32"));
+      return;
+    }
+    const kept = this.sharedLocal.get(n);
+    if (kept !== undefined) {
+      fb.get(kept);
+      return;
+    }
+    if (n.meta.cls !== "pure") throw new InternalError(`region: ${n.op} %${n.id} is not computed yet`);
+    for (const a of n.args) this.value(a);
+    this.pure(n);
+    if ((this.shared.get(n) ?? 0) > 1 && n.type !== null) {
+      const local = this.locals.take(n.type);
+      this.sharedLocal.set(n, local);
+      fb.tee(local);
+    }
+  }
+  private used(n: RegionNode): void {
+    const now = ++this.clock;
+    if (this.dry) this.last.set(n, now);
+    else if (this.last.get(n) === now) {
+      this.locals.release(n.local);
+      n.local = -2;
+    }
+  }
+  private phi(number: number, type: ValueType): number {
+    return (this.phiLocal[number] ??= this.fb.local(type));
+  }
+  private pure(n: RegionNode): void {
+    const { fb } = this;
+    switch (n.meta.kind) {
+      case KIND.select: fb.op("select"); return;
+      case KIND.lane: fb.lane(n.op, n.imm); return;
+      case KIND.shuffle: fb.shuffle(n.lanes ?? []); return;
+      default: fb.op(n.op);
+    }
+  }
+  /** The value on the stack belongs to `n`. */
+  private keep(n: RegionNode): void {
+    if (n.hot + n.cold === 0 || n.type === null || (!this.dry && !this.last.has(n))) {
+      this.fb.op("drop");
+      return;
+    }
+    n.local = this.locals.take(n.type);
+    this.fb.set(n.local);
+  }
+  /** A local with the value: its own, or a temporary one, to be given to `done`. */
+  private inLocal(n: RegionNode, type: ValueType): { local: number; done: () => void } {
+    if (n.meta.kind === KIND.slot) return { local: this.slotLocal[n.imm], done: () => undefined };
+    if (n.local >= 0) return { local: n.local, done: () => this.used(n) };
+    this.value(n);
+    const local = this.locals.take(type);
+    this.fb.set(local);
+    return { local, done: () => this.locals.release(local) };
+  }
+
+  private nodes(list: readonly RegionNode[]): void {
+    for (const n of list) {
+      const { cls, kind } = n.meta;
+      if (cls === "pure") {
+        if (!n.meta.cheap && (n.hot > 1 || (n.hot === 1 && n.cold > 0))) {
+          for (const a of n.args) this.value(a);
+          this.pure(n);
+          this.keep(n);
+        }
+      } else if (cls === "read") this.read(n);
+      else if (kind === KIND.load) this.load(n);
+      else this.effect(n);
+    }
+  }
+
+  private read(n: RegionNode): void {
+    const { fb } = this;
+    if (n.hot + n.cold === 0) return;
+    if (n.meta.kind === KIND.getState) fb.i32(0).mem(LOAD_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
+    else if (n.meta.kind === KIND.rawLoad) {
+      this.value(n.args[0]);
+      fb.mem(LOAD_OP[n.meta.width]);
+    } else throw new InternalError(`region: no code for ${n.op}`);
+    this.keep(n);
+  }
+
+  // --- Memory ---------------------------------------------------------------------------------------------------------------
+  /** Leaves the RAM address on the stack, and above it whether the TLB has it. */
+  private probe(a: number, e: number, bytes: number, tag: number): void {
+    const { fb } = this;
+    const { tlbBase } = this.options;
+    fb.get(a).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").set(e);
+    fb.get(a).op("i32.wrap_i64").get(e).mem("i32.load", tlbBase + TLB_ADDEND).op("i32.add");
+    fb.get(a);
+    if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
+    fb.i64(-4096n).op("i64.and").get(e).mem("i64.load", tlbBase + tag).op("i64.eq");
+  }
+  private translate(n: RegionNode, bytes: number, tag: number, slow: number, flags: number): void {
+    const { fb } = this;
+    const a = this.inLocal(n.args[0], "i64");
+    const e = this.locals.take("i32");
+    const hit = fb.begin("block", "hit", "i32");
+    this.probe(a.local, e, bytes, tag);
+    fb.brIf(hit).op("drop").get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
+    const out = fb.begin("if", "out");
+    this.side(n);
+    fb.end(out).get(e).end(hit);
+    this.locals.release(e);
+    a.done();
+  }
+  private load(n: RegionNode): void {
+    const width = n.meta.width;
+    this.translate(n, Number(width) / 8, TLB_READ, this.support.read, 0);
+    this.fb.mem(LOAD_OP[width]);
+    this.keep(n);
+  }
+  private store(n: RegionNode): void {
+    const { fb } = this;
+    const width = Number(n.meta.width);
+    const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
+    const a = this.inLocal(n.args[0], "i64");
+    const v = this.inLocalOrConst(n.args[1], type);
+    const e = this.locals.take("i32");
+    const done = fb.begin("block", "done");
+    const slow = fb.begin("block", "slow");
+    const miss = this.locals.take("i32");
+    this.probe(a.local, e, width / 8, TLB_WRITE);
+    fb.op("i32.eqz").set(miss).set(e).get(miss).brIf(slow);
+    fb.get(e);
+    v.push();
+    fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
+    v.push();
+    fb.call(this.support.store[width]);
+    const out = fb.begin("if", "out");
+    this.side(n);
+    fb.end(out).end(done);
+    this.locals.release(e);
+    this.locals.release(miss);
+    v.done();
+    a.done();
+  }
+  private inLocalOrConst(n: RegionNode, type: ValueType): { push: () => void; done: () => void } {
+    if (n.op === "i32.const") return { push: () => this.fb.i32(n.imm), done: () => undefined };
+    if (n.op === "i64.const") return { push: () => this.fb.i64(n.big), done: () => undefined };
+    const l = this.inLocal(n, type);
+    return { push: () => this.fb.get(l.local), done: l.done };
+  }
+
+  // --- Effects --------------------------------------------------------------------------------------------------------------
+  private effect(n: RegionNode): void {
+    const { fb, support } = this;
+    switch (n.op) {
+      case "rmw.begin":
+        this.translate(n, n.imm, TLB_WRITE, support.write, SLOW_RMW);
+        this.keep(n);
+        return;
+      case "ptr.write":
+        this.translate(n, n.imm, TLB_WRITE, support.write, SLOW_BULK);
+        this.keep(n);
+        return;
+      case "ptr.read":
+        this.translate(n, n.imm, TLB_READ, support.read, 0);
+        this.keep(n);
+        return;
+      // What would be staged has left for tier 0.
+      case "rmw.end": return;
+      case "bulk.copy": for (const a of n.args) this.value(a); fb.memoryCopy(); return;
+      case "bulk.fill": this.value(n.args[0]); this.value(n.args[2]); this.value(n.args[1]); fb.memoryFill(); return;
+      case "bulk.pattern": {
+        const to = this.inLocal(n.args[0], "i32");
+        const left = this.locals.take("i32");
+        this.value(n.args[1]);
+        fb.set(left);
+        const v = this.inLocal(n.args[2], "i64");
+        emitPattern(fb, n.imm / 8, to.local, left, v.local);
+        this.locals.release(left);
+        v.done();
+        to.done();
+        return;
+      }
+      case "sync":
+        if (n.exit !== null) this.sync(n.exit);
+        return;
+      case "edge.call":
+        this.callEdge(n);
+        return;
+      case "page.check": {
+        fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
+        const out = fb.begin("if", "out");
+        this.side(n);
+        fb.end(out);
+        return;
+      }
+      case "call": return this.call(n);
+      case "if": {
+        this.value(n.args[0]);
+        const label = fb.begin("if", "if");
+        this.nodes(n.bodies[0]);
+        if (n.bodies[1].length > 0) {
+          fb.else();
+          this.nodes(n.bodies[1]);
+        }
+        fb.end(label);
+        return;
+      }
+      case "edge":
+        if (n.edge !== null) this.edge(n.edge);
+        return;
+      case "edge.indirect": {
+        const x = n.exit;
+        if (x === null) throw new InternalError("region: an indirect edge without a way out");
+        this.value(n.args[0]);
+        fb.set(this.rip);
+        this.moveWritten(x);
+        fb.i32(x.count | (REGION_EXIT.lookup << 16)).set(this.info).br(this.out);
+        return;
+      }
+    }
+    switch (n.meta.kind) {
+      case KIND.phiSet: {
+        const phi = this.ir.phis[n.imm];
+        if (phi.hot + phi.cold === 0) return;
+        this.value(n.args[0]);
+        fb.set(this.phi(n.imm, phi.type ?? "i32"));
+        return;
+      }
+      case KIND.setState:
+        fb.i32(0);
+        this.value(n.args[0]);
+        fb.mem(STORE_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
+        return;
+      case KIND.store: this.store(n); return;
+      case KIND.rawStore:
+        this.value(n.args[0]);
+        this.value(n.args[1]);
+        fb.mem(STORE_OP[n.meta.width]);
+        return;
+    }
+    throw new InternalError(`region: no code for ${n.op}`);
+  }
+
+  private call(n: RegionNode): void {
+    const { fb, support } = this;
+    const x = n.exit;
+    if (n.name === null || x === null) throw new InternalError("region: call without a helper");
+    // STATE.icount counts the present instruction.
+    fb.i32(0).i32(0).mem("i32.load", STATE.regionLimit);
+    this.pushLeft(x.count + 1);
+    fb.op("i32.sub").mem("i32.store", STATE.icount);
+    for (const a of n.args) this.value(a);
+    fb.call(support.helper(n.name)).tee(this.status);
+    const failed = fb.begin("if", "status");
+    if (ISOLATED.has(n.name)) {
+      this.moveWritten(x);
+      fb.i32(x.offset).set(this.offset).i32(x.count | ((x.next - x.offset) << 16)).set(this.info).br(this.helperOut);
+    } else {
+      // The state block is ahead of the locals.
+      fb.get(this.status).get(BASE);
+      if (x.offset !== 0) fb.i64(BigInt(x.offset)).op("i64.add");
+      fb.i32(x.next - x.offset);
+      this.pushLeft(x.count);
+      fb.call(support.helperExit).op("return");
+    }
+    fb.end(failed);
+    if (NEVER_NEXT.has(n.name)) fb.op("unreachable");
+  }
+}
+

@@ -1,0 +1,106 @@
+/** A batch of regions as one WebAssembly module: memory and helpers imported, slow paths of its own, a function for each region. */
+import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";
+import {
+  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS,
+} from "../../cpu/layout.ts";
+import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
+import { ModuleBuilder } from "../wasm/module.ts";
+import type { RegionIr } from "./build.ts";
+import { lowerRegion, type LoweringOptions, type RegionSupport } from "./lower.ts";
+import type { Liveness } from "./liveness.ts";
+import type { RegionNode } from "./node.ts";
+
+export interface BatchItem {
+  readonly ir: RegionIr;
+  readonly live: Liveness;
+  readonly options: LoweringOptions;
+}
+
+export interface BatchModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The helpers that the module imports. */
+  readonly helpers: readonly HelperName[];
+  /** Export names, by item; and bytes of code. */
+  readonly functions: readonly { readonly name: string; readonly size: number; readonly body: FunctionBuilder }[];
+}
+
+function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): void {
+  for (const n of nodes) {
+    if (n.name !== null) into.add(n.name);
+    n.bodies.forEach((b) => collectHelpers(b, into));
+  }
+}
+
+export function buildModule(items: readonly BatchItem[], shared: boolean): BatchModule {
+  const m = new ModuleBuilder();
+  m.importMemory({ module: "env", name: "memory", minimum: 1, maximum: 65536, shared });
+  const names = new Set<HelperName>();
+  for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
+  const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
+  const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
+  const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
+  const helpers = new Map<HelperName, number>();
+  for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
+  const support = addSupport(m, readImport, writeImport, callOut, helpers);
+  const functions = items.map((item, i) => {
+    const body = lowerRegion(item.ir, item.live, support, item.options);
+    const name = `r${i}`;
+    m.export(name, m.addFunction(body));
+    return { name, size: body.size, body };
+  });
+  return { bytes: m.encode(), helpers: [...names], functions };
+}
+
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): RegionSupport {
+  const split = (import_: number, name: string): number => {
+    const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
+    f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
+    return m.addFunction(f);
+  };
+  const read = split(readImport, "read");
+  const write = split(writeImport, "write");
+  const store: Record<number, number> = {};
+  for (const width of [8, 16, 32, 64, 128]) {
+    const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
+    const op = width === 128 ? "v128.store" : width === 64 ? "i64.store" : width === 32 ? "i32.store" : `i32.store${width}`;
+    const f = new FunctionBuilder(["i64", type], ["i32"], `store${width}`);
+    const at = f.local("i32");
+    f.get(0).i32(width / 8).call(write).tee(at).op("i32.eqz");
+    const bad = f.begin("if", "tier0");
+    f.i32(1).op("return").end(bad);
+    f.get(at).get(1).mem(op).i32(0);
+    store[width] = m.addFunction(f);
+  }
+  return {
+    read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
+    helper: (name) => helpers.get(name) ?? -1,
+  };
+}
+
+/** (linear page, physical page number) -> 1 when the fetch TLB maps the one to the other in the present mode. */
+function checkPageFunction(): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32"], ["i32"], "checkPage");
+  const entry = f.local("i32");
+  f.get(0).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(entry);
+  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(0).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.eq");
+  f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_PPN).get(1).op("i32.eq").op("i32.and");
+  return f;
+}
+
+/** A helper did not let the instruction go on: (STATUS, its rip, its length, instructions left before it) -> REGION_EXIT. */
+function helperExitFunction(): FunctionBuilder {
+  const f = new FunctionBuilder(["i32", "i64", "i32", "i32"], ["i32"], "helperExit");
+  const [status, rip, length, left] = [0, 1, 2, 3];
+  f.get(status).i32(STATUS.fault).op("i32.eq");
+  const fault = f.begin("if", "fault");
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.fault).op("return").end(fault);
+  f.i32(0).get(left).i32(1).op("i32.sub").mem("i32.store", STATE.regionLeft);
+  f.get(status).i32(STATUS.jump).op("i32.eq");
+  const jump = f.begin("if", "jump");
+  f.i32(REGION_EXIT.lookup).op("return").end(jump);
+  f.get(status).i32(STATUS.again).op("i32.eq");
+  const again = f.begin("if", "again");
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(REGION_EXIT.tier0).op("return").end(again);
+  f.i32(0).get(rip).get(length).op("i64.extend_i32_u").op("i64.add").mem("i64.store", STATE.rip).i32(REGION_EXIT.leave);
+  return f;
+}
