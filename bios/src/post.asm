@@ -81,6 +81,7 @@ post:
   mov word [b_memory], BASE_KIB
   call init_pic
   call init_pit
+  call init_apic
   call init_serial
   call init_parallel
   POST 2
@@ -229,6 +230,22 @@ init_pit:
   out P_PIT + 3, al
   mov al, 0x12
   out P_PIT + 1, al
+  ret
+
+; The local APIC, where there is one, in virtual wire mode: the 8259As' interrupts come through LINT0 (SDM 3A 11.5.1; MultiProcessor
+; Specification 1.4, 3.6.2.2).
+init_apic:
+  mov eax, 1
+  cpuid
+  test dh, 2
+  jz .none
+  call flat_segments
+  mov edi, 0xfee00000
+  mov dword [edi + 0xf0], 0x1ff         ; enabled, spurious vector
+  mov dword [edi + 0x350], 0x700        ; LINT0: ExtINT
+  mov dword [edi + 0x360], 0x400        ; LINT1: NMI
+  call real_segments
+.none:
   ret
 
 ; Finds the serial ports by their scratch registers and sets them to 115,200 baud, 8N1.

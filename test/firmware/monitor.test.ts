@@ -1,6 +1,9 @@
 /** The monitor of our BIOS on the serial terminal, with nothing to boot; the demonstrations tell what the processor really did. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ensureBios } from "../../bios/build.ts";
+import { haveTools } from "./fixtures.ts";
 import { startFirmware, type FirmwareRun } from "./run.ts";
 
 let run: FirmwareRun;
@@ -85,6 +88,17 @@ describe("demonstrations", () => {
     expect(text).toContain("page faults: 00000001, address (CR2) 00300000, error code 00000002");
     expect(text).toContain("now there stands 0000cafe");
   });
+});
+
+it.runIf(haveTools(["qemu-system-x86_64"]))("our BIOS runs on QEMU, and its demonstrations show the same there", () => {
+  ensureBios();
+  const demos = ["demo paging", "demo syscall", "demo fault"];
+  const { stdout } = spawnSync("qemu-system-x86_64", [
+    "-accel", "tcg", "-bios", join(import.meta.dirname, "../../build/bios/bios.bin"), "-m", "64", "-vga", "none", "-display", "none", "-serial", "stdio", "-monitor", "none",
+    "-net", "none", "-nodefaults",
+  ], { input: demos.map((d) => `${d}\r`).join(""), timeout: 8_000, encoding: "latin1" });
+  const theirs = stdout.replace(/\r/g, "");
+  for (const demo of demos) expect(theirs).toContain(`> ${demo}\n${answer(demo)}\n`);
 });
 
 it("starts again through the reset control register", () => {
