@@ -96,7 +96,8 @@ it.runIf(haveTools(["qemu-system-x86_64"]))("our BIOS runs on QEMU, and its demo
   const { stdout } = spawnSync("qemu-system-x86_64", [
     "-accel", "tcg", "-bios", join(import.meta.dirname, "../../build/bios/bios.bin"), "-m", "64", "-vga", "none", "-display", "none", "-serial", "stdio", "-monitor", "none",
     "-net", "none", "-nodefaults",
-  ], { input: demos.map((d) => `${d}\r`).join(""), timeout: 8_000, encoding: "latin1" });
+  ], { // What arrives before the serial port is set up is lost.
+    input: `\r\r${demos.map((d) => `${d}\r`).join("")}`, timeout: 8_000, encoding: "latin1" });
   const theirs = stdout.replace(/\r/g, "");
   for (const demo of demos) expect(theirs).toContain(`> ${demo}\n${answer(demo)}\n`);
 });
