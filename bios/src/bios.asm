@@ -7,9 +7,16 @@
   db "Tabvisor BIOS", 0
   align 16
 %include "post.asm"
+%include "print.asm"
+%include "terminal.asm"
 %include "console.asm"
+%include "scroll.asm"
 %include "vga.asm"
+%include "vbe.asm"
+%include "font.asm"
 %include "keyboard.asm"
+%include "terminal-keys.asm"
+%include "int16.asm"
 %include "interrupts.asm"
 %include "disk.asm"
 %include "ata.asm"
