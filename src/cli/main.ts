@@ -4,9 +4,11 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
+import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { provideFirmware } from "../vmm/firmware.ts";
 import { Runner } from "../vmm/runner.ts";
+import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
@@ -168,6 +170,7 @@ async function main(argv: readonly string[]): Promise<number> {
       if (timeout !== null) clearTimeout(timeout);
       stdio?.close();
       if (file !== null) closeSync(file);
+      if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
       try {
         showScreen(options.display, runner);
       } catch (e) {
@@ -203,8 +206,8 @@ async function main(argv: readonly string[]): Promise<number> {
           finish(report.exitCode);
         },
       }, {
-        kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu,
-        images: () => Promise.resolve(configOf(options).config.boot),
+        kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
+        images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
       });
     } catch (e) {
       stdio?.close();

@@ -32,6 +32,8 @@ export interface CliOptions {
   readonly stats: boolean;
   /** Which tiers run the guest. */
   readonly tier: "0" | "1" | "auto";
+  /** Compiled regions to be printed at exit: those at linear addresses, and the so many that were entered most. */
+  readonly dump: { readonly addresses: readonly bigint[]; readonly hottest: number } | null;
 }
 
 export const HELP = `Usage: tabvisor [options]
@@ -66,13 +68,15 @@ export const HELP = `Usage: tabvisor [options]
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
   --tier 0|1|auto       the interpreter alone, compiled code at once, or what is hot (default)
+  --dump-region ADDRESS[,ADDRESS]  the compiled regions there at exit, from instructions to WebAssembly, on standard error
+  --dump-hot N          those of the N regions that were entered most
   --stats               a JSON object on standard error at exit
   -h, --help   --version
 
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot"] as const;
 /** Options that may be given several times. */
 const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -84,6 +88,17 @@ export function parseMemory(text: string): number {
   const mib = Number(match[1]) * (match[2].toLowerCase() === "g" ? 1024 : 1);
   if (!Number.isInteger(mib)) throw new UserError(`-m: '${text}' is not a whole number of MiB`);
   return mib;
+}
+
+function parseDump(regions: string | null, hot: string | null): CliOptions["dump"] {
+  if (regions === null && hot === null) return null;
+  const addresses = (regions ?? "").split(",").filter((a) => a !== "").map((a) => {
+    if (!/^(0x)?[0-9a-f]{1,16}$/i.test(a)) throw new UserError(`--dump-region: '${a}' is not an address (hexadecimal)`);
+    return BigInt(a.toLowerCase().startsWith("0x") ? a : `0x${a}`);
+  });
+  const hottest = hot === null ? 0 : Number(hot);
+  if (hot !== null && !(/^\d+$/.test(hot) && hottest > 0)) throw new UserError(`--dump-hot: '${hot}' is not a number of regions`);
+  return { addresses, hottest };
 }
 
 function parseSerial(text: string): CliOptions["serial"] {
@@ -174,5 +189,6 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     deterministic: flag("deterministic"),
     stats: flag("stats"),
     tier,
+    dump: parseDump(one("dump-region"), one("dump-hot")),
   };
 }

@@ -13,6 +13,7 @@ import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./i
 import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
+import { HERE, type RegionCompiler } from "./region/compile.ts";
 import { RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
@@ -30,12 +31,21 @@ export interface VcpuOptions {
   readonly tier?: TierMode;
   /** Arrivals that make an entry point hot, for "auto". */
   readonly threshold?: number;
+  /** Checks the IR of each region; for tests. */
+  readonly validate?: boolean;
+  /** Keeps what regions were formed of, for dumps. */
+  readonly keepRegions?: boolean;
   /** A monotonic clock for statistics alone, ns. */
   readonly now?: () => number;
+  /** Where regions are compiled; on this thread by default. */
+  readonly compiler?: RegionCompiler;
 }
 
+/** Instructions of a slice whose end says where time is spent. */
+const LEAST_SAMPLED = 10_000;
+
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 10_000;
+const THRESHOLD = 60_000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -102,8 +112,8 @@ export class Vcpu {
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
-      helpers: this.cpu.helpers, now: options.now,
-    }, tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" });
+      helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false });
     this.cache.regions = this.regions;
   }
 
@@ -155,12 +165,14 @@ export class Vcpu {
     const end = this.retired + budget;
     this.stopRequested = false;
     let fruitless = 0;
+    let prepared = false;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
       if (this.options.env.interruptPending() && state.interruptsEnabled) {
-        if (state.interruptShadow) slice = 1;
+        // Whether code has to be decoded or compiled first is no matter of the guest's: it takes no second interrupt for that.
+        if (state.interruptShadow || prepared) slice = 1;
         else if (!this.interrupt()) return "triple-fault";
         // A trap gate leaves IF set, and the next request may be there.
         if (state.interruptsEnabled && this.options.env.interruptPending()) slice = 1;
@@ -182,6 +194,7 @@ export class Vcpu {
       this.retired += done;
       i32[STATE.icount >> 2] = 0;
       this.exitCounts[code]++;
+      prepared = done === 0 && (code === EXIT.hot || code === EXIT.decodeMiss || code === EXIT.fetchMiss || code === EXIT.crossMiss);
       if (done === 0 && ++fruitless > FRUITLESS_ENTRIES) return "budget";
       if (done > 0) {
         fruitless = 0;
@@ -196,13 +209,21 @@ export class Vcpu {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
           continue;
+        case EXIT.limit:
+          // Only a whole slice's end is a sample; others end where devices want it.
+          if (done >= LEAST_SAMPLED) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          break;
         case EXIT.hot:
           this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
           break;
         case EXIT.decodeMiss:
         case EXIT.fetchMiss:
         case EXIT.crossMiss:
-          if (!this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]) && !this.fault()) return "triple-fault";
+          // The slice ends before the next instruction's fetch, which may fault.
+          if (done >= i32[STATE.limit >> 2]) break;
+          if (this.cache.prepare(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1])) break;
+          prepared = false;
+          if (!this.fault()) return "triple-fault";
           break;
       }
     }

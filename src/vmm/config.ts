@@ -79,7 +79,7 @@ export interface Tier1Stats {
   /** Host ms spent on forming regions and emitting code, on the CPU's own thread. */
   readonly buildMs: number;
   /** Those entered most. */
-  readonly hottest: readonly { readonly address: string; readonly entries: number; readonly instructions: number; readonly wasmBytes: number }[];
+  readonly hottest: readonly { readonly address: string; readonly entries: number; readonly instructions: number; readonly wasmBytes: number; readonly compileMs: number }[];
 }
 
 /** `--stats`. */

@@ -1,6 +1,7 @@
-/** The machine's web worker: MachineApi over Comlink. */
+/** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
+import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, MouseInput, WorkerConfig,
 } from "./api.ts";
@@ -20,9 +21,23 @@ async function fetchInterpreter(): Promise<void> {
   const module = await WebAssembly.compileStreaming(wasm);
   provideInterpreter(module, (await (await info).json()) as StoredInfo);
 }
-const interpreterReady = fetchInterpreter().catch((e: unknown) => {
+const compiling = self.name === COMPILER_NAME;
+const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catch((e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
 });
+
+/** A second worker of this same script, so that the page loads it once. */
+function startCompiler(): ReturnType<typeof threadCompiler> {
+  const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
+  return threadCompiler({
+    send: (call) => worker.postMessage(call),
+    listen: (onAnswer, onDeath) => {
+      worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+      worker.onerror = onDeath;
+    },
+  });
+}
+let compiler: ReturnType<typeof threadCompiler> | null = null;
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -83,7 +98,7 @@ class WorkerMachine implements MachineApi {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) });
+    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()) });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
@@ -155,4 +170,6 @@ class WorkerMachine implements MachineApi {
   }
 }
 
-Comlink.expose(new WorkerMachine());
+if (compiling) {
+  self.onmessage = (e: MessageEvent<CompilerCall>) => void answerCompilerCall(e.data).then((answer) => self.postMessage(answer));
+} else Comlink.expose(new WorkerMachine());

@@ -64,7 +64,7 @@ export class FuzzMachine {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model), tier,
+      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model), tier, validate: true,
     });
     this.ram32 = new Int32Array(memory.buffer, RAM_BASE, RAM_SIZE / 4);
   }

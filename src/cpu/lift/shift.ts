@@ -16,8 +16,8 @@ function count(c: LiftContext, operand = 1): Value {
 
 /** Does nothing but (for memory) the write when the count is zero: flags and 64-bit registers stay. */
 function whenNonzero(c: LiftContext, n: Value, body: () => void): void {
-  if (n.op === "i32.const") body();
-  else c.if(n, body);
+  if (n.op !== "i32.const") c.if(n, body);
+  else if (n.imm !== 0) body();
 }
 
 const low = (c: LiftContext, v: Value): Value => c.emit("i32.and", [c.wrap(v), c.i32(1)]);

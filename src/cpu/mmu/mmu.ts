@@ -173,7 +173,7 @@ export class Mmu {
   readDirect(lo: number, hi: number, size: number): number {
     const mmuIndex = this.mmuIndexNow();
     if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
-    const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
+    const a = this.translateQuietly(lo, hi, ACCESS_READ, mmuIndex);
     if (a < 0) return 0;
     const first = 4096 - (lo & 4095);
     const at = this.phys.ramAddress(a);
@@ -185,7 +185,7 @@ export class Mmu {
     }
     const lo2 = (lo + first) | 0;
     if (lo2 === 0) return 0;
-    const b = this.walker.translate(lo2, hi, ACCESS_READ, mmuIndex);
+    const b = this.translateQuietly(lo2, hi, ACCESS_READ, mmuIndex);
     const second = b < 0 ? -1 : this.phys.ramAddress(b);
     if (second < 0) return 0;
     this.phys.readBytes(a, first, STATE.scratch);
@@ -193,12 +193,45 @@ export class Mmu {
     return STATE.scratch;
   }
 
+  /** A region's store of `size` bytes at STATE.scratch across two pages: 1, or 0 where tier 0 is to do it. */
+  storeCrossing(lo: number, hi: number, size: number): number {
+    const first = 4096 - (lo & 4095);
+    const lo2 = (lo + first) | 0;
+    if (first >= size || lo2 === 0) return 0;
+    const mmuIndex = this.mmuIndexNow();
+    const a = this.plainWrite(lo, hi, mmuIndex);
+    const b = a < 0 ? -1 : this.plainWrite(lo2, hi, mmuIndex);
+    if (b < 0) return 0;
+    const { u8 } = this.state;
+    u8.copyWithin(a, STATE.scratch, STATE.scratch + first);
+    u8.copyWithin(b, STATE.scratch + first, STATE.scratch + size);
+    return 1;
+  }
+  /** Where a byte may be written just so: RAM that nobody watches. -1 otherwise. */
+  private plainWrite(lo: number, hi: number, mmuIndex: number): number {
+    if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return -1;
+    const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] !== 0 ? -1 : at;
+  }
+
+  /** Whether it faults is tier 0's to say: a segment's limit may come before the page. */
+  private translateQuietly(lo: number, hi: number, access: number, mmuIndex: number): number {
+    const { cr2 } = this.state;
+    const a = this.walker.translate(lo, hi, access, mmuIndex);
+    if (a < 0) {
+      this.state.cr2 = cr2;
+      this.walker.nonCanonical = null;
+    }
+    return a;
+  }
+
   /** A region's write miss: 0 for what tier 0 is to do (faults, devices, decoded code, two pages). */
   writeDirect(lo: number, hi: number, sizeAndFlag: number): number {
     if (4096 - (lo & 4095) < (sizeAndFlag & 0xff)) return 0;
     const mmuIndex = this.mmuIndexNow();
     if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
-    const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
+    const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0) return 0;
     const at = this.phys.ramAddress(a);
     const ppn = Math.floor(a / 4096);
@@ -329,6 +362,12 @@ export class Mmu {
     return i32[i + (FETCH_TAG >> 2)] === tag && i32[i + (FETCH_TAG >> 2) + 1] === hi ? i32[i + (FETCH_PPN >> 2)] : -1;
   }
 
+  /** Address of the slot table that the fetch TLB has for hi:lo in the present mode, or far outside of memory. */
+  fetchedSlots(lo: number, hi: number): number {
+    if (this.fetched(lo, hi) < 0) return -0x80000000;
+    return this.state.i32[(FETCH_TLB_BASE + (((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) << FETCH_ENTRY_BITS) + FETCH_SLOTS) >> 2];
+  }
+
   // --- Helpers' view -------------------------------------------------------------------------------------------
 
   private raise(): never {
@@ -388,6 +427,13 @@ export class Mmu {
     const a = this.physical(linear);
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 ? null : this.state.u8[at];
+  }
+  /** The same for 8 bytes that stand in one page. */
+  peek64(linear: bigint): bigint | null {
+    if ((linear & 4095n) > 4088n) return null;
+    const a = this.physical(linear);
+    const at = a < 0 ? -1 : this.phys.ramAddress(a);
+    return at < 0 ? null : new DataView(this.state.memory.buffer).getBigUint64(at, true);
   }
   /** Physical page number of a linear address for inspection, or null. */
   physicalPage(linear: bigint): number | null {

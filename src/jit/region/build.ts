@@ -25,6 +25,7 @@ export interface RegionIr {
 /** Throws UnsupportedAt when an instruction's form cannot be compiled. */
 export function buildRegion(region: Region): RegionIr {
   const r = new RegionState();
+  r.expected = region.expected;
   const out: BlockIr[] = [];
   for (const block of region.blocks) {
     const inherited = block.predecessors === 1 ? r.inherited.get(block) : undefined;

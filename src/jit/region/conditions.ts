@@ -1,31 +1,42 @@
 /** Condition codes from the flags' values: one comparison after CMP, SUB, TEST and logic, the lazy formula (docs/FLAGS.md) otherwise. */
+import type { Value } from "../../cpu/ir/ir.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
 import { CCM_PARITY_SHIFT } from "../../cpu/layout.ts";
-import type { DecodedContext } from "./context.ts";
 import type { RegionNode } from "./node.ts";
 import { INVERSE } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R } from "./slots.ts";
 
+/** What a condition is made of and with. */
+interface FlagContext {
+  /** PRODUCER of the present flags. */
+  readonly producer: number;
+  /** The present value of a slot. */
+  slot(s: number): RegionNode;
+  emit(op: string, args: readonly Value[]): Value;
+  i32(n: number): Value;
+  i64(n: number): Value;
+}
+
 /** The logical negation of a 0-or-1 value. */
-export function invert(c: DecodedContext, v: RegionNode): RegionNode {
+export function invert(c: FlagContext, v: RegionNode): RegionNode {
   const inverse = v.meta.integer !== null && v.args.length === 2 ? INVERSE[v.meta.integer] : undefined;
   if (inverse !== undefined) return c.emit(`${v.op.slice(0, 4)}${inverse}`, v.args) as RegionNode;
   return c.emit("i32.eqz", [v]) as RegionNode;
 }
 
 /** Operands that were moved to the top of 64 bits, as 32-bit values where they had 32. */
-function narrow(c: DecodedContext, v: RegionNode): RegionNode | null {
+function narrow(c: FlagContext, v: RegionNode): RegionNode | null {
   if (v.op === "i64.const") return (v.big & 0xffffffffn) === 0n ? (c.i32(Number(BigInt.asIntN(32, v.big >> 32n))) as RegionNode) : null;
   if (v.op !== "i64.shl" || v.args[1].op !== "i64.const" || v.args[1].big !== 32n) return null;
   return c.emit("i32.wrap_i64", [v.args[0]]) as RegionNode;
 }
-function compare(c: DecodedContext, name: string, a: RegionNode, b: RegionNode): RegionNode {
+function compare(c: FlagContext, name: string, a: RegionNode, b: RegionNode): RegionNode {
   const x = narrow(c, a);
   const y = x === null ? null : narrow(c, b);
   return c.emit(x === null || y === null ? `i64.${name}` : `i32.${name}`, x === null || y === null ? [a, b] : [x, y]) as RegionNode;
 }
 /** The sign-extended result against zero. */
-function againstZero(c: DecodedContext, name: string, r: RegionNode): RegionNode {
+function againstZero(c: FlagContext, name: string, r: RegionNode): RegionNode {
   if (r.op === "i64.extend_i32_s") {
     const x = r.args[0];
     return (name === "eq" ? c.emit("i32.eqz", [x]) : c.emit(`i32.${name}`, [x, c.i32(0)])) as RegionNode;
@@ -33,12 +44,12 @@ function againstZero(c: DecodedContext, name: string, r: RegionNode): RegionNode
   return (name === "eq" ? c.emit("i64.eqz", [r]) : c.emit(`i64.${name}`, [r, c.i64(0)])) as RegionNode;
 }
 
-export function condition(c: DecodedContext, code: number): RegionNode {
+export function condition(c: FlagContext, code: number): RegionNode {
   const v = positive(c, code & ~1);
   return code & 1 ? invert(c, v) : v;
 }
 
-function positive(c: DecodedContext, code: number): RegionNode {
+function positive(c: FlagContext, code: number): RegionNode {
   const producer = c.producer;
   const a = (): RegionNode => c.slot(CC_A);
   const b = (): RegionNode => c.slot(CC_B);

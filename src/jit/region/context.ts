@@ -9,7 +9,7 @@ import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { MXCSR_CONTROL, MXCSR_DEFAULT } from "../../cpu/helpers/sse-ops.ts";
 import { type Extra, fixed, type Node, type Ref, type Value } from "../../cpu/ir/ir.ts";
 import type { Type } from "../../cpu/ir/ops.ts";
-import { CS, DS, FS, GS, SEG_STRIDE, SS, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
+import { CS, DS, FS, GS, SEG_STRIDE, SEGMENT_FAULT, SS, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { LiftContext, segmentRef } from "../../cpu/lift/context.ts";
 import type { Form } from "../../cpu/lift/form.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
@@ -99,6 +99,8 @@ export class RegionState {
     return n;
   }
   readonly phis: RegionNode[] = [];
+  /** Region.expected. */
+  expected: ReadonlyMap<number, number> = new Map();
   get nodeCount(): number {
     return this.nextId;
   }
@@ -164,7 +166,9 @@ export class DecodedContext extends LiftContext {
     return this.rip(this.at.offset + this.at.length);
   }
   private rip(offset: number): Value {
-    return this.emit("i64.add", [this.emit("vpage"), this.i64(offset)]);
+    const v = this.emit("i64.add", [this.emit("vpage"), this.i64(offset)]);
+    // Outside the page a legacy address may wrap.
+    return this.insn.mode === 64 || (offset >= 0 && offset < 4096) ? v : this.emit("i64.and", [v, this.i64(0xffffffffn)]);
   }
 
   private memoryOperand(): Operand {
@@ -277,7 +281,10 @@ export class DecodedContext extends LiftContext {
       r.append(r.node("edge.indirect", null, [target], {}, this.snapshot(0, r.env.count + 1)));
       r.env.ended = true;
     };
-    if (at.kind === "return" && inlining !== null && r.block.successors.has(blockKey(inlining.returnTo, inlining.caller))) {
+    const expected = r.expected.get(at.offset);
+    if (expected !== undefined && at.kind === "indirect" && r.block.successors.has(blockKey(expected, inlining))) {
+      this.if(this.emit("i64.eq", [target, this.rip(expected)]), () => this.edge(expected, inlining), leave);
+    } else if (at.kind === "return" && inlining !== null && r.block.successors.has(blockKey(inlining.returnTo, inlining.caller))) {
       this.if(this.emit("i64.eq", [target, this.rip(inlining.returnTo)]), () => this.edge(inlining.returnTo, inlining.caller), leave);
     } else leave();
   }
@@ -396,7 +403,10 @@ export class DecodedContext extends LiftContext {
     if (n === CS) throw new Unsupported("data in CS");
     if (n === FS || n === GS) {
       this.r.assumptions.wholeSegments |= 1 << n;
-      return this.emit("i64.and", [this.emit("i64.add", [offset, this.get(64, segmentRef(n))]), this.i64(0xffffffffn)]);
+      const linear = this.emit("i64.and", [this.emit("i64.add", [offset, this.get(64, segmentRef(n))]), this.i64(0xffffffffn)]);
+      const last = this.i64(0x100000000n - BigInt(extra.imm ?? 1));
+      // What reaches beyond the limit goes to tier 0, which faults. Where the base is zero, two pages do so anyhow.
+      return this.emit("select.i64", [linear, this.i64(BigInt(SEGMENT_FAULT | n) << 32n), this.emit("i64.le_u", [offset, last])]);
     }
     this.r.assumptions.flatSegments |= 1 << n;
     return offset;

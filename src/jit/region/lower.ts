@@ -53,8 +53,9 @@ const BASE = 0, LEFT = 1;
 export interface LoweringOptions {
   /** Byte address of the data TLB that the code is for. */
   readonly tlbBase: number;
-  /** STATE.fetchKey's user bit is no matter; the mode is the region's. */
   readonly name: string;
+  /** Debugging: gives the address of a counter for a way back to tier 0. */
+  readonly count?: ((why: string, offset: number) => number) | undefined;
 }
 
 export function lowerRegion(ir: RegionIr, live: Liveness, support: RegionSupport, options: LoweringOptions): FunctionBuilder {
@@ -120,7 +121,9 @@ class RegionLowerer {
     this.outAt = fb.begin("block", "outAt");
     this.tree(entry);
     fb.op("unreachable").end(this.outAt);
-    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").set(this.rip).end(this.out);
+    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add");
+    if (ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
+    fb.set(this.rip).end(this.out);
     this.storeWritten();
     fb.i32(0).get(this.rip).mem("i64.store", STATE.rip);
     fb.i32(0).get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").mem("i32.store", STATE.regionLeft);
@@ -151,6 +154,12 @@ class RegionLowerer {
     const { assumptions } = this.ir;
     let checks = 0;
     const check = (emit: () => void): void => {
+      if (this.options.count !== undefined) {
+        emit();
+        const why = fb.begin("if", "why");
+        this.countExit(`refuse ${checks}`, entry.start);
+        fb.end(why);
+      }
       emit();
       if (checks++ > 0) fb.op("i32.or");
     };
@@ -170,6 +179,7 @@ class RegionLowerer {
     }
     fb.get(LEFT).i32(this.longest(entry)).op("i32.lt_s").op("i32.or");
     const refuse = fb.begin("if", "refuse");
+    this.countExit("refuse", entry.start);
     this.setRip(entry.start);
     fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(refuse);
   }
@@ -229,6 +239,7 @@ class RegionLowerer {
     const { fb } = this;
     fb.get(LEFT).i32(this.longest(b)).op("i32.lt_s");
     const out = fb.begin("if", "budget");
+    this.countExit("budget", b.start);
     fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
   }
 
@@ -267,6 +278,7 @@ class RegionLowerer {
     const { fb } = this;
     const { target } = e;
     if (target === null) {
+      this.countExit("exit", e.exit.offset);
       this.leave(e.exit, REGION_EXIT.lookup);
       return;
     }
@@ -349,8 +361,14 @@ class RegionLowerer {
     this.moveWritten(x);
     this.fb.i32(x.offset).set(this.offset).i32(x.count | (how << 16)).set(this.info).br(this.outAt);
   }
+  private countExit(why: string, offset: number): void {
+    if (this.dry || this.options.count === undefined) return;
+    const at = this.options.count(why, offset);
+    this.fb.i32(0).i32(0).mem("i32.load", at).i32(1).op("i32.add").mem("i32.store", at);
+  }
   private side(n: RegionNode): void {
     if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
+    this.countExit(n.op, n.exit.offset);
     this.leave(n.exit, REGION_EXIT.tier0);
   }
 
@@ -588,6 +606,7 @@ class RegionLowerer {
       case "edge.indirect": {
         const x = n.exit;
         if (x === null) throw new InternalError("region: an indirect edge without a way out");
+        this.countExit("indirect", 0);
         this.value(n.args[0]);
         fb.set(this.rip);
         this.moveWritten(x);

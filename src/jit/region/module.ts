@@ -1,7 +1,8 @@
 /** A batch of regions as one WebAssembly module: memory and helpers imported, slow paths of its own, a function for each region. */
 import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";
 import {
-  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS,
+  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS, TLB_ADDEND,
+  TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
@@ -23,6 +24,8 @@ export interface BatchModule {
   readonly helpers: readonly HelperName[];
   /** Export names, by item; and bytes of code. */
   readonly functions: readonly { readonly name: string; readonly size: number; readonly body: FunctionBuilder }[];
+  /** For dumps. */
+  readonly functionName: (index: number) => string | null;
 }
 
 function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): void {
@@ -46,30 +49,34 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   for (const i of items) for (const b of i.ir.blocks) collectHelpers(b.nodes, names);
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
   const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
+  const crossImport = m.importFunction("mmu", "storeCrossing", ["i32", "i32", "i32"], ["i32"]);
   const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
   const operations = new Set<string>();
   for (const i of items) for (const b of i.ir.blocks) collectShared(b.nodes, operations);
   const shared = new Map([...operations].map((op) => [op, m.addFunction(sharedFunction(op))] as const));
-  const support = { ...addSupport(m, readImport, writeImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
+  const support = { ...addSupport(m, readImport, writeImport, crossImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
     m.export(name, m.addFunction(body));
     return { name, size: body.size, body };
   });
-  return { bytes: m.encode(), helpers: [...names], functions };
+  return { bytes: m.encode(), helpers: [...names], functions, functionName: (index) => m.functionName(index) };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
     return m.addFunction(f);
   };
-  const read = split(readImport, "read");
+  const readMiss = split(readImport, "readMiss");
   const write = split(writeImport, "write");
+  const crossMiss = split(crossImport, "crossMiss");
+  const read = m.addFunction(acrossPages("read", TLB_READ, readMiss));
+  const cross = m.addFunction(acrossPages("cross", TLB_WRITE, crossMiss));
   const store: Record<number, number> = {};
   for (const width of [8, 16, 32, 64, 128]) {
     const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
@@ -77,7 +84,10 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     const f = new FunctionBuilder(["i64", type], ["i32"], `store${width}`);
     const at = f.local("i32");
     f.get(0).i32(width / 8).call(write).tee(at).op("i32.eqz");
-    const bad = f.begin("if", "tier0");
+    const bad = f.begin("if", "miss");
+    f.get(0).op("i32.wrap_i64").i32(4095).op("i32.and").i32(4096 - width / 8).op("i32.gt_u");
+    const crossing = f.begin("if", "crossing");
+    f.i32(STATE.scratch).get(1).mem(op).get(0).i32(width / 8).call(cross).op("i32.eqz").op("return").end(crossing);
     f.i32(1).op("return").end(bad);
     f.get(at).get(1).mem(op).i32(0);
     store[width] = m.addFunction(f);
@@ -86,6 +96,49 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
     helper: (name) => helpers.get(name) ?? -1,
   };
+}
+
+/**
+ * (linear, bytes): an access to two pages that the TLB has both. Reading copies to STATE.scratch and answers that; writing copies
+ * from there and answers 1. Everything else goes to `miss`.
+ */
+function acrossPages(name: "read" | "cross", tag: number, miss: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
+  const [linear, bytes] = [0, 1];
+  const first = f.local("i32");
+  const entries = [f.local("i32"), f.local("i32")];
+  const page = f.local("i64");
+  const slow = f.begin("block", "miss");
+  f.i32(4096).get(linear).op("i32.wrap_i64").i32(4095).op("i32.and").op("i32.sub").tee(first).get(bytes).op("i32.ge_u").brIf(slow);
+  entries.forEach((e, i) => {
+    f.get(linear);
+    if (i === 1) f.i64(4096n).op("i64.add");
+    f.i64(-4096n).op("i64.and").set(page);
+    f.get(page).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and");
+    f.i32(0).mem("i32.load", STATE.tlbBase).op("i32.add").tee(e).mem("i64.load", tag).get(page).op("i64.ne").brIf(slow);
+  });
+  const near = (): unknown => f.get(linear).op("i32.wrap_i64").get(entries[0]).mem("i32.load", TLB_ADDEND).op("i32.add");
+  const far = (): unknown => f.get(page).op("i32.wrap_i64").get(entries[1]).mem("i32.load", TLB_ADDEND).op("i32.add");
+  const staged = (): unknown => f.i32(STATE.scratch).get(first).op("i32.add");
+  const rest = (): unknown => f.get(bytes).get(first).op("i32.sub");
+  if (name === "read") {
+    f.i32(STATE.scratch);
+    near();
+    f.get(first).memoryCopy();
+    staged();
+    far();
+    rest();
+    f.memoryCopy().i32(STATE.scratch).op("return");
+  } else {
+    near();
+    f.i32(STATE.scratch).get(first).memoryCopy();
+    far();
+    staged();
+    rest();
+    f.memoryCopy().i32(1).op("return");
+  }
+  f.end(slow).get(linear).get(bytes).call(miss);
+  return f;
 }
 
 /** (linear page, physical page number) -> 1 when the fetch TLB maps the one to the other in the present mode. */

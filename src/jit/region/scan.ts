@@ -16,6 +16,8 @@ export interface CodeSource {
   known(offset: number): boolean;
   /** Whether a branch has ever gone to this offset in tier 0. */
   reached(offset: number): boolean;
+  /** Offset that the 64-bit pointer at this offset holds now, or null: what a jump through it is expected to go to. */
+  pointer(offset: number): number | null;
 }
 export interface CodePageView {
   readonly ppn: number;
@@ -50,7 +52,7 @@ export interface Block {
   readonly inlining: Inlining | null;
   readonly insns: RegionInsn[];
   /** Blocks that direct edges reach, by offset and inlining; what is not here is left through an exit. */
-  readonly successors: Map<string, Block>;
+  readonly successors: Map<number, Block>;
   predecessors: number;
   immediateDominator: Block | null;
   loopHeader: boolean;
@@ -66,6 +68,8 @@ export interface Region {
   /** Physical page by page delta. */
   readonly pages: ReadonlyMap<number, number>;
   readonly instructions: number;
+  /** Offsets that indirect jumps are expected to go to, by their own. */
+  readonly expected: ReadonlyMap<number, number>;
 }
 
 const MAX_INSTRUCTIONS = 320;
@@ -99,11 +103,12 @@ function flowOf(insn: Insn, name: string): FlowKind {
   return "next";
 }
 
-export const blockKey = (offset: number, inlining: Inlining | null): string => `${offset}@${inlining?.id ?? 0}`;
+/** An offset in a context as one number. */
+export const blockKey = (offset: number, inlining: Inlining | null): number => (inlining?.id ?? 0) * 0x1_0000_0000 + (offset >>> 0);
 
 export class RegionScanner {
-  private readonly found = new Map<string, { at: RegionInsn; inlining: Inlining | null; next: string[] }>();
-  private readonly leaders = new Set<string>();
+  private readonly found = new Map<number, { at: RegionInsn; inlining: Inlining | null; next: number[] }>();
+  private readonly leaders = new Set<number>();
   private readonly pages = new Map<number, number>();
   private inlinings = 0;
   private readonly scratch = new Insn();
@@ -131,7 +136,7 @@ export class RegionScanner {
         if (this.found.size >= MAX_INSTRUCTIONS) break;
         const at = this.decode(offset);
         if (at === null || at.kind === "stop-before") break;
-        const next: string[] = [];
+        const next: number[] = [];
         this.found.set(key, { at, inlining, next });
         const after = offset + at.length;
         const follow = (to: number, context: Inlining | null): void => {
@@ -166,9 +171,15 @@ export class RegionScanner {
             else follow(after, inlining);
             break;
           }
-          case "indirect":
+          case "indirect": {
+            const expected = this.expectedTarget(at);
             if (at.name === "call") follow(after, inlining);
+            else if (expected !== null && this.mayFollow(expected)) {
+              this.expected.set(offset, expected);
+              follow(expected, inlining);
+            }
             break;
+          }
           case "return":
             if (inlining !== null) follow(inlining.returnTo, inlining.caller);
             break;
@@ -179,6 +190,14 @@ export class RegionScanner {
     return this.region(entry);
   }
   private hasFeature: (insn: Insn) => boolean = () => true;
+
+  /** Jumps through a pointer at a fixed place (procedure linkage tables): where it points now. */
+  private expectedTarget(at: RegionInsn): number | null {
+    const { insn } = at;
+    if (at.name !== "jmp" || insn.mode !== 64 || insn.mod === 3 || insn.ripRelative === 0 || insn.seg >= 0) return null;
+    return this.source.pointer(at.offset + at.length + insn.disp);
+  }
+  private readonly expected = new Map<number, number>();
 
   private mayFollow(offset: number): boolean {
     return this.view(offset >> 12) !== null && this.source.known(offset);
@@ -191,7 +210,15 @@ export class RegionScanner {
     return view;
   }
 
+  /** The instruction at an offset, decoded once. */
   private decode(offset: number): RegionInsn | null {
+    let at = this.decoded.get(offset);
+    if (at === undefined) this.decoded.set(offset, (at = this.decodeNow(offset)));
+    return at;
+  }
+  private readonly decoded = new Map<number, RegionInsn | null>();
+
+  private decodeNow(offset: number): RegionInsn | null {
     const delta = offset >> 12;
     const view = this.view(delta);
     if (view === null) return null;
@@ -208,6 +235,8 @@ export class RegionScanner {
     if (status !== DECODE_OK || this.excluded.has(offset) || !this.hasFeature(this.scratch)) return null;
     const insn = Object.assign(new Insn(), this.scratch);
     const name = liftName(ISA[insn.entry]);
+    const target = offset + insn.length + insn.immLo;
+    if (insn.mode === 64 && target !== (target | 0) && ["jump", "branch", "call"].includes(flowOf(insn, name))) return null;
     if (insn.mode !== 64 && insn.opSize === 16 && ["jump", "branch", "call", "return", "indirect"].includes(flowOf(insn, name))) return null;
     return { offset, length: insn.length, insn, name, kind: flowOf(insn, name) };
   }
@@ -236,10 +265,10 @@ export class RegionScanner {
   }
 
   private region(entry: number): Region | null {
-    const blocks = new Map<string, Block>();
+    const blocks = new Map<number, Block>();
     const first = blockKey(entry, null);
     if (!this.found.has(first)) return null;
-    const make = (key: string): Block | null => {
+    const make = (key: number): Block | null => {
       const known = blocks.get(key);
       if (known !== undefined) return known;
       const at = this.found.get(key);
@@ -251,17 +280,18 @@ export class RegionScanner {
       return block;
     };
     const work = [first];
-    const filled = new Set<string>();
+    const filled = new Set<number>();
     for (let key = work.pop(); key !== undefined; key = work.pop()) {
       if (filled.has(key)) continue;
       filled.add(key);
       const block = make(key);
       if (block === null) continue;
       let at = this.found.get(key);
-      for (let k = key; at !== undefined; at = this.found.get(k)) {
+      while (at !== undefined) {
         block.insns.push(at.at);
-        if (at.at.kind === "next" && !this.leaders.has(at.next[0]) && this.found.has(at.next[0])) {
-          k = at.next[0];
+        const after = at.at.kind === "next" && !this.leaders.has(at.next[0]) ? this.found.get(at.next[0]) : undefined;
+        if (after !== undefined) {
+          at = after;
           continue;
         }
         for (const n of at.next) {
@@ -278,7 +308,7 @@ export class RegionScanner {
     if (root === undefined) return null;
     const ordered = order(root);
     return {
-      entry, mode: this.source.mode, blocks: ordered, pages: this.pages,
+      entry, mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected,
       instructions: ordered.reduce((n, b) => n + b.insns.length, 0),
     };
   }

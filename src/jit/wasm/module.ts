@@ -51,6 +51,11 @@ export class ModuleBuilder {
     return this.imports.length + this.functions.length - 1;
   }
 
+  /** Of an import or a function, for dumps; null: there is none. */
+  functionName(index: number): string | null {
+    return index < this.imports.length ? this.imports[index].name : (this.functions[index - this.imports.length]?.body.name ?? null);
+  }
+
   export(name: string, functionIndex: number): void {
     this.exports.push({ name, index: functionIndex });
   }

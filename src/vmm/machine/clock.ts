@@ -1,8 +1,11 @@
 /** Guest time: where the instruction count and the host's clock become integer nanoseconds (DESIGN.md §5). */
 import { TimerQueue } from "../../base/clock.ts";
 
-/** One guest nanosecond an instruction: deterministic mode runs a 1 GHz, one-instruction-a-cycle machine. */
+/** Guest nanoseconds an instruction at most; exactly so many in deterministic mode: a 1 GHz, one-instruction-a-cycle machine. */
 const NS_PER_INSTRUCTION = 1;
+/** Real-time mode: the part of what an instruction takes that the guest's clock counts inside a slice, so that it stays behind the host's. */
+const CAUTION = 0.75;
+const LEAST_NS_PER_INSTRUCTION = 0.05;
 
 /** Real-time mode: instructions worth an entry into emitted code. */
 const SHORTEST_SLICE = 300;
@@ -34,16 +37,18 @@ export class GuestClock {
 
   /** Guest time at the present instruction. */
   nowNs(): number {
-    return this.baseNs + (this.retired() - this.baseInstructions) * NS_PER_INSTRUCTION;
+    return this.baseNs + Math.floor((this.retired() - this.baseInstructions) * this.nsEach);
   }
+  private nsEach: number = NS_PER_INSTRUCTION;
 
   /**
    * Real-time mode: takes the host clock in, between slices. Inside a slice time advances by a constant that is below what
-   * an instruction really takes, so that guest time never goes back and does not run ahead of the host's.
+   * an instruction took of late (`hostNsEach`), so that guest time never goes back and does not run ahead of the host's.
    */
-  sync(hostNs: number): void {
+  sync(hostNs: number, hostNsEach: number): void {
     if (this.deterministic) return;
     this.rebase(Math.max(this.nowNs(), Math.floor(hostNs - this.hostOffset)));
+    this.nsEach = Math.min(NS_PER_INSTRUCTION, Math.max(LEAST_NS_PER_INSTRUCTION, hostNsEach * CAUTION));
   }
 
   /** Starts or resumes: host time passed meanwhile is not guest time. */
@@ -76,11 +81,11 @@ export class GuestClock {
     const now = this.nowNs();
     let instructions = most;
     if (next !== null) {
-      const left = Math.ceil((next - now) / NS_PER_INSTRUCTION);
+      const left = Math.ceil((next - now) / this.nsEach);
       const sooner = this.deterministic ? left : Math.min(left, Math.max(SHORTEST_SLICE, Math.ceil((next - now) / hostNsEach)));
       instructions = Math.max(1, Math.min(most, sooner));
     }
-    this.sliceEndNs = now + instructions * NS_PER_INSTRUCTION;
+    this.sliceEndNs = now + instructions * this.nsEach;
     return instructions;
   }
 

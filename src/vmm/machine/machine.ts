@@ -6,6 +6,7 @@ import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts"
 import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
+import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
@@ -54,6 +55,11 @@ export interface MachineOptions extends LoadOptions {
   readonly acpi?: AcpiTables;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
+  /** Where regions are compiled: on the machine's own thread by default. */
+  readonly compiler?: RegionCompiler;
+  /** Tier 1 checks the IR of each region (tests), or keeps what dumps need. */
+  readonly validateRegions?: boolean;
+  readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
 }
@@ -128,6 +134,8 @@ export class Machine {
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
+      ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
+      validate: options.validateRegions ?? false, keepRegions: options.keepRegions ?? false,
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, without firmware, as where firmware has
       // shadowed itself: systems look for signatures there, a hundred thousand reads that need not leave emitted code.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: (boot.kernel === null ? PHYSICAL.highMemory : PHYSICAL.systemRom) / 4096 }],
@@ -278,7 +286,7 @@ export class Machine {
     try {
       for (;;) {
         if (this.stop !== null) return this.stopped();
-        this.clock.sync(now);
+        this.clock.sync(now, this.nsEach);
         this.completions.drain();
         // Deterministic guests see input and output take no time: nothing runs until it is done.
         if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
@@ -335,7 +343,7 @@ export class Machine {
       if (skipped !== null) this.clock.fire();
       return { kind: "idle", ns: skipped };
     }
-    this.clock.sync(this.host.hostNs());
+    this.clock.sync(this.host.hostNs(), this.nsEach);
     this.clock.fire();
     if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
@@ -393,7 +401,7 @@ export class Machine {
     const { regions } = this.vcpu;
     if (regions === null) return null;
     const { buildNs, ...counts } = regions.stats;
-    const hottest = regions.regions().slice(0, HOTTEST).map((r) => ({ ...r, address: `0x${r.address.toString(16)}` }));
+    const hottest = regions.regions().slice(0, HOTTEST).map(({ address, compileNs, ...r }) => ({ address: `0x${address.toString(16)}`, ...r, compileMs: Math.round(compileNs / 1e4) / 100 }));
     return { ...counts, buildMs: Math.round(buildNs / 1e6), hottest };
   }
 
