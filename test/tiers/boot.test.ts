@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { existingGuest } from "../../tools/image/ensure.ts";
 import { makeMachine, type Run } from "../machine/guest.ts";
 
-const MILLIONS = Number(process.env["TIERS_BOOT"] ?? 40);
+const MILLIONS = Number(process.env["TIERS_BOOT"] ?? 15);
 const POINTS = 10;
 
 const guest = await existingGuest();

@@ -28,7 +28,6 @@ it(`${CASES} random programs`, { timeout: TIMEOUT }, () => {
   const sliced = [1, 7, 100].map((n) => ({ n, machine: new Machine(pool, false, "1", n) }));
   const problems: string[] = [];
   let instructions = 0;
-  let compiled = 0;
   const check = (c: Case, seed: number, what: string, a: Outcome, b: Outcome): void => {
     const found = differences(c, a, b);
     if (found.length > 0) problems.push(`program ${seed}, ${what}:\n  ${found.join("\n  ")}\n${programText(seed).text}\n${describeCase(c)}`);
@@ -47,7 +46,7 @@ it(`${CASES} random programs`, { timeout: TIMEOUT }, () => {
       if (machine.retired !== retired) problems.push(`program ${seed}: ${retired} instructions in tier 0, ${machine.retired} in tier 1 in slices of ${n}`);
     }
   });
-  compiled = tier1.vcpu.regions?.stats.compiled ?? 0;
+  const compiled = tier1.vcpu.regions?.stats.compiled ?? 0;
   console.log(`${CASES} programs, ${instructions} instructions, ${Math.round((tier1.vcpu.retiredInRegions / instructions) * 100)} % of them in ${compiled} regions${real === null ? "" : `, as on ${typeof host === "string" ? "" : host.cpu}`}`);
   expect(problems.slice(0, 3).join("\n\n")).toBe("");
   expect(tier1.vcpu.retiredInRegions).toBeGreaterThan(instructions / 4);

@@ -27,6 +27,8 @@ export interface EngineOptions {
   readonly validate?: boolean;
   /** Keeps what each region was formed of, for dumps. */
   readonly keep?: boolean;
+  /** Bytes of WebAssembly code that may be installed; MAX_CODE_BYTES where nothing is said. */
+  readonly maxCodeBytes?: number | undefined;
 }
 
 /** Regions that go into one module at most. */
@@ -264,7 +266,7 @@ export class RegionEngine implements CompiledCode {
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes += size;
     for (const oldest of this.installed) {
-      if (this.stats.wasmBytes <= MAX_CODE_BYTES) break;
+      if (this.stats.wasmBytes <= (this.options.maxCodeBytes ?? MAX_CODE_BYTES)) break;
       this.stats.evicted++;
       this.drop(oldest);
     }
