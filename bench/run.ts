@@ -9,14 +9,16 @@ import { RESULTS, ROOT } from "./lib/paths.ts";
 import { environmentText, replaceFigures, table, verdict, type Results, type Row } from "./lib/report.ts";
 import { boot } from "./suites/boot.ts";
 import { cold } from "./suites/cold.ts";
+import { disk } from "./suites/disk.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
+import { screen } from "./suites/screen.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, v86, page, idle, memory];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen];
 
 const HELP = `Usage: npm run bench -- [options]
 

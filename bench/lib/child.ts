@@ -57,11 +57,11 @@ export class Child {
     return pid;
   }
 
-  /** Seconds from the process's start until `text` is on its standard output. */
-  printed(text: string): Promise<number> {
+  /** Seconds from the process's start until `text` is on its standard output, at `from` or later. */
+  printed(text: string, from = 0): Promise<number> {
     return new Promise((resolve, reject) => {
       const check = (): void => {
-        if (this.output.includes(text)) resolve((performance.now() - this.startedMs) / 1000);
+        if (this.output.includes(text, from)) resolve((performance.now() - this.startedMs) / 1000);
         else if (this.over) reject(new Error(`${this.command.file} ended without printing '${text}': ${(this.errors + this.output).slice(-500)}`));
         else return;
         this.waiting.delete(check);
@@ -69,6 +69,11 @@ export class Child {
       this.waiting.add(check);
       check();
     });
+  }
+
+  /** Writes to its standard input. */
+  type(text: string): void {
+    this.process.stdin?.write(text);
   }
 
   /** Waits for its end; seconds from the process's start, and the exit code. */

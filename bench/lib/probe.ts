@@ -94,6 +94,7 @@ export async function runKernel({ workerUrl, kernel, memoryMib }: LoopOptions): 
       let best = 0;
       const events = {
         serial: (): void => undefined,
+        input: (): void => undefined,
         status: ({ state, instructionsPerSecond }: MachineStatus): void => {
           if (state === "running") best = Math.max(best, instructionsPerSecond);
         },

@@ -82,6 +82,7 @@ export function installTalk(): void {
       const events = {
         serial: (bytes: Uint8Array): void => conversation.feed(decoder.decode(bytes)),
         status: (): void => undefined,
+        input: (): void => undefined,
         stopped: ({ message }: StopReport): void => conversation.end(`the machine ended: ${message}`),
       };
       const whole = { ...config, boot: { kernel, initrds: [initrd], cmdline } };

@@ -24,3 +24,12 @@ export interface EntropySource {
 export interface WallClock {
   epochSecondsAtStart(): number;
 }
+
+/**
+ * Where message-signalled interrupts go: a doubleword written to the interrupt address range FEEx_xxxxh (SDM 3A §11.11). A machine
+ * without a local APIC has none.
+ */
+export interface MsiSink {
+  /** `address` below 2^52, `data` 32 bits, both as the guest has programmed them. */
+  write(address: number, data: number): void;
+}

@@ -101,12 +101,43 @@ export class StateReader {
     if (!Array.isArray(v) || !v.every((x) => typeof x === "number")) throw this.bad(field, "is not a list of numbers");
     return v as number[];
   }
+  /** A list of byte strings. */
+  byteLists(field: string): Uint8Array[] {
+    const v = this.take(field);
+    if (!Array.isArray(v) || !v.every((x) => x instanceof Uint8Array)) throw this.bad(field, "is not a list of bytes");
+    return v as Uint8Array[];
+  }
   record(field: string): StateReader {
     const v = this.take(field);
     if (v === null || typeof v !== "object" || Array.isArray(v) || v instanceof Uint8Array) {
       throw this.bad(field, "is not a record");
     }
     return new StateReader(`${this.section}.${field}`, v as StateFields);
+  }
+  recordOrNull(field: string): StateReader | null {
+    if (this.fields[field] === null) {
+      this.seen.add(field);
+      return null;
+    }
+    return this.record(field);
+  }
+  /** A list of records of any length. */
+  recordList(field: string): StateReader[] {
+    const v = this.fields[field];
+    return this.records(field, Array.isArray(v) ? v.length : 0);
+  }
+  recordListOrNull(field: string): StateReader[] | null {
+    if (this.fields[field] === null) {
+      this.seen.add(field);
+      return null;
+    }
+    return this.recordList(field);
+  }
+  stringsOrNull(field: string): string[] | null {
+    const v = this.take(field);
+    if (v === null) return null;
+    if (!Array.isArray(v) || !v.every((x) => typeof x === "string")) throw this.bad(field, "is not a list of strings");
+    return v as string[];
   }
   /** A list of exactly `length` records. */
   records(field: string, length: number): StateReader[] {

@@ -1,5 +1,5 @@
 /** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
-import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
@@ -7,7 +7,12 @@ import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from
 import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { Runner } from "../vmm/runner.ts";
+import { nodeCompiler } from "./compiler.ts";
+import { takeScreenshot } from "../vmm/screenshot.ts";
+import { encodePng } from "./png.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
+import { makeDevices } from "./devices.ts";
+import { reason } from "./reason.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
 const EXIT_TIMEOUT = 124;
@@ -18,14 +23,6 @@ const EXIT_USAGE = 1;
 
 /** Nothing that boots is larger, and no guest's RAM takes two of them. */
 const IMAGE_MAX = 2 ** 30;
-
-function reason(e: unknown): string {
-  const code = (e as NodeJS.ErrnoException).code;
-  const known: Record<string, string> = {
-    ENOENT: "there is no such file or folder", EACCES: "permission denied", EISDIR: "it is a folder", ENOSPC: "the disk is full", EROFS: "the file system is read-only",
-  };
-  return known[code ?? ""] ?? code ?? String(e);
-}
 
 function readImage(what: string, path: string): Uint8Array {
   try {
@@ -78,9 +75,10 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
         cmdline: options.append !== "" ? options.append : (fallback?.cmdline ?? ""),
       },
       deterministic: options.deterministic,
-      debugExit: options.debugExit,
+      debugExit: options.devices.debugExit,
       epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
       noReboot: options.noReboot,
+      vga: options.vga,
       tier: options.tier,
     },
   };
@@ -96,6 +94,16 @@ async function useStoredInterpreter(): Promise<void> {
     const code = (e as NodeJS.ErrnoException).code;
     if (code !== "EACCES" && code !== "EROFS" && code !== "ENOENT") throw e;
   }
+}
+
+/** `-display` at exit. */
+function showScreen(display: CliOptions["display"], runner: Runner): void {
+  if (display.kind === "none") return;
+  const shot = takeScreenshot(runner.current);
+  if (shot === null) throw new UserError("there is no display (-vga none)");
+  if (display.kind === "png") writeFileSync(display.path, encodePng(shot.width, shot.height, shot.pixels));
+  else if (shot.text === null) throw new UserError(`the screen shows graphics, ${shot.width}x${shot.height}: use png:PATH`);
+  else writeAll(1, new TextEncoder().encode(`${shot.text}\n`));
 }
 
 function describe(report: StopReport): string {
@@ -124,6 +132,7 @@ async function main(argv: readonly string[]): Promise<number> {
       throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
+  const devices = makeDevices(options);
   const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
 
   return await new Promise<number>((resolve, reject) => {
@@ -134,6 +143,12 @@ async function main(argv: readonly string[]): Promise<number> {
       stdio?.close();
       if (file !== null) closeSync(file);
       if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
+      try {
+        showScreen(options.display, runner);
+      } catch (e) {
+        process.stderr.write(`tabvisor: -display: ${reason(e)}\n`);
+        code ||= 1;
+      }
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
       resolve(code);
     };
@@ -156,7 +171,9 @@ async function main(argv: readonly string[]): Promise<number> {
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, { kernelName, moduleStrings, keepRegions: options.dump !== null, images: () => Promise.resolve(configOf(options).config.boot) });
+      }, {
+        kernelName, moduleStrings, devices, keepRegions: options.dump !== null, images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+      });
     } catch (e) {
       stdio?.close();
       reject(e as Error);

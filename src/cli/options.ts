@@ -1,6 +1,7 @@
 /** Command-line options: QEMU's names, plus --timeout, --deterministic and --stats. Pure: text in, settings or a UserError out. */
 import parse from "yargs-parser";
 import { UserError } from "../base/errors.ts";
+import { parseDevices, type DeviceOptions } from "./device-options.ts";
 
 export interface CliOptions {
   readonly help: boolean;
@@ -12,7 +13,10 @@ export interface CliOptions {
   readonly memoryMib: number;
   readonly cpu: string;
   readonly serial: { readonly kind: "stdio" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string };
-  readonly debugExit: { readonly iobase: number; readonly iosize: number } | null;
+  readonly vga: "std" | "none";
+  /** What is shown of the screen at exit. */
+  readonly display: { readonly kind: "none" } | { readonly kind: "text" } | { readonly kind: "png"; readonly path: string };
+  readonly devices: DeviceOptions;
   readonly noReboot: boolean;
   /** Seconds of host time, or null. */
   readonly timeoutSeconds: number | null;
@@ -32,8 +36,20 @@ export const HELP = `Usage: tabvisor [options]
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
+  -vga std|none         display adapter (default std)
+  -display none|text|png:PATH
+                        at exit, print a text screen, or write a screenshot (default none)
   -nographic            as -serial stdio
+  -drive file=PATH[,if=virtio|none][,readonly=on][,serial=S][,id=ID]
+                        a raw disk image
+  -virtfs local,path=FOLDER,mount_tag=TAG,security_model=none[,readonly=on]
+                        a shared folder, both as virtio-9p and as virtio-fs
+  -nic user[,mac=M]     a network card on a network of our own (10.0.2.0/24; DHCP, DNS, ping at 10.0.2.2)
+  -netdev user,id=ID    the same network for a -device virtio-net-pci
   -device isa-debug-exit,iobase=0xf4,iosize=0x4
+  -device virtio-blk-pci,drive=ID[,num-queues=N][,packed=on]
+  -device virtio-net-pci,netdev=ID[,mac=M][,packed=on]
+  -device virtio-rng-pci | virtio-balloon-pci
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
@@ -46,7 +62,9 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "device", "timeout", "tier", "dump-region", "dump-hot"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "dump-region", "dump-hot"] as const;
+/** Options that may be given several times. */
+const LISTS = ["drive", "device", "netdev", "nic", "virtfs"] as const;
 const FLAGS = ["nographic", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -56,24 +74,6 @@ export function parseMemory(text: string): number {
   const mib = Number(match[1]) * (match[2].toLowerCase() === "g" ? 1024 : 1);
   if (!Number.isInteger(mib)) throw new UserError(`-m: '${text}' is not a whole number of MiB`);
   return mib;
-}
-
-function parseNumber(what: string, text: string): number {
-  const n = Number(text);
-  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || !Number.isInteger(n)) throw new UserError(`${what}: '${text}' is not a number`);
-  return n;
-}
-
-function parseDevice(text: string): { iobase: number; iosize: number } {
-  const [name = "", ...properties] = text.split(",");
-  if (name !== "isa-debug-exit") throw new UserError(`-device: '${name}' is unknown; known: isa-debug-exit`);
-  const device = { iobase: 0x501, iosize: 2 };
-  for (const property of properties) {
-    const [key = "", value = ""] = property.split("=");
-    if (key !== "iobase" && key !== "iosize") throw new UserError(`-device isa-debug-exit: property '${key}' is unknown; known: iobase, iosize`);
-    device[key] = parseNumber(`-device isa-debug-exit,${key}`, value);
-  }
-  return device;
 }
 
 function parseDump(regions: string | null, hot: string | null): CliOptions["dump"] {
@@ -94,11 +94,22 @@ function parseSerial(text: string): CliOptions["serial"] {
   throw new UserError(`-serial: '${text}' is not stdio, none or file:PATH`);
 }
 
+function parseVga(text: string): CliOptions["vga"] {
+  if (text === "std" || text === "none") return text;
+  throw new UserError(`-vga: '${text}' is not std or none`);
+}
+
+function parseDisplay(text: string): CliOptions["display"] {
+  if (text === "none" || text === "text") return { kind: text };
+  if (text.startsWith("png:") && text.length > 4) return { kind: "png", path: text.slice(4) };
+  throw new UserError(`-display: '${text}' is not none, text or png:PATH`);
+}
+
 /** QEMU's option values may begin with a dash only where none can be an option: each takes exactly the next word. */
 export function parseOptions(argv: readonly string[]): CliOptions {
   const parsed = parse.detailed([...argv], {
-    string: [...STRINGS], boolean: [...FLAGS], array: [],
-    narg: Object.fromEntries(STRINGS.map((s) => [s, 1])),
+    string: [...STRINGS, ...LISTS], boolean: [...FLAGS], array: [],
+    narg: Object.fromEntries([...STRINGS, ...LISTS].map((s) => [s, 1])),
     configuration: {
       "short-option-groups": false, "camel-case-expansion": false, "boolean-negation": false, "dot-notation": false,
       "parse-numbers": false, "duplicate-arguments-array": true, "unknown-options-as-args": true,
@@ -121,11 +132,21 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     }
     return v;
   };
+  const list = (name: (typeof LISTS)[number]): string[] => {
+    const v = values[name];
+    const all: unknown[] = v === undefined ? [] : Array.isArray(v) ? v : [v];
+    return all.map((text) => {
+      if (typeof text !== "string" || text === "") throw new UserError(`option '-${name}' needs a value`);
+      return text;
+    });
+  };
   const flag = (name: (typeof FLAGS)[number]): boolean => values[name] === true || (Array.isArray(values[name]) && values[name].includes(true));
   const timeout = one("timeout");
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
-  const device = one("device");
+  const vga = parseVga(one("vga") ?? "std");
+  const display = parseDisplay(one("display") ?? "none");
+  if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
@@ -137,7 +158,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",
     serial: parseSerial(one("serial") ?? "stdio"),
-    debugExit: device === null ? null : parseDevice(device),
+    vga,
+    display,
+    devices: parseDevices({ drive: list("drive"), device: list("device"), netdev: list("netdev"), nic: list("nic"), virtfs: list("virtfs") }),
     noReboot: flag("no-reboot"),
     timeoutSeconds,
     deterministic: flag("deterministic"),

@@ -82,6 +82,8 @@ function layoutState(base: number) {
     /** Nonzero: no region goes on behind a call, for one of them has been dropped. Calls that are open between regions. */
     regionStop: a.take("i32"),
     regionDepth: a.take("i32"),
+    /** When the limit was reached: the slot where the run of instructions began, or 0. */
+    leader: a.take("i32"),
     /** Instructions retired in regions. */
     regionCount: a.take("i64"),
     /** Current record while a helper or slow path runs, and the linear address of its page. */

@@ -13,6 +13,7 @@ import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./i
 import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
+import { HERE, type RegionCompiler } from "./region/compile.ts";
 import { RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
@@ -38,10 +39,15 @@ export interface VcpuOptions {
   readonly maxCodeBytes?: number;
   /** A monotonic clock for statistics alone, ns. */
   readonly now?: () => number;
+  /** Where regions are compiled; on this thread by default. */
+  readonly compiler?: RegionCompiler;
 }
 
+/** Instructions of a slice whose end says where time is spent. */
+const LEAST_SAMPLED = 10_000;
+
 /** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 10_000;
+const THRESHOLD = 60_000;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -108,7 +114,7 @@ export class Vcpu {
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
-      helpers: this.cpu.helpers, now: options.now,
+      helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
     }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
@@ -205,6 +211,10 @@ export class Vcpu {
         case EXIT.fault:
           if (!this.fault()) return "triple-fault";
           continue;
+        case EXIT.limit:
+          // Only a whole slice's end is a sample; others end where devices want it.
+          if (done >= LEAST_SAMPLED) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          break;
         case EXIT.hot:
           this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
           break;

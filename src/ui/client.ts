@@ -1,6 +1,8 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
-import type { ImageSources, LoadProgress, MachineApi, MachineEvents, WorkerConfig } from "../vmm/api.ts";
+import type {
+  DisplayApi, DisplayEvents, ImageSources, LoadProgress, MachineApi, MachineEvents, MouseInput, WorkerConfig,
+} from "../vmm/api.ts";
 
 /** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
 export interface MachineConnection extends MachineApi {
@@ -40,6 +42,9 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     powerOff: () => guard(remote.powerOff()),
     powerButton: () => guard(remote.powerButton()),
     serialInput: (bytes: Uint8Array) => guard(remote.serialInput(bytes)),
+    key: (code: string | null, pressed: boolean) => guard(remote.key(code, pressed)),
+    mouse: (input: MouseInput) => guard(remote.mouse(input)),
+    attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
     terminate: () => {
       if (ended) return;
@@ -47,6 +52,20 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
       worker.terminate();
       fail(new Error("the machine was switched off"));
     },
+  };
+}
+
+/** The display's worker. It lives as long as the page; machines are attached to it one after the other. */
+export function connectDisplay(canvas: OffscreenCanvas | null, events: DisplayEvents): DisplayApi {
+  const worker = new Worker(new URL("../vmm/display-worker.ts", import.meta.url), { type: "module", name: "tabvisor-display" });
+  const remote = Comlink.wrap<DisplayApi>(worker);
+  void remote.start(canvas === null ? null : Comlink.transfer(canvas, [canvas]), Comlink.proxy(events));
+  return {
+    start: () => Promise.reject(new Error("the display is started already")),
+    attach: (port) => remote.attach(Comlink.transfer(port, [port])),
+    setVisible: (visible) => remote.setVisible(visible),
+    text: () => remote.text(),
+    framesShown: () => remote.framesShown(),
   };
 }
 

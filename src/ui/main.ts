@@ -1,5 +1,5 @@
 /** The entry: starts what takes long (worker, guest images) before the terminal's code is even loaded. */
-import { earlyConnect } from "./client.ts";
+import { connectDisplay, earlyConnect } from "./client.ts";
 import { DefaultGuest } from "./guest.ts";
 
 /** What this browser lacks, or null. */
@@ -17,4 +17,4 @@ const guest = new DefaultGuest(new URL("guest/", document.baseURI));
 if (autostart && first !== null) guest.prefetch(first);
 
 const { startPage } = await import("./page.ts");
-await startPage({ guest, connect, autostart, lacking });
+await startPage({ guest, connect, connectDisplay, autostart, lacking });

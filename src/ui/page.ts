@@ -2,6 +2,7 @@
 import { byId, messageOf } from "./dom.ts";
 import { type DefaultGuest, GuestMissingError } from "./guest.ts";
 import { type Connect, Session } from "./session.ts";
+import type { ConnectDisplay } from "./screen.ts";
 import { loadSettings, saveSettings } from "./settings.ts";
 import { installClipboardKeys, installShortcuts } from "./shortcuts.ts";
 import { defaultSource, ownSource } from "./sources.ts";
@@ -11,6 +12,7 @@ import { Theme } from "./theme.ts";
 import { Card } from "./views/card.ts";
 import { installDrop } from "./views/drop.ts";
 import { HelpSheet } from "./views/help.ts";
+import { Monitor } from "./views/monitor.ts";
 import { SettingsDialog } from "./views/settings-dialog.ts";
 import { StatusView } from "./views/status.ts";
 import { StoppedView } from "./views/stopped.ts";
@@ -19,12 +21,13 @@ import { Toolbar } from "./views/toolbar.ts";
 export interface PageStart {
   readonly guest: DefaultGuest;
   readonly connect: Connect;
+  readonly connectDisplay: ConnectDisplay;
   readonly autostart: boolean;
   /** A feature that this browser has not, or null. */
   readonly lacking: string | null;
 }
 
-export async function startPage({ guest, connect, autostart, lacking }: PageStart): Promise<void> {
+export async function startPage({ guest, connect, connectDisplay, autostart, lacking }: PageStart): Promise<void> {
   const manifest = guest.manifest();
   manifest.catch(() => undefined); // handled where it is used
   const stored = loadSettings();
@@ -41,6 +44,7 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
     phase: (phase, report) => {
       status.phase(phase, report);
       toolbar.phase(phase);
+      monitor.phase(phase);
       switch (phase) {
         case "off":
           card.off();
@@ -71,9 +75,17 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
       else showBanner(message);
     },
     progress: (progress) => card.progress(progress),
-    status: (machine) => status.status(machine, session.phase),
+    status: (machine) => {
+      instructions = machine.instructions;
+      status.status(machine, session.phase);
+    },
     serial: (bytes) => terminal.write(bytes),
     restarted: (byGuest) => terminal.restart(byGuest),
+    input: (state) => monitor.inputState(state),
+    displayPort: () => {
+      monitor.inputState({ leds: 0, mouse: false });
+      return monitor.screen.port();
+    },
   });
   if (lacking === null) session.prewarm();
 
@@ -82,15 +94,32 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
     onResize: (columns, rows) => status.terminalSize(columns, rows),
   });
   terminal.mountKeybar(byId("keybar"));
-  installTestHook(() => terminal.text());
+  const monitor: Monitor = new Monitor(connectDisplay, {
+    key: (code, pressed) => session.key(code, pressed),
+    mouse: (input) => session.mouse(input),
+    announce: (text) => status.announce(text),
+    viewChanged: () => {
+      terminal.fit();
+      focusView();
+    },
+  });
+  let instructions = 0;
+  installTestHook({
+    terminalText: () => terminal.text(),
+    screenText: () => monitor.screen.text(),
+    frames: () => monitor.screen.framesShown(),
+    instructions: () => instructions,
+  });
 
   const powerOn = (): void => {
     const source = settings.choice === "own" ? ownSource(settings.images, settings.settings) : defaultSource(guest, settings.settings);
     void session.powerOn(source);
-    focusTerminal();
+    focusView();
   };
-  const focusTerminal = (): void => {
-    if (document.querySelector("dialog[open]") === null) terminal.focus();
+  const focusView = (): void => {
+    if (document.querySelector("dialog[open]") !== null) return;
+    if (monitor.view === "screen") monitor.focus();
+    else terminal.focus();
   };
   const openSettings = (): void => settings.open();
 
@@ -101,7 +130,7 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
     pauseOrResume: () => void (session.phase === "paused" ? session.resume() : session.pause()),
     reset: () => {
       void session.reset();
-      focusTerminal();
+      focusView();
     },
     powerOff: () => void session.powerOff(),
     powerButton: () => void session.powerButton().then((heard) => {
@@ -115,8 +144,8 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
     },
     openHelp: () => help.open(),
     toggleFocus: () => {
-      if (terminal.focused) toolbar.focusFirst();
-      else terminal.focus();
+      if (terminal.focused || monitor.focused) toolbar.focusFirst();
+      else focusView();
     },
   });
   const help = new HelpSheet(toolbar.shortcuts, () => undefined);
@@ -131,11 +160,13 @@ export async function startPage({ guest, connect, autostart, lacking }: PageStar
     start: powerOn,
     changed: (changed) => {
       terminal.setScreenReader(changed.screenReader);
+      monitor.screen.setScreenReader(changed.screenReader);
       void saveSettings(changed);
     },
     closed: () => undefined,
   });
   terminal.setScreenReader(settings.settings.screenReader);
+  monitor.screen.setScreenReader(settings.settings.screenReader);
   installDrop(byId("drop-layer"), (files) => settings.drop(files), showBanner);
   manifest.then(
     (found) => settings.describeDefault(found.description, found.cmdline),

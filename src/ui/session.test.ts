@@ -38,6 +38,9 @@ class FakeConnection implements MachineConnection {
   heard = true;
   powerButton = (): Promise<boolean> => this.call("powerButton").then(() => this.heard);
   serialInput = (bytes: Uint8Array): Promise<void> => this.call(`input ${[...bytes].join()}`);
+  key = (code: string | null, pressed: boolean): Promise<void> => this.call(`key ${code} ${pressed}`);
+  mouse = (): Promise<void> => this.call("mouse");
+  attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
   terminate = (): void => {
     this.ended = true;
@@ -61,6 +64,8 @@ function setup(now: () => number = () => 0) {
       status: () => undefined,
       serial: () => Promise.resolve(),
       restarted: () => undefined,
+      input: () => undefined,
+      displayPort: () => null,
     },
     now,
   );

@@ -1,5 +1,5 @@
 /** One machine's life as the page sees it: load, start, pause, stop, start again. Free of DOM. */
-import type { LoadProgress, MachineEvents, MachineStatus, StopReport, WorkerConfig } from "../vmm/api.ts";
+import type { InputState, LoadProgress, MachineEvents, MachineStatus, MouseInput, StopReport, WorkerConfig } from "../vmm/api.ts";
 import type { MachineConnection } from "./client.ts";
 import { InputQueue } from "./serial-queue.ts";
 
@@ -21,6 +21,9 @@ export interface SessionEvents {
   serial(bytes: Uint8Array): Promise<void>;
   /** A new machine starts on the same terminal: by the user's wish, or because the guest asked for a reset. */
   restarted(byGuest: boolean): void;
+  input(state: InputState): void;
+  /** A port to the display, for a machine that is about to start; null: there is none. */
+  displayPort(): MessagePort | null;
 }
 
 export type Connect = (onCrash: (message: string) => void) => MachineConnection;
@@ -142,6 +145,15 @@ export class Session {
     if (this.alive) this.input.push(bytes);
   }
 
+  /** A key of the PC's keyboard; null lets go of all. */
+  key(code: string | null, pressed: boolean): void {
+    if (this.alive) this.connection?.key(code, pressed).catch(() => undefined);
+  }
+
+  mouse(input: MouseInput): void {
+    if (this.alive) this.connection?.mouse(input).catch(() => undefined);
+  }
+
   private async begin(source: MachineSource, byGuest: boolean): Promise<void> {
     this.discard();
     const generation = this.generation;
@@ -189,7 +201,12 @@ export class Session {
       stopped: (report) => {
         if (mine()) this.onStopped(report);
       },
+      input: (state) => {
+        if (mine()) this.events.input(state);
+      },
     };
+    const port = this.events.displayPort();
+    if (port !== null) connection.attachDisplay(port).catch(() => undefined); // powerOn would fail as well
     await connection.powerOn(config, events);
     // A guest that ended at once has already reported so.
     if (mine() && this.current === "starting") this.setPhase("running");

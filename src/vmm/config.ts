@@ -22,6 +22,8 @@ export interface MachineConfig {
   readonly epochSeconds: number;
   /** A guest reset (ports 0x92, 0xCF9, keyboard controller) ends the machine instead of restarting it. A triple fault always does. */
   readonly noReboot: boolean;
+  /** QEMU's `-vga`: the display adapter. Default `std`. */
+  readonly vga?: "std" | "none";
   /** Which tiers run the guest: "0" the interpreter alone, "1" compiled code at once, "auto" (the default) what is hot. */
   readonly tier?: "0" | "1" | "auto";
 }
@@ -56,6 +58,18 @@ export interface MachineStatus {
   readonly memoryMib: number;
   /** True while the guest sleeps in HLT. */
   readonly idle: boolean;
+  /** null: tier 0 alone. */
+  readonly tiers: TierStatus | null;
+}
+
+/** Tier 1 at a glance. */
+export interface TierStatus {
+  /** Of the instructions of the last status interval, 0 to 1; null where there were none. */
+  readonly share: number | null;
+  /** Installed. */
+  readonly regions: number;
+  /** Waiting to be compiled. */
+  readonly queue: number;
 }
 
 /** Tier 1 in numbers. */

@@ -1,4 +1,8 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
+import type { MouseInput } from "../devices/ps2/mouse.ts";
+import type { ScreenUpdate } from "../devices/vga/screen.ts";
+import type { InputState } from "./api.ts";
+import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
@@ -9,6 +13,9 @@ export interface RunnerEvents {
   debug?(bytes: Uint8Array): void;
   status?(status: MachineStatus): void;
   stopped(report: StopReport): void;
+  /** What has changed on the screen, once for each `requestFrame`. */
+  frame?(update: ScreenUpdate): void;
+  input?(state: InputState): void;
 }
 
 /** Milliseconds of emulation between turns of the event loop. */
@@ -96,6 +103,7 @@ export class Runner {
   private idle = false;
   private lastStatusMs = performance.now();
   private lastInstructions = 0;
+  private lastInRegions = 0;
 
   /** Builds the machine; throws UserError for bad input. */
   constructor(
@@ -110,12 +118,16 @@ export class Runner {
   private readonly config: MachineConfig;
 
   private build(config: MachineConfig, options: MachineOptions): Machine {
-    return new Machine(config, {
+    const machine = new Machine(config, {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => this.entropy(bytes),
+      wake: () => this.wake(),
     }, options);
+    const { keyboard, mouse } = machine.board;
+    keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
+    return machine;
   }
 
   /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */
@@ -171,8 +183,12 @@ export class Runner {
       if (this.ended) return;
       this.seed = SEED;
       this.lastInstructions = 0;
+      this.lastInRegions = 0;
       this.owedMs = 0;
+      this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
+      this.events.input?.({ leds: 0, mouse: false });
+      this.machine.presentAll();
       if (this.options.images !== undefined) release([boot.kernel, ...boot.initrds]);
     } catch (e) {
       this.fail(e);
@@ -219,13 +235,33 @@ export class Runner {
     this.wake();
   }
 
-  /** Input may end a halt: the next step comes at once. */
+  /** A key of the PS/2 keyboard, named as in KeyboardEvent.code; null lets go of all. */
+  key(name: string | null, pressed: boolean): void {
+    if (this.state === "stopped") return;
+    const { keyboard } = this.machine.board;
+    if (name === null) keyboard.releaseAll();
+    else keyboard.key(name, pressed);
+    this.wake();
+  }
+
+  mouse(input: MouseInput): void {
+    if (this.state === "stopped") return;
+    this.machine.board.mouse.move(input);
+    this.wake();
+  }
+
+  /** The display can take a frame: `RunnerEvents.frame` follows when something has changed. `all`: it knows nothing yet. */
+  requestFrame(all: boolean): void {
+    this.feed.request(all);
+  }
+  private readonly feed = new DisplayFeed(() => this.machine, (update) => this.events.frame?.(update));
+
+  /** Input, or an answer of the host, may end a halt: the next step comes at once. */
   private wake(): void {
-    if (this.state === "running" && this.timer !== null) {
-      this.cancelSleep();
-      this.owedMs = 0;
-      this.turn.schedule(this.step);
-    }
+    if (this.state !== "running" || this.timer === null) return;
+    this.cancelSleep();
+    this.owedMs = 0;
+    this.turn.schedule(this.step);
   }
 
   stats(peakMemory: number): MachineStats {
@@ -294,12 +330,14 @@ export class Runner {
         return;
       case "idle": {
         this.idle = true;
+        this.feed.poll(true);
         this.maybeReport();
         if (this.sleep(outcome.ns)) return;
         break;
       }
       case "more":
         this.idle = false;
+        this.feed.poll(false);
         this.maybeReport();
     }
     this.proceed();
@@ -338,6 +376,8 @@ export class Runner {
   private finish(report: StopReport): void {
     this.flush();
     this.state = "stopped";
+    // The last words stay on the screen.
+    this.feed.poll(true);
     this.cancelSleep();
     this.turn.close();
     this.reportStatus();
@@ -346,6 +386,15 @@ export class Runner {
 
   private maybeReport(): void {
     if (performance.now() - this.lastStatusMs >= STATUS_MS) this.reportStatus();
+  }
+
+  private tiers(instructions: number): MachineStatus["tiers"] {
+    const { regions, retiredInRegions } = this.machine.vcpu;
+    if (regions === null) return null;
+    const inRegions = retiredInRegions - this.lastInRegions;
+    this.lastInRegions = retiredInRegions;
+    const share = instructions > 0 ? Math.min(1, inRegions / instructions) : null;
+    return { share, regions: regions.stats.regions, queue: regions.stats.queue };
   }
 
   private reportStatus(): void {
@@ -359,6 +408,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      tiers: this.tiers(n - this.lastInstructions),
     };
     this.lastStatusMs = now;
     this.lastInstructions = n;

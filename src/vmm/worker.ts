@@ -1,7 +1,10 @@
-/** The machine's web worker: MachineApi over Comlink. */
+/** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import type { ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, WorkerConfig } from "./api.ts";
+import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
+import type {
+  DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, MouseInput, WorkerConfig,
+} from "./api.ts";
 import type { KernelImages } from "./config.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
@@ -17,9 +20,23 @@ async function fetchInterpreter(): Promise<void> {
   const module = await WebAssembly.compileStreaming(wasm);
   provideInterpreter(module, (await (await info).json()) as StoredInfo);
 }
-const interpreterReady = fetchInterpreter().catch((e: unknown) => {
+const compiling = self.name === COMPILER_NAME;
+const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catch((e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
 });
+
+/** A second worker of this same script, so that the page loads it once. */
+function startCompiler(): ReturnType<typeof threadCompiler> {
+  const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
+  return threadCompiler({
+    send: (call) => worker.postMessage(call),
+    listen: (onAnswer, onDeath) => {
+      worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+      worker.onerror = onDeath;
+    },
+  });
+}
+let compiler: ReturnType<typeof threadCompiler> | null = null;
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -38,6 +55,9 @@ const PROGRESS_MS = 40;
 class WorkerMachine implements MachineApi {
   private runner: Runner | null = null;
   private loaded: LoadedImages | null = null;
+  private display: MessagePort | null = null;
+  /** The display waits for a frame, and there was no machine yet. */
+  private wanted = false;
 
   private need(): Runner {
     if (this.runner === null) throw new UserError("there is no machine: power one on first");
@@ -54,8 +74,14 @@ class WorkerMachine implements MachineApi {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
-    }, { images: () => imagesOf(kept, boot.cmdline) });
+      input: (state) => events.input(state),
+      frame: (update) => {
+        const frame: DisplayFrame = { update };
+        this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
+      },
+    }, { images: () => imagesOf(kept, boot.cmdline), compiler: (compiler ??= startCompiler()) });
     this.runner = runner;
+    if (this.wanted) runner.requestFrame(true);
     runner.resume();
   }
 
@@ -102,10 +128,29 @@ class WorkerMachine implements MachineApi {
     this.need().serialInput(bytes);
     return Promise.resolve();
   }
+  key(code: string | null, pressed: boolean): Promise<void> {
+    this.need().key(code, pressed);
+    return Promise.resolve();
+  }
+  mouse(input: MouseInput): Promise<void> {
+    this.need().mouse(input);
+    return Promise.resolve();
+  }
+  attachDisplay(port: MessagePort): Promise<void> {
+    this.display?.close();
+    this.display = port;
+    port.onmessage = (event: MessageEvent<DisplayRequest>) => {
+      this.wanted = true;
+      this.runner?.requestFrame(event.data.all);
+    };
+    return Promise.resolve();
+  }
   stats(): Promise<MachineStats> {
     const runner = this.need();
     return Promise.resolve(runner.stats(runner.current.vcpu.state.u8.byteLength));
   }
 }
 
-Comlink.expose(new WorkerMachine());
+if (compiling) {
+  self.onmessage = (e: MessageEvent<CompilerCall>) => void answerCompilerCall(e.data).then((answer) => self.postMessage(answer));
+} else Comlink.expose(new WorkerMachine());

@@ -80,7 +80,7 @@ describe("options", () => {
     const { code, stderr } = tabvisor(["-kernel", folder.kernel("bytes"), ...EXIT, "--stats"]);
     expect(code).toBe(1);
     const stats = JSON.parse(stderr) as Record<string, unknown> & { instructions: number; instructionsByTier: Record<string, number>; exitsByReason: Record<string, number> };
-    expect(Object.keys(stats).sort()).toEqual(["decodeMisses", "exitsByReason", "instructions", "instructionsByTier", "mips", "peakMemory", "seconds", "tlbMisses", "unimplemented"]);
+    expect(Object.keys(stats).sort()).toEqual(["decodeMisses", "exitsByReason", "instructions", "instructionsByTier", "mips", "peakMemory", "seconds", "tier1", "tlbMisses", "unimplemented"]);
     // 25,600 bytes, more than eight instructions each.
     expect(stats.instructions).toBeGreaterThan(200_000);
     expect(Object.values(stats.instructionsByTier).reduce((a, b) => a + b)).toBe(stats.instructions);
@@ -169,6 +169,14 @@ describe("bad input", () => {
         refused(["-kernel", folder.file("cut", readFileSync(guest.files[name]).subarray(0, size))], /^kernel: /);
       }
     }
+  });
+  it("a display that cannot be shown", () => {
+    refused([...halt(), "-vga", "cirrus"], /^-vga: 'cirrus' is not std or none$/);
+    refused([...halt(), "-display", "gtk"], /^-display: 'gtk' is not none, text or png:PATH$/);
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-vga", "none", "-display", "text"], /^-display: there is no display \(-vga none\)$/);
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-serial", "none", "-display", "png:/nowhere/at/all.png"], /^-display: there is no such file or folder$/);
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-append", "vga=0x999"], /^vga=0x999: no such mode/);
+    refused(["-kernel", folder.kernel("hello"), ...EXIT, "-append", "vga=9999x9999x32"], /^vga=: the display has no mode of 9999x9999 with 32 bits$/);
   });
   it("a full disk", () => {
     if (!existsSync("/dev/full")) return;

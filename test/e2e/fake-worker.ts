@@ -109,8 +109,14 @@ class FakeMachine implements MachineApi {
       this.held.push(bytes);
       return;
     }
-    for (const byte of bytes) await this.key(byte);
+    for (const byte of bytes) await this.typed(byte);
     this.flush();
+  }
+
+  async key(): Promise<void> {}
+  async mouse(): Promise<void> {}
+  async attachDisplay(port: MessagePort): Promise<void> {
+    port.close();
   }
 
   async stats(): Promise<never> {
@@ -153,6 +159,7 @@ class FakeMachine implements MachineApi {
       instructionsPerSecond: this.state === "running" ? 306_172_835 : 0,
       memoryMib: this.config?.memoryMib ?? 0,
       idle: this.ticks > 3,
+      tiers: { share: 0.964, regions: 412, queue: 3 },
     });
   }
 
@@ -166,7 +173,7 @@ class FakeMachine implements MachineApi {
     if (bytes.length > 0) void this.events?.serial(bytes);
   }
 
-  private async key(byte: number): Promise<void> {
+  private async typed(byte: number): Promise<void> {
     if (byte === 3) {
       this.line = [];
       this.writing = null;

@@ -7,6 +7,7 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { pageTests } from "./page-tests.ts";
+import { screenTests } from "./screen-tests.ts";
 import { storageTests } from "./storage-tests.ts";
 
 export interface E2eResult {
@@ -48,6 +49,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();

@@ -162,7 +162,7 @@ export function runOnQemu(kernel: Uint8Array): QemuEnded {
     writeFileSync(image, kernel);
     const { status } = spawnSync("qemu-system-x86_64", [
       "-accel", "tcg", "-cpu", QEMU_CPU, "-m", "32", "-display", "none", "-serial", "none", "-monitor", "none", "-no-reboot", "-net", "none",
-      "-vga", "none", "-kernel", image, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-debugcon", `file:${log}`,
+      "-vga", "std", "-kernel", image, "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4", "-debugcon", `file:${log}`,
     ], { stdio: "ignore", timeout: 5_000 });
     // SeaBIOS writes to the port, too.
     const text = readFileSync(log, "latin1");

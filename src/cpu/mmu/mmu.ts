@@ -10,7 +10,7 @@ import {
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
-import type { PhysicalMemory } from "./physical.ts";
+import { PAGE_CODE, PAGE_WATCHED, type PhysicalMemory } from "./physical.ts";
 import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PageWalker } from "./walk.ts";
 
 export { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE };
@@ -129,12 +129,23 @@ export class Mmu {
 
   /** Physical page `ppn` now holds decoded code: writes to it must take the slow path. */
   protectCodePage(ppn: number): void {
-    this.phys.pageFlags[ppn] |= 1;
+    this.phys.pageFlags[ppn] |= PAGE_CODE;
     const i32 = this.state.i32;
     const step = TLB_ENTRY_SIZE >> 2;
     const end = (TLB_BASE >> 2) + MMU_COUNT * TLB_ENTRIES * step;
     for (let i = TLB_BASE >> 2; i < end; i += step) {
       if (i32[i + (TLB_PPN >> 2)] === ppn) i32[i + (TLB_WRITE >> 2)] = 1;
+    }
+  }
+
+  /** Pages have been marked as watched: writes to them must take the slow path. */
+  protectWatchedPages(): void {
+    const { i32 } = this.state;
+    const flags = this.phys.pageFlags;
+    const step = TLB_ENTRY_SIZE >> 2;
+    const end = (TLB_BASE >> 2) + MMU_COUNT * TLB_ENTRIES * step;
+    for (let i = TLB_BASE >> 2; i < end; i += step) {
+      if (flags[i32[i + (TLB_PPN >> 2)]] & PAGE_WATCHED) i32[i + (TLB_WRITE >> 2)] = 1;
     }
   }
 
@@ -147,7 +158,7 @@ export class Mmu {
     const readable = page;
     i32[i + (TLB_READ >> 2)] = readable;
     i32[i + (TLB_READ >> 2) + 1] = hi;
-    const writable = this.walker.mayWrite(mmuIndex) && !(this.phys.pageFlags[ppn] & 1);
+    const writable = this.walker.mayWrite(mmuIndex) && this.phys.pageFlags[ppn] === 0;
     i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;
@@ -223,7 +234,10 @@ export class Mmu {
     const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0) return 0;
     const at = this.phys.ramAddress(a);
-    if (at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] & 1) return 0;
+    const ppn = Math.floor(a / 4096);
+    const flags = this.phys.pageFlags[ppn];
+    if (at < 0 || flags & PAGE_CODE) return 0;
+    if (flags & PAGE_WATCHED) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
     this.tlbMisses++;
     this.fill(lo, hi, a, at, mmuIndex);
     return at;
@@ -291,8 +305,8 @@ export class Mmu {
       if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
-        // The fill first: onCodeWrite may walk nothing, but the walker's findings belong to this translation.
-        if (flags[ppn] & 1) this.phys.codePages?.onCodeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? 4096 - (a & 4095) : size);
+        // The fill first: beforeWrite may walk nothing, but the walker's findings belong to this translation.
+        if (flags[ppn] !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? 4096 - (a & 4095) : size);
         this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
@@ -346,6 +360,12 @@ export class Mmu {
     const i32 = this.state.i32;
     const tag = (lo & ~0xfff) | i32[STATE.fetchKey >> 2];
     return i32[i + (FETCH_TAG >> 2)] === tag && i32[i + (FETCH_TAG >> 2) + 1] === hi ? i32[i + (FETCH_PPN >> 2)] : -1;
+  }
+
+  /** Address of the slot table that the fetch TLB has for hi:lo in the present mode, or far outside of memory. */
+  fetchedSlots(lo: number, hi: number): number {
+    if (this.fetched(lo, hi) < 0) return -0x80000000;
+    return this.state.i32[(FETCH_TLB_BASE + (((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) << FETCH_ENTRY_BITS) + FETCH_SLOTS) >> 2];
   }
 
   // --- Helpers' view -------------------------------------------------------------------------------------------

@@ -10,6 +10,27 @@ export interface Hole {
   readonly end: number;
 }
 
+/**
+ * Linear memory outside RAM that the CPU uses like RAM, at a physical address that may change (video memory). Writes to its
+ * pages can be watched: the first one to a page is noted and takes the slow path, the following ones do not.
+ */
+export interface MemoryWindow {
+  /** First physical page, or -1: not visible. */
+  first: number;
+  pages: number;
+  /** Address of the first page in linear memory. */
+  linear: number;
+  /** A write to page `index` of the window, which is watched no more. */
+  readonly onWrite: (index: number) => void;
+}
+
+/** Bits of `pageFlags`: writes take the slow path while any is set. */
+export const PAGE_CODE = 1;
+export const PAGE_WATCHED = 2;
+
+/** Pages below 4 GiB: RAM and windows end there. */
+const PAGES_32 = 1 << 20;
+
 /** The decoded code of a physical page, told about writes to it. Implemented by the decode cache. */
 export interface CodePages {
   /** A write of `size` bytes at `offset` of page `ppn` is about to happen. Returns true if the page still holds code. */
@@ -17,11 +38,12 @@ export interface CodePages {
 }
 
 export class PhysicalMemory {
-  /** Bit 0: decoded code in this page (writes take the slow path). */
-  readonly pageFlags: Uint8Array;
+  /** PAGE_CODE: decoded code in this page. PAGE_WATCHED: in a window, not written since it was looked at. By page number. */
+  readonly pageFlags = new Uint8Array(PAGES_32);
   readonly pages: number;
   private readonly hole: Uint8Array;
   codePages: CodePages | null = null;
+  private readonly windows: MemoryWindow[] = [];
 
   constructor(
     readonly state: CpuState,
@@ -31,7 +53,6 @@ export class PhysicalMemory {
     readonly env: CpuEnvironment,
   ) {
     this.pages = ramSize / 4096;
-    this.pageFlags = new Uint8Array(this.pages);
     this.hole = new Uint8Array(this.pages);
     for (const h of holes) this.hole.fill(1, h.first, Math.min(h.end, this.pages));
   }
@@ -39,7 +60,42 @@ export class PhysicalMemory {
   /** Linear-memory address of a physical address in RAM, or -1. `paddr` is an exact integer below 2^52. */
   ramAddress(paddr: number): number {
     const ppn = Math.floor(paddr / 4096);
-    return ppn < this.pages && this.hole[ppn] === 0 ? RAM_BASE + paddr : -1;
+    if (ppn < this.pages && this.hole[ppn] === 0) return RAM_BASE + paddr;
+    for (const w of this.windows) if (ppn >= w.first && ppn < w.first + w.pages && w.first >= 0) return w.linear + paddr - w.first * 4096;
+    return -1;
+  }
+
+  /** Adds a window, which `moveWindow` makes visible. One that was added earlier wins where two overlap; RAM wins over all. */
+  addWindow(window: MemoryWindow): void {
+    this.windows.push(window);
+  }
+
+  /** Places a window. The caller flushes the TLBs: their entries lead to what was there before. */
+  moveWindow(window: MemoryWindow, first: number, pages: number, linear: number): void {
+    this.forget(window);
+    window.first = first;
+    window.pages = pages;
+    window.linear = linear;
+    this.forget(window);
+  }
+
+  private forget({ first, pages }: MemoryWindow): void {
+    if (first < 0) return;
+    for (let ppn = first; ppn < first + pages; ppn++) {
+      // Without PAGE_CODE too: what was outside RAM may have been executed as well.
+      this.codePages?.onCodeWrite(ppn, 0, 4096);
+      this.pageFlags[ppn] &= ~PAGE_WATCHED;
+    }
+  }
+
+  /** A write is about to happen to a page with flags: tells who wants to know. */
+  beforeWrite(ppn: number, offset: number, size: number): void {
+    const flags = this.pageFlags[ppn];
+    if (flags & PAGE_WATCHED) {
+      this.pageFlags[ppn] = flags & ~PAGE_WATCHED;
+      for (const w of this.windows) if (w.first >= 0 && ppn >= w.first && ppn < w.first + w.pages) w.onWrite(ppn - w.first);
+    }
+    if (flags & PAGE_CODE) this.codePages?.onCodeWrite(ppn, offset, size);
   }
 
   /** Page-table entries and descriptors: aligned 32-bit read; outside RAM through MMIO. */
@@ -52,7 +108,7 @@ export class PhysicalMemory {
     const at = this.ramAddress(paddr);
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);
-      if (this.pageFlags[ppn] & 1) this.codePages?.onCodeWrite(ppn, paddr & 4095, 4);
+      if (this.pageFlags[ppn] !== 0) this.beforeWrite(ppn, paddr & 4095, 4);
       this.state.i32[at >>> 2] = value;
     } else this.env.mmioWrite(paddr, 4, value >>> 0);
   }
@@ -76,7 +132,7 @@ export class PhysicalMemory {
     const u8 = this.state.u8;
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);
-      if (this.pageFlags[ppn] & 1) this.codePages?.onCodeWrite(ppn, paddr & 4095, size);
+      if (this.pageFlags[ppn] !== 0) this.beforeWrite(ppn, paddr & 4095, size);
       u8.copyWithin(at, from, from + size);
     } else for (let i = 0; i < size; ) {
       const w = widthFor(paddr + i, size - i);

@@ -31,7 +31,7 @@ export function decodeMsi(address: number, data: number): ApicMessage {
     mode: (data >>> 8) & 7,
     level: (data & 0x8000) !== 0,
     destination: (address >>> 12) & 0xff,
-    // Destination mode counts with the redirection hint only: without it the address names one APIC ID.
-    logical: (address & 0xc) === 0xc,
+    // Bit 2 counts with or without the redirection hint (bit 3): Linux in flat mode sends to FEE01004h, as processors and QEMU take it.
+    logical: (address & 4) !== 0,
   };
 }

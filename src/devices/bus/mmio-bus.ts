@@ -29,7 +29,7 @@ export class MmioBus {
     const claim = new Claim(name, base, region, false);
     if (this.ranges.some((r) => r.collidesWith(claim))) return null;
     this.ranges = [...this.ranges, claim].sort((a, b) => a.base - b.base);
-    this.all.push(claim);
+    this.remember(claim);
     return {
       name,
       base,
@@ -38,6 +38,18 @@ export class MmioBus {
         if (this.last === claim) this.last = null;
       },
     };
+  }
+
+  /** Statistics are by name: a region that the guest moves about takes the place of its former self. */
+  private remember(claim: Claim): void {
+    const index = this.all.findIndex((c) => c.name === claim.name && !this.ranges.includes(c));
+    if (index < 0) {
+      this.all.push(claim);
+      return;
+    }
+    claim.reads = this.all[index].reads;
+    claim.writes = this.all[index].writes;
+    this.all[index] = claim;
   }
 
   private find(address: number): Claim | null {

@@ -30,7 +30,7 @@ export class PortBus {
     }
     const claim = new Claim(name, base, region, options.widthDecoded === true);
     for (const other of this.active) if (claim.collidesWith(other)) return null;
-    const previous = this.claims.findIndex((c) => c !== null && !this.active.has(c) && c.name === name && c.base === base);
+    const previous = this.claims.findIndex((c) => c !== null && !this.active.has(c) && c.name === name);
     const index = previous > 0 ? previous : this.claims.length;
     if (index > 0xffff) throw new InternalError("too many port regions");
     const old = this.claims[index];

@@ -14,7 +14,7 @@ export interface PciIdentity {
 }
 
 export class PciConfigSpace {
-  private readonly bytes = new Uint8Array(PCI_CONFIG_BYTES);
+  private readonly values = new Uint8Array(PCI_CONFIG_BYTES);
   private readonly writable = new Uint8Array(PCI_CONFIG_BYTES);
   private readonly clearable = new Uint8Array(PCI_CONFIG_BYTES);
 
@@ -27,7 +27,7 @@ export class PciConfigSpace {
   /** Sets a register's reset value, its writable bits and its write-one-to-clear bits. Little-endian. */
   define(offset: number, width: IoWidth, value: number, writable = 0, clearable = 0): void {
     for (let i = 0; i < width; i++) {
-      this.bytes[offset + i] = value >>> (8 * i);
+      this.values[offset + i] = value >>> (8 * i);
       this.writable[offset + i] = writable >>> (8 * i);
       this.clearable[offset + i] = clearable >>> (8 * i);
     }
@@ -35,7 +35,7 @@ export class PciConfigSpace {
 
   read(offset: number, width: IoWidth): number {
     let value = 0;
-    for (let i = width - 1; i >= 0; i--) value = (value << 8) | this.bytes[offset + i];
+    for (let i = width - 1; i >= 0; i--) value = (value << 8) | this.values[offset + i];
     return value >>> 0;
   }
 
@@ -45,14 +45,23 @@ export class PciConfigSpace {
       const at = offset + i;
       const byte = (value >>> (8 * i)) & 0xff;
       const mask = this.writable[at];
-      this.bytes[at] = ((this.bytes[at] & ~mask) | (byte & mask)) & ~(byte & this.clearable[at]);
+      this.values[at] = ((this.values[at] & ~mask) | (byte & mask)) & ~(byte & this.clearable[at]);
     }
   }
 
+  /** A copy of all values. */
+  bytes(): Uint8Array {
+    return this.values.slice();
+  }
+  /** Takes values from `bytes`, whatever the guest may write. */
+  setBytes(values: Uint8Array): void {
+    this.values.set(values);
+  }
+
   save(): StateFields {
-    return { bytes: this.bytes.slice() };
+    return { bytes: this.values.slice() };
   }
   restore(r: StateReader): void {
-    this.bytes.set(r.bytes("bytes", PCI_CONFIG_BYTES));
+    this.values.set(r.bytes("bytes", PCI_CONFIG_BYTES));
   }
 }

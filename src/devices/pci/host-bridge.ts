@@ -2,7 +2,7 @@
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
 import type { IoWidth } from "../bus/region.ts";
 import { PciConfigSpace } from "./config-space.ts";
-import type { PciFunction } from "./pci-bus.ts";
+import type { PciFunction } from "./function.ts";
 
 export class HostBridge implements PciFunction, Persistent {
   readonly sectionName = "pci.host-bridge";

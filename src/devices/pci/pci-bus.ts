@@ -1,13 +1,11 @@
 /** PCI bus 0 behind configuration mechanism #1: CONFIG_ADDRESS and CONFIG_DATA (PCI 2.2 §3.2.2.3.2). */
 import { InternalError } from "../../base/errors.ts";
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
-import type { BusRegion, IoWidth } from "../bus/region.ts";
+import type { BusRegion } from "../bus/region.ts";
+import type { PciEndpoint } from "./endpoint.ts";
+import type { PciFunction } from "./function.ts";
 
-/** A function on the bus. `offset` 0..255; accesses are naturally aligned. */
-export interface PciFunction {
-  readConfig(offset: number, width: IoWidth): number;
-  writeConfig(offset: number, width: IoWidth, value: number): void;
-}
+export type { PciFunction } from "./function.ts";
 
 const ENABLE = 0x8000_0000;
 /** Bits 30..24 and 1..0 are reserved and read as 0. */
@@ -20,6 +18,9 @@ export class PciBus implements Persistent {
   readonly addressPorts: BusRegion;
   /** Four ports; byte lanes select within the doubleword. */
   readonly dataPorts: BusRegion;
+
+  /** Functions with BARs, for whoever assigns resources. */
+  readonly endpoints: { readonly device: number; readonly fn: number; readonly endpoint: PciEndpoint }[] = [];
 
   private configAddress = 0;
   /** By device * 8 + function. */
@@ -54,6 +55,15 @@ export class PciBus implements Persistent {
     this.functions[slot] = pciFunction;
   }
 
+  /** Puts a function with BARs on the bus. */
+  attachEndpoint(device: number, fn: number, endpoint: PciEndpoint): void {
+    this.attach(device, fn, endpoint);
+    this.endpoints.push({ device, fn, endpoint });
+  }
+  /** A BAR has gone from its place: others may want it. */
+  retryMapping(): void {
+    for (const { endpoint } of this.endpoints) endpoint.retryMapping();
+  }
   /** Device numbers that have a function. */
   slots(): number[] {
     return [...new Set(this.functions.flatMap((f, i) => (f === null ? [] : [i >> 3])))];

@@ -1,10 +1,13 @@
 /**
- * A PS/2 keyboard: answers every command of the IBM PS/2 Hardware Interface Technical Reference (keyboard section).
- * Keys arrive as ready-made set 2 codes through `typeCodes`; layouts and typematic belong to a later stage.
+ * A PS/2 keyboard: commands, scan code sets 1 to 3 and typematic of the IBM PS/2 Hardware Interface Technical Reference
+ * (keyboard section). Keys come by place; layouts are the guest's.
  */
+import type { Scheduler, Timer } from "../../base/clock.ts";
 import type { StateFields, StateReader } from "../../base/persist.ts";
 import { ByteQueue } from "../byte-queue.ts";
 import type { Ps2Device } from "./device.ts";
+import { BREAKS, defaultKeyTypes, type Key, keyNamed, KEYS, PAUSE, PRINT_SCREEN, TYPEMATIC } from "./keys.ts";
+import { BREAK_PREFIX, translateSet2 } from "./translate.ts";
 
 const ACK = 0xfa;
 const RESEND = 0xfe;
@@ -13,6 +16,10 @@ const ECHO = 0xee;
 const OVERRUN = 0x00;
 /** Codes that the keyboard buffers (17 with the overrun code in the last place). */
 const KEY_BUFFER_BYTES = 16;
+/** The longest code: Pause. */
+const LONGEST_CODE = 8;
+/** Keys held back while the buffer is full. */
+const MAX_WAITING = 4096;
 
 export class Ps2Keyboard implements Ps2Device {
   readonly sectionName = "ps2.keyboard";
@@ -28,18 +35,116 @@ export class Ps2Keyboard implements Ps2Device {
   private scanCodeSet = 2;
   private scanning = true;
   private lastSent = 0;
+  /** Set 3: TYPEMATIC and BREAKS by code. */
+  private keyTypes = defaultKeyTypes();
+  /** Events that found the buffer full: index of the key * 2, + 1 for a press. A person's typing is not lost. */
+  private waiting: number[] = [];
+  private readonly down = new Set<number>();
+  /** The key that repeats, and when. */
+  private repeating: Key | null = null;
+  private repeatNs: number | null = null;
+  private readonly timer: Timer;
+  /** Told about changes of `ledState`. */
+  onLeds: (leds: number) => void = () => undefined;
+
+  constructor(private readonly scheduler: Scheduler) {
+    this.timer = scheduler.createTimer("typematic", () => this.repeat());
+  }
 
   reset(): void {
     this.replies.clear();
     this.setDefaults();
     this.scanning = true;
-    this.leds = this.command = this.lastSent = 0;
+    this.command = this.lastSent = 0;
+    this.setLeds(0);
+    this.down.clear();
   }
 
   private setDefaults(): void {
-    this.keys.clear();
+    this.clearKeys();
     this.typematic = 0x2b; // 10.9 characters a second after 500 ms
     this.scanCodeSet = 2;
+    this.keyTypes = defaultKeyTypes();
+  }
+
+  private clearKeys(): void {
+    this.keys.clear();
+    this.waiting = [];
+    this.stopRepeating();
+  }
+
+  private setLeds(leds: number): void {
+    if (leds === this.leds) return;
+    this.leds = leds;
+    this.onLeds(leds);
+  }
+
+  // --- Keys --------------------------------------------------------------------------------------------------------------
+
+  /** A key goes down or up: `name` as in KEYS. False for a key that no PC keyboard has. Repetition is the keyboard's own. */
+  key(name: string, pressed: boolean): boolean {
+    const key = keyNamed(name);
+    if (key === undefined) return false;
+    // A press of what is down already, or a release of what is up, is the host's own repetition or a lost event.
+    if (this.down.has(key.index) === pressed) return true;
+    if (pressed) this.down.add(key.index);
+    else this.down.delete(key.index);
+    if (!this.scanning) return true;
+    if (this.waiting.length < MAX_WAITING) this.waiting.push(key.index * 2 + (pressed ? 1 : 0));
+    this.admit();
+    this.onOutput();
+    if (!pressed) {
+      if (this.repeating === key) this.stopRepeating();
+    } else if (key.set2 !== PAUSE && (this.scanCodeSet !== 3 || (this.keyTypes[key.set3] & TYPEMATIC) !== 0)) {
+      this.repeating = key;
+      this.armRepeat((1 + ((this.typematic >> 5) & 3)) * 250_000_000);
+    }
+    return true;
+  }
+
+  /** Lets go of every key: the host will not tell any more. */
+  releaseAll(): void {
+    for (const index of [...this.down]) this.key(KEYS[index].name, false);
+  }
+
+  private stopRepeating(): void {
+    this.repeating = null;
+    this.repeatNs = null;
+    this.timer.cancel();
+  }
+
+  private armRepeat(afterNs: number): void {
+    this.repeatNs = this.scheduler.nowNs() + afterNs;
+    this.timer.arm(this.repeatNs);
+  }
+
+  /** Period: (8 + A) * 2^B * 4.17 ms, A in bits 2-0 and B in bits 4-3 of the rate. */
+  private repeat(): void {
+    const { repeating, typematic } = this;
+    if (repeating === null) return;
+    // A guest that is behind gets no more of them.
+    if (this.keys.length === 0 && this.waiting.length === 0) {
+      for (const c of this.codesOf(repeating, true)) this.keys.pushByte(c);
+      this.onOutput();
+    }
+    this.armRepeat((8 + (typematic & 7)) * 2 ** ((typematic >> 3) & 3) * 4_170_000);
+  }
+
+  /** Moves waiting keys into the buffer while it has room. The caller tells the controller. */
+  private admit(): void {
+    while (this.waiting.length > 0 && this.keys.length + LONGEST_CODE <= KEY_BUFFER_BYTES) {
+      const event = this.waiting.shift() ?? 0;
+      for (const c of this.codesOf(KEYS[event >> 1], (event & 1) !== 0)) this.keys.pushByte(c);
+    }
+  }
+
+  private codesOf(key: Key, pressed: boolean): number[] {
+    if (this.scanCodeSet === 3) {
+      if (key.set3 === 0) return [];
+      return pressed ? [key.set3] : (this.keyTypes[key.set3] & BREAKS) !== 0 ? [BREAK_PREFIX, key.set3] : [];
+    }
+    const codes = set2Codes(key, pressed, this.down);
+    return this.scanCodeSet === 1 ? toSet1(codes) : codes;
   }
 
   /** Whether keys are reported. */
@@ -69,6 +174,7 @@ export class Ps2Keyboard implements Ps2Device {
   send(): number {
     const byte = this.replies.length > 0 ? this.replies.shift() : this.keys.shift();
     if (byte !== RESEND) this.lastSent = byte;
+    if (this.waiting.length > 0 && this.keys.length === 0) this.admit();
     return byte;
   }
 
@@ -104,7 +210,7 @@ export class Ps2Keyboard implements Ps2Device {
         this.reply(ACK, 0xab, 0x83);
         break;
       case 0xf4: // enable
-        this.keys.clear();
+        this.clearKeys();
         this.scanning = true;
         this.reply(ACK);
         break;
@@ -121,7 +227,8 @@ export class Ps2Keyboard implements Ps2Device {
       case 0xf8:
       case 0xf9:
       case 0xfa:
-        this.keys.clear();
+        this.clearKeys();
+        this.keyTypes.fill(command === 0xf7 ? TYPEMATIC : command === 0xf8 ? BREAKS : command === 0xf9 ? 0 : TYPEMATIC | BREAKS);
         this.reply(ACK);
         break;
       case 0xfe: // resend
@@ -130,7 +237,7 @@ export class Ps2Keyboard implements Ps2Device {
       case 0xff: // reset
         this.setDefaults();
         this.scanning = true;
-        this.leds = 0;
+        this.setLeds(0);
         this.reply(ACK, BAT_COMPLETED);
         break;
       default:
@@ -139,7 +246,12 @@ export class Ps2Keyboard implements Ps2Device {
   }
 
   private parameter(command: number, value: number): void {
-    if (command === 0xed) this.leds = value & 0x07;
+    if (command === 0xed) this.setLeds(value & 0x07);
+    else if (command >= 0xfb) {
+      // One key's type; scanning stops until it is enabled again.
+      this.keyTypes[value] = command === 0xfb ? TYPEMATIC : command === 0xfc ? BREAKS : 0;
+      this.clearKeys();
+    }
     else if (command === 0xf3) this.typematic = value & 0x7f;
     else if (command === 0xf0) {
       if (value === 0) {
@@ -150,7 +262,7 @@ export class Ps2Keyboard implements Ps2Device {
         this.reply(RESEND);
         return;
       }
-      this.keys.clear();
+      this.clearKeys();
       this.scanCodeSet = value;
     }
     this.reply(ACK);
@@ -166,6 +278,11 @@ export class Ps2Keyboard implements Ps2Device {
       scanCodeSet: this.scanCodeSet,
       scanning: this.scanning,
       lastSent: this.lastSent,
+      keyTypes: this.keyTypes.slice(),
+      waiting: [...this.waiting],
+      down: [...this.down],
+      repeating: this.repeating?.index ?? null,
+      repeatNs: this.repeatNs,
     };
   }
 
@@ -180,5 +297,45 @@ export class Ps2Keyboard implements Ps2Device {
     this.scanCodeSet = r.int("scanCodeSet", 1, 3);
     this.scanning = r.bool("scanning");
     this.lastSent = r.int("lastSent", 0, 0xff);
+    this.keyTypes.set(r.bytes("keyTypes", 256));
+    const known = (n: number): boolean => Number.isInteger(n) && n >= 0 && n < KEYS.length;
+    this.waiting = r.ints("waiting").filter((event) => known(event >> 1));
+    this.down.clear();
+    for (const index of r.ints("down").filter(known)) this.down.add(index);
+    const repeating = r.intOrNull("repeating");
+    this.repeating = repeating !== null && known(repeating) ? KEYS[repeating] : null;
+    this.repeatNs = r.intOrNull("repeatNs");
+    if (this.repeatNs === null) this.timer.cancel();
+    else this.timer.arm(this.repeatNs);
   }
+}
+
+/** Make and break codes of set 2. Pause has no break; Print Screen and Pause depend on Alt and Ctrl. */
+function set2Codes(key: Key, pressed: boolean, down: ReadonlySet<number>): number[] {
+  const held = (...names: string[]): boolean => names.some((name) => down.has(keyNamed(name)?.index ?? -1));
+  if (key.set2 === PAUSE) {
+    if (!pressed) return [];
+    return held("ControlLeft", "ControlRight") ? [0xe0, 0x7e, 0xe0, 0xf0, 0x7e] : [0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77];
+  }
+  if (key.set2 === PRINT_SCREEN) {
+    if (held("AltLeft", "AltRight")) return pressed ? [0x84] : [BREAK_PREFIX, 0x84];
+    if (held("ControlLeft", "ControlRight", "ShiftLeft", "ShiftRight")) return pressed ? [0xe0, 0x7c] : [0xe0, BREAK_PREFIX, 0x7c];
+    return pressed ? [0xe0, 0x12, 0xe0, 0x7c] : [0xe0, BREAK_PREFIX, 0x7c, 0xe0, BREAK_PREFIX, 0x12];
+  }
+  const prefix = key.set2 > 0xff ? [key.set2 >> 8] : [];
+  return [...prefix, ...(pressed ? [] : [BREAK_PREFIX]), key.set2 & 0xff];
+}
+
+/** Set 1 has bit 7 where set 2 has a prefix. */
+function toSet1(codes: readonly number[]): number[] {
+  const out: number[] = [];
+  let bit = 0;
+  for (const code of codes) {
+    if (code === BREAK_PREFIX) bit = 0x80;
+    else {
+      out.push(code >= 0xe0 ? code : translateSet2(code) | bit);
+      if (code < 0xe0) bit = 0;
+    }
+  }
+  return out;
 }

@@ -1,10 +1,14 @@
 /** The 8042 and its keyboard against the IBM PS/2 Hardware Interface TR, and the probe of the Linux i8042 driver. */
 import { beforeEach, describe, expect, it } from "vitest";
+import { TimerQueue } from "../../base/clock.ts";
 import { I8042 } from "./i8042.ts";
 import { Ps2Keyboard } from "./keyboard.ts";
+import { KEYS } from "./keys.ts";
+import { Ps2Mouse } from "./mouse.ts";
 
 let keyboard: Ps2Keyboard;
-let aux: Ps2Keyboard;
+let aux: Ps2Mouse;
+let clock: TimerQueue;
 let irq1: number;
 let irq12: number;
 let signals: string[];
@@ -23,8 +27,9 @@ const drain = (): number[] => {
 };
 
 function make(withAux: boolean): void {
-  keyboard = new Ps2Keyboard();
-  aux = new Ps2Keyboard();
+  clock = new TimerQueue();
+  keyboard = new Ps2Keyboard(clock);
+  aux = new Ps2Mouse(clock);
   irq1 = irq12 = 0;
   signals = [];
   i8042 = new I8042(
@@ -151,5 +156,155 @@ describe("keyboard", () => {
     const codes = drain();
     expect(codes.at(-1)).toBe(0x00);
     expect(codes.length).toBeLessThanOrEqual(18);
+  });
+});
+
+describe("keys by place", () => {
+  const set = (n: number): void => {
+    command(0x60, 0x01);
+    data(0xf0);
+    drain();
+    data(n);
+    drain();
+  };
+  const codes = (name: string, pressed: boolean): number[] => {
+    keyboard.key(name, pressed);
+    return drain();
+  };
+
+  // IBM PS/2 HITR, keyboard scan code sets; Microsoft, Keyboard Scan Code Specification, appendix A.
+  it.each([
+    ["KeyA", [0x1e], [0x9e], [0x1c], [0xf0, 0x1c], [0x1c]],
+    ["Enter", [0x1c], [0x9c], [0x5a], [0xf0, 0x5a], [0x5a]],
+    ["ArrowUp", [0xe0, 0x48], [0xe0, 0xc8], [0xe0, 0x75], [0xe0, 0xf0, 0x75], [0x63]],
+    ["ControlRight", [0xe0, 0x1d], [0xe0, 0x9d], [0xe0, 0x14], [0xe0, 0xf0, 0x14], [0x58]],
+    ["MetaLeft", [0xe0, 0x5b], [0xe0, 0xdb], [0xe0, 0x1f], [0xe0, 0xf0, 0x1f], [0x8b]],
+    ["F7", [0x41], [0xc1], [0x83], [0xf0, 0x83], [0x37]],
+    ["IntlBackslash", [0x56], [0xd6], [0x61], [0xf0, 0x61], [0x13]],
+    ["Pause", [0xe1, 0x1d, 0x45, 0xe1, 0x9d, 0xc5], [], [0xe1, 0x14, 0x77, 0xe1, 0xf0, 0x14, 0xf0, 0x77], [], [0x62]],
+    ["PrintScreen", [0xe0, 0x2a, 0xe0, 0x37], [0xe0, 0xb7, 0xe0, 0xaa], [0xe0, 0x12, 0xe0, 0x7c], [0xe0, 0xf0, 0x7c, 0xe0, 0xf0, 0x12], [0x57]],
+  ])("%s in sets 1, 2 and 3, and translated", (name, make1, break1, make2, break2, make3) => {
+    expect([codes(name, true), codes(name, false)]).toEqual([make1, break1]); // translated, as the PC has it
+    set(1);
+    expect([codes(name, true), codes(name, false)]).toEqual([make1, break1]);
+    set(2);
+    expect([codes(name, true), codes(name, false)]).toEqual([make2, break2]);
+    set(3);
+    expect([codes(name, true), codes(name, false)]).toEqual([make3, []]);
+  });
+  it("set 3: break codes where asked for", () => {
+    set(3);
+    expect([codes("ShiftLeft", true), codes("ShiftLeft", false)]).toEqual([[0x12], [0xf0, 0x12]]);
+    data(0xf8);
+    drain();
+    expect([codes("KeyA", true), codes("KeyA", false)]).toEqual([[0x1c], [0xf0, 0x1c]]);
+  });
+  it("repeats the last key: 500 ms, then 10.9 a second, or as told", () => {
+    command(0x60, 0x41);
+    expect(codes("KeyA", true)).toEqual([0x1e]);
+    let pressed = 0;
+    const during = (ms: number): number => {
+      const before = pressed;
+      for (let i = 0; i < ms; i++) {
+        clock.advanceTo(clock.nowNs() + 1_000_000);
+        pressed += drain().filter((c) => c === 0x1e || c === 0x30).length;
+      }
+      return pressed - before;
+    };
+    expect(during(499)).toBe(0);
+    expect(during(1002)).toBe(11);
+    keyboard.key("KeyA", true); // the host's own repetition counts for nothing
+    expect(drain()).toEqual([]);
+    data(0xf3);
+    data(0x00); // 250 ms, 30 a second
+    drain();
+    expect(codes("KeyB", true)).toEqual([0x30]);
+    expect(during(249)).toBe(0);
+    expect(during(1000)).toBe(30);
+    codes("KeyA", false);
+    expect(during(100)).toBe(3); // B is still down
+    codes("KeyB", false);
+    expect(during(1000)).toBe(0);
+  });
+  it("loses nothing that a person types, and lets go of everything", () => {
+    command(0x60, 0x41);
+    const typed = KEYS.filter(({ name }) => /^(Key|Digit)/.test(name));
+    for (const { name } of typed) for (const down of [true, false]) keyboard.key(name, down);
+    expect(drain().length).toBe(typed.length * 2);
+    keyboard.key("ShiftLeft", true);
+    keyboard.key("AltRight", true);
+    drain();
+    keyboard.releaseAll();
+    expect(drain()).toEqual([0xaa, 0xe0, 0xb8]);
+  });
+  it("knows each key once, and no others", () => {
+    expect(new Set(KEYS.map((k) => k.name)).size).toBe(KEYS.length);
+    expect(new Set(KEYS.map((k) => k.set2)).size).toBe(KEYS.length);
+    expect(keyboard.key("Hyper", true)).toBe(false);
+  });
+});
+
+describe("mouse", () => {
+  const tell = (...bytes: number[]): number[] => {
+    const got: number[] = [];
+    for (const byte of bytes) {
+      command(0xd4, byte);
+      got.push(...drain());
+    }
+    return got;
+  };
+  const move = (dx: number, dy: number, buttons = 0, dz = 0): number[] => {
+    clock.advanceTo(clock.nowNs() + 30_000_000);
+    aux.move({ dx, dy, dz, buttons });
+    return drain();
+  };
+  beforeEach(() => {
+    make(true);
+    command(0x60, 0x47);
+  });
+
+  it("identifies itself, resets, and is silent until enabled", () => {
+    expect(tell(0xff)).toEqual([0xfa, 0xaa, 0x00]);
+    expect(tell(0xf2)).toEqual([0xfa, 0x00]);
+    expect(move(1, 1)).toEqual([]);
+    expect(tell(0xf4)).toEqual([0xfa]);
+    expect(move(5, 3, 1)).toEqual([0x29, 0x05, 0xfd]); // up is positive, the button is down
+    expect(move(-300, 0)).toEqual([0x18, 0x00, 0x00]); // 256 at most
+    clock.advanceTo(clock.nowNs() + 20_000_000);
+    expect(drain()).toEqual([0x18, 0xd4, 0x00]); // the rest
+  });
+  it("has a wheel after rates 200, 100, 80 and five buttons after 200, 200, 80", () => {
+    expect(tell(0xf3, 200, 0xf3, 100, 0xf3, 80, 0xf2)).toEqual([0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0x03]);
+    tell(0xf4);
+    expect(move(0, 0, 0, -1)).toEqual([0x08, 0, 0, 0xff]);
+    expect(tell(0xf3, 200, 0xf3, 200, 0xf3, 80, 0xf2).at(-1)).toBe(0x04);
+    expect(move(0, 0, 0x10, 1)).toEqual([0x08, 0, 0, 0x21]);
+    expect(tell(0xff)).toEqual([0xfa, 0xaa, 0x00]);
+    expect(tell(0xf2)).toEqual([0xfa, 0x00]);
+  });
+  it("keeps its sample rate", () => {
+    tell(0xf3, 10, 0xf4);
+    expect(move(1, 0)).toEqual([0x08, 1, 0]);
+    expect(move(1, 0)).toEqual([]);
+    expect(move(1, 0)).toEqual([]);
+    clock.advanceTo(clock.nowNs() + 100_000_000);
+    expect(drain()).toEqual([0x08, 2, 0]);
+  });
+  it("status, remote mode, wrap mode, scaling", () => {
+    expect(tell(0xe8, 3, 0xf3, 40, 0xe7, 0xe9)).toEqual([0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0xfa, 0x10, 3, 40]);
+    tell(0xf4);
+    expect(move(3, 0)).toEqual([0x08, 3, 0]);
+    expect(move(5, 0)).toEqual([0x08, 9, 0]);
+    expect(tell(0xf0)).toEqual([0xfa]);
+    expect(move(7, 0)).toEqual([]);
+    expect(tell(0xeb)).toEqual([0xfa, 0x08, 7, 0]); // read data is not scaled
+    expect(tell(0xee, 0x55, 0xf2)).toEqual([0xfa, 0x55, 0xf2]);
+    expect(tell(0xec, 0xf2)).toEqual([0xfa, 0xfa, 0x00]);
+  });
+  it("refuses what it does not know", () => {
+    expect(tell(0x01)).toEqual([0xfe]);
+    expect(tell(0xf3, 77)).toEqual([0xfa, 0xfe]);
+    expect(tell(77)).toEqual([0xfc]);
+    expect(tell(0xf2)).toEqual([0xfa, 0x00]);
   });
 });

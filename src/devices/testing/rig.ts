@@ -1,7 +1,7 @@
 /** Every device behind the same interface, for the tests that hold for all of them. */
 import { TimerQueue } from "../../base/clock.ts";
 import type { ByteSink, EdgeLine, LevelLine } from "../../base/lines.ts";
-import type { Persistent } from "../../base/persist.ts";
+import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
 import { A20Gate } from "../a20.ts";
 import { AcpiPower } from "../acpi/power.ts";
 import { IoApic } from "../apic/io-apic.ts";
@@ -10,17 +10,35 @@ import { PortBus } from "../bus/port-bus.ts";
 import type { BusRegion } from "../bus/region.ts";
 import { CoprocessorError } from "../coprocessor.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
+import { SECTOR_BYTES, type BlockBackend } from "../../base/block.ts";
 import { Hpet, type HpetPin } from "../hpet.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
+import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
 import { PicPair } from "../pic.ts";
 import { Pit } from "../pit.ts";
 import { I8042 } from "../ps2/i8042.ts";
 import { Ps2Keyboard } from "../ps2/keyboard.ts";
+import { KEYS } from "../ps2/keys.ts";
 import { Rtc } from "../rtc.ts";
 import { SharedLine } from "../shared-line.ts";
 import { SystemControl } from "../sysctl.ts";
 import { Uart } from "../uart.ts";
+import { PciVga, type LinearVideoMemory } from "../vga/pci-vga.ts";
+import { Vga } from "../vga/vga.ts";
+import { Painter } from "../vga/painter.ts";
+import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE } from "../vga/video-memory.ts";
+import { Ps2Mouse } from "../ps2/mouse.ts";
+import { VirtioBalloon } from "../virtio/balloon.ts";
+import { VirtioBlk } from "../virtio/blk.ts";
+import { gather, scatter } from "../virtio/chain.ts";
+import { VirtioConsole } from "../virtio/console.ts";
+import type { VirtioModel } from "../virtio/device.ts";
+import { Virtio9p, VirtioFs, type MessageServer } from "../virtio/message-device.ts";
+import { VirtioNet } from "../virtio/net.ts";
+import { VirtioPci } from "../virtio/pci-transport.ts";
+import { VirtioRng } from "../virtio/rng.ts";
+import { configRegion, TestDriver, TestMemory, testSlot } from "./virtio-driver.ts";
 
 /** mulberry32: small, deterministic, good enough to pick registers. */
 export function pseudoRandom(seed: number): () => number {
@@ -65,24 +83,70 @@ export type FitDevice = (clock: TimerQueue, trace: Trace) => FittedDevice;
 /** 2026-01-31 23:59:58 UTC. */
 const EPOCH = 1_769_903_998;
 
-function keyboardAndController(trace: Trace, withAux: boolean): FittedDevice {
-  const keyboard = new Ps2Keyboard();
-  const aux = withAux ? new Ps2Keyboard() : null;
+function keyboardAndController(clock: TimerQueue, trace: Trace, withAux: boolean): FittedDevice {
+  const keyboard = new Ps2Keyboard(clock);
+  const aux = withAux ? new Ps2Mouse(clock) : null;
+  keyboard.onLeds = (leds) => trace.note(`leds ${leds}`);
   const signals = { reset: () => trace.note("reset"), a20: (on: boolean) => trace.note(`a20 ${on}`) };
   const i8042 = new I8042(trace.level("irq1"), trace.level("irq12"), signals, keyboard, aux);
-  const auxSection: Persistent[] =
-    aux === null
-      ? []
-      : [{ sectionName: "ps2.aux", sectionVersion: 1, save: () => aux.save(), restore: (r) => aux.restore(r) }];
   return {
-    persistents: [i8042, keyboard, ...auxSection],
+    persistents: [i8042, keyboard, ...(aux === null ? [] : [aux])],
     regions: [{ region: i8042.dataPort }, { region: i8042.commandPort }],
     stimulate: (random) => {
       const code = random() & 0x7f;
-      keyboard.typeCodes((random() & 1) !== 0 ? [code] : [0xf0, code]);
-      if (aux !== null) aux.typeCodes([random() & 0xff]);
+      const what = random() & 7;
+      if (what === 0) keyboard.typeCodes((random() & 1) !== 0 ? [code] : [0xf0, code]);
+      else if (what === 1) keyboard.releaseAll();
+      else if (what < 5) keyboard.key(KEYS[random() % KEYS.length].name, (random() & 1) !== 0);
+      else aux?.move({ dx: (random() % 600) - 300, dy: (random() % 600) - 300, dz: (random() % 5) - 2, buttons: random() & 31 });
     },
     reset: () => i8042.reset(),
+  };
+}
+
+/** A disk without contents that says what it is asked. */
+function tracingDisk(trace: Trace): BlockBackend {
+  const answer = (what: string, done: (error: null) => void): void => {
+    trace.note(what);
+    done(null);
+  };
+  return {
+    sectors: 64, readOnly: false, synchronous: true, canDiscard: true,
+    read: (sector, into, done) => {
+      for (const s of into) s.fill(sector & 0xff);
+      answer(`read ${sector}`, done);
+    },
+    write: (sector, from, done) => answer(`write ${sector} ${gather(from, SECTOR_BYTES).join()}`, done),
+    flush: (done) => answer("flush", done),
+    discard: (sector, count, done) => answer(`discard ${sector} ${count}`, done),
+    writeZeroes: (sector, count, unmap, done) => answer(`zero ${sector} ${count} ${unmap}`, done),
+  };
+}
+
+/** Answers each message with its own beginning. */
+const ECHO: MessageServer = {
+  serve: (request, reply) => scatter(gather(request, 100), reply),
+  reset: () => undefined,
+  save: () => ({}),
+  restore: () => undefined,
+};
+const TAG = Uint8Array.of(116, 97, 103);
+
+/** A virtio card and a driver that is sometimes wrong. */
+function virtio(trace: Trace, packed: boolean, withMsi: boolean, model: VirtioModel, more: (random: () => number) => void = () => undefined): FittedDevice {
+  const memory = new TestMemory();
+  let card: VirtioPci | null = null;
+  const made = (card = new VirtioPci(model, memory, testSlot((what) => trace.note(what), withMsi, () => card), { packed }));
+  const driver = new TestDriver(made, memory, 0, 16, packed);
+  const driverState: Persistent = { sectionName: "test.driver", sectionVersion: 1, save: () => driver.save(), restore: (r) => driver.restore(r) };
+  return {
+    persistents: [memory, driverState, made],
+    regions: [{ region: made.registers }, { region: configRegion(made) }, ...(made.endpoint.msix === null ? [] : [{ region: made.endpoint.msix.region }])],
+    stimulate: (random) => {
+      for (let i = random() % 8; i >= 0; i--) driver.misbehave(random);
+      more(random);
+    },
+    reset: () => made.reset(),
   };
 }
 
@@ -128,6 +192,87 @@ function localApic(clock: TimerQueue, trace: Trace): FittedDevice {
       else apic.deliver({ vector: random() & 0xff, mode: random() & 7, level: (random() & 1) !== 0, destination: random() & 3, logical: (random() & 3) === 0 });
     },
     reset: () => apic.reset(),
+  };
+}
+
+const PLANES = 4 * 0x1_0000;
+
+function toText(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return text;
+}
+
+/** Video memory that nobody else writes to, as small as it can be. Its contents belong to the machine's memory: here they are a section of their own. */
+class RigVideoMemory implements LinearVideoMemory, Persistent {
+  readonly sectionName = "video memory";
+  readonly sectionVersion = 1;
+  readonly bytes = new Uint8Array(PLANES + TEXT_BYTES);
+  readonly written = new Uint8Array((PLANES + TEXT_BYTES) / VIDEO_PAGE);
+  private shown: readonly [number, number, number] = [0, 0, 0];
+  constructor(private readonly trace: Trace) {}
+
+  watch(first: number, end: number): void {
+    this.written.fill(0, first, end);
+  }
+  showLegacy(at: number, length: number, offset: number): void {
+    this.shown = [at, length, offset];
+  }
+  showLinear(base: number | null): void {
+    this.trace.note(`framebuffer ${base}`);
+  }
+  /** An access of the CPU in the window at A0000h; -1: the device's region decodes it. */
+  direct(at: number): number {
+    const [start, length, offset] = this.shown;
+    return at >= start && at < start + length ? offset + at - start : -1;
+  }
+  poke(at: number, value: number): void {
+    this.bytes[at] = value;
+    this.written[at >>> 12] = 1;
+    this.trace.note(`direct ${at}`);
+  }
+  /** As text: tests compare it quickly. */
+  save(): StateFields {
+    return { bytes: toText(this.bytes) };
+  }
+  restore(r: StateReader): void {
+    const text = r.string("bytes");
+    for (let i = 0; i < text.length; i++) this.bytes[i] = text.charCodeAt(i);
+  }
+}
+
+function vga(clock: TimerQueue, trace: Trace): FittedDevice {
+  const memory = new RigVideoMemory(trace);
+  const device = new Vga(clock, memory);
+  let pci: PciVga | null = null;
+  const card: PciVga = new PciVga(device, memory, testSlot((what) => trace.note(what), false, () => pci));
+  pci = card;
+  const painter = new Painter();
+  return {
+    // Video memory last: saving the device completes it.
+    persistents: [device, card, memory],
+    regions: [{ region: device.registers.monoPorts }, { region: device.registers.commonPorts }, { region: device.registers.colourPorts }, { region: device.vbe.ports }],
+    stimulate: (random) => {
+      const what = random() & 15;
+      const at = random() % LEGACY_BYTES;
+      const direct = memory.direct(at);
+      if (what < 5 && direct >= 0) memory.poke(direct % memory.bytes.length, random() & 0xff);
+      else if (what < 5) device.window.write(at & ~3, ([1, 2, 4] as const)[random() % 3], random());
+      else if (what < 10 && direct < 0) trace.note(`window ${device.window.read(at & ~3, 4)}`);
+      else if (what === 10) card.endpoint.writeConfig(random() & 0xfc, 4, random());
+      else if (what === 11) trace.note(`config ${card.endpoint.readConfig(random() & 0xfc, 4)}`);
+      else if (what === 12 && (random() & 63) === 0) {
+        device.touch();
+        device.present(painter);
+        painter.blink(random() & 3);
+        painter.takeDamage();
+        trace.note(`picture ${painter.width}x${painter.height} ${painter.textCodes()?.length}`);
+      }
+    },
+    reset: () => {
+      device.reset();
+      card.reset();
+    },
   };
 }
 
@@ -185,8 +330,9 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
     const rtc = new Rtc(clock, trace.level("irq8"), EPOCH);
     return { persistents: [rtc], regions: [{ region: rtc.ports }], reset: () => rtc.reset() };
   },
-  ps2: (_clock, trace) => keyboardAndController(trace, false),
-  "ps2 with auxiliary device": (_clock, trace) => keyboardAndController(trace, true),
+  ps2: (clock, trace) => keyboardAndController(clock, trace, false),
+  "ps2 with a mouse": (clock, trace) => keyboardAndController(clock, trace, true),
+  vga: (clock, trace) => vga(clock, trace),
   sysctl: (clock, trace) => {
     const pit = new Pit(clock, trace.edge("irq0"));
     const a20 = new A20Gate((on) => trace.note(`a20 ${on}`));
@@ -278,6 +424,39 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       },
     };
   },
+  "isa bridge": (_clock, trace) => {
+    const lines = new Map(PIRQ_LINES.map((irq) => [irq as number, new SharedLine(`irq${irq}`, trace.level(`irq${irq}`))]));
+    const bridge = new IsaBridge((irq) => (lines.get(irq) as SharedLine).input());
+    const inputs = [3, 4, 5, 6, 7].map((device) => bridge.input(device, 1));
+    return {
+      persistents: [bridge, ...lines.values()],
+      regions: [{ region: { length: 256, widths: [1, 2, 4], read: (o, w) => bridge.readConfig(o, w), write: (o, w, v) => bridge.writeConfig(o, w, v) } }],
+      stimulate: (random) => {
+        bridge.writeConfig(0x60 + (random() & 3), 1, random() & 0x8f);
+        inputs[random() % inputs.length].set((random() & 1) !== 0);
+      },
+      reset: () => bridge.reset(),
+    };
+  },
+  "virtio-blk": (_clock, trace) => virtio(trace, false, false, new VirtioBlk({ index: 0, backend: tracingDisk(trace), queues: 2, serial: "serial" })),
+  "virtio-blk, packed ring, MSI-X": (_clock, trace) => virtio(trace, true, true, new VirtioBlk({ index: 0, backend: tracingDisk(trace) })),
+  "virtio-net": (_clock, trace) => {
+    const net = new VirtioNet(0, Uint8Array.of(2, 0, 0, 0, 0, 1), { send: (frame) => trace.note(`frame ${frame.join()}`) });
+    return virtio(trace, false, true, net, (random) => net.receive(Uint8Array.from({ length: 14 + (random() % 400) }, random)));
+  },
+  "virtio-console": (_clock, trace) => {
+    const console = new VirtioConsole(0, { write: (bytes) => trace.note(`out ${bytes.join()}`) });
+    return virtio(trace, true, false, console, (random) => console.receiveBytes(Uint8Array.from({ length: random() % 40 }, random)));
+  },
+  "virtio-rng": (_clock, trace) => {
+    return virtio(trace, false, false, new VirtioRng({ fill: (bytes) => bytes.fill(7) }));
+  },
+  "virtio-balloon": (_clock, trace) => {
+    const balloon = new VirtioBalloon();
+    return virtio(trace, false, false, balloon, (random) => balloon.setWanted(random() % 1000));
+  },
+  "virtio-9p": (_clock, trace) => virtio(trace, false, false, new Virtio9p(0, TAG, ECHO)),
+  "virtio-fs": (_clock, trace) => virtio(trace, true, true, new VirtioFs(0, TAG, ECHO)),
   "debug ports": (_clock, trace) => ({
     persistents: [],
     regions: [

@@ -70,7 +70,7 @@ export class DecodeCache implements CodePages {
 
   /** Forgets everything. Only between runs: record addresses become invalid. */
   flush(): void {
-    for (const p of this.pages.values()) if (p.ppn < this.phys.pages) this.phys.pageFlags[p.ppn] &= ~1;
+    for (const p of this.pages.values()) this.phys.pageFlags[p.ppn] &= ~1;
     this.regions?.forgetAll();
     this.pages.clear();
     this.top = ARENA_BASE;
@@ -161,7 +161,7 @@ export class DecodeCache implements CodePages {
   }
 
   private protect(ppn: number): void {
-    if (ppn < this.phys.pages && !(this.phys.pageFlags[ppn] & 1)) this.mmu.protectCodePage(ppn);
+    if (!(this.phys.pageFlags[ppn] & 1) && this.phys.ramAddress(ppn * PAGE) >= 0) this.mmu.protectCodePage(ppn);
   }
 
   /** Decodes from hi:lo until control leaves, the page ends or known records begin. */

@@ -199,6 +199,8 @@ class RunFunction {
   private readonly statusLocal = this.fb.local("i32");
   private readonly entry = this.fb.local("i32");
   private readonly counter = this.fb.local("i32");
+  /** Slot of the last arrival: where the present run of instructions began. */
+  private readonly leader = this.fb.local("i32");
   private readonly target = this.fb.local("i32");
   /** Profile builds: the record before. */
   private readonly previous = this.fb.local("i32");
@@ -331,7 +333,7 @@ class RunFunction {
   private countArrival(slot: number, setRip: () => void = () => undefined): void {
     const { fb } = this;
     const at = this.counter;
-    fb.get(slot).i32(1).op("i32.shr_u").i32((COUNTERS - 1) << 1).op("i32.and").tee(at);
+    fb.get(slot).tee(this.leader).i32(1).op("i32.shr_u").i32((COUNTERS - 1) << 1).op("i32.and").tee(at);
     fb.get(at).mem("i32.load16_u", COUNTER_BASE).i32(1).op("i32.sub").tee(at).mem("i32.store16", COUNTER_BASE);
     fb.get(at).op("i32.eqz");
     const hot = fb.begin("if", "hot");
@@ -384,6 +386,7 @@ class RunFunction {
     const { fb } = this;
     fb.get(this.icount).i32(0).mem("i32.load", STATE.limit).op("i32.ge_s");
     const stop = fb.begin("if", "limit");
+    fb.i32(0).get(this.leader).mem("i32.store", STATE.leader);
     this.leave(EXIT.limit, REC.ip, false);
     fb.end(stop);
     fb.get(this.icount).i32(1).op("i32.add").set(this.icount);

@@ -4,16 +4,17 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, REC, STATE } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, REC, SLOT_TABLE_SIZE, STATE } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
-import type { RegionIr } from "./build.ts";
-import { formRegion } from "./form.ts";
+import { buildRegion, UnsupportedAt } from "./build.ts";
+import { type BatchReply, type RegionCompiler } from "./compile.ts";
 import { analyse } from "./liveness.ts";
-import { type BatchItem, buildModule } from "./module.ts";
-import type { CodeSource, Region } from "./scan.ts";
+import { buildModule } from "./module.ts";
+import { encodeRegion, type RegionRequest } from "./request.ts";
+import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
 import { validateRegion } from "./validate.ts";
 
 export type TierMode = "0" | "1" | "auto";
@@ -31,8 +32,10 @@ export interface EngineOptions {
   readonly maxCodeBytes?: number | undefined;
 }
 
+/** Samples at an entry point that make it hot. */
+const SAMPLES = 4;
 /** Regions that go into one module at most. */
-const BATCH = 24;
+const BATCH = 16;
 /** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
 const MAX_CODE_BYTES = 8 << 20;
 
@@ -40,6 +43,8 @@ interface Installed {
   readonly ppn: number;
   readonly mode: CodeMode;
   readonly ip: number;
+  /** Key in byEntry. */
+  readonly name: string;
   /** With EngineOptions.keep. */
   readonly formed: Region | null;
   readonly tlbBase: number;
@@ -98,6 +103,8 @@ export interface EngineParts {
   readonly helpers: Readonly<Record<string, unknown>>;
   /** A monotonic clock for statistics alone, ns. */
   readonly now: (() => number) | undefined;
+  /** For "async". */
+  readonly compiler: RegionCompiler;
 }
 
 export class RegionEngine implements CompiledCode {
@@ -112,7 +119,9 @@ export class RegionEngine implements CompiledCode {
   counter: ((page: bigint) => (why: string, offset: number) => number) | null = null;
   private readonly counters: Uint16Array;
   private nextIndex = 0;
-  private pending: { item: BatchItem; region: Installed }[] = [];
+  private pending: { request: RegionRequest; region: Installed }[] = [];
+  /** Instructions that turned out to be no region's, by entry. */
+  private readonly excluded = new Map<string, Set<number>>();
   /** In a module that the host is compiling. */
   private readonly compiling = new Set<Installed>();
 
@@ -137,9 +146,28 @@ export class RegionEngine implements CompiledCode {
     const from = this.parts.now?.() ?? 0;
     const region = this.form(lo, hi);
     if (region !== null) region.compileNs = (this.parts.now?.() ?? 0) - from;
-    if (region !== null && (this.options.compile === "sync" || this.pending.length >= BATCH)) this.flush();
+    if (region !== null && this.pending.length >= BATCH) this.flush();
     this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
   }
+
+  /**
+   * The budget ran out at hi:lo. Where it does is a sample of where time is spent: entry points that are not reached often, but
+   * have much to do each time, are found by it.
+   */
+  sample(lo: number, hi: number): void {
+    const { state, mmu } = this.parts;
+    const leader = state.i32[STATE.leader >> 2];
+    const offset = leader - mmu.fetchedSlots(lo, hi);
+    if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
+    const n = (this.samples.get(leader) ?? 0) + 1;
+    if (n < SAMPLES) {
+      this.samples.set(leader, n);
+      return;
+    }
+    this.samples.delete(leader);
+    this.hot((lo & ~4095) | (offset >> 2), hi);
+  }
+  private readonly samples = new Map<number, number>();
 
   private form(lo: number, hi: number): Installed | null {
     const { state, mmu, cache } = this.parts;
@@ -180,45 +208,70 @@ export class RegionEngine implements CompiledCode {
         return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
       },
     };
-    const ir = formRegion(source, ip, (insn) => this.parts.writer.supports(insn));
-    if (ir !== null) return this.queue(ir, own, mode, ip, tlbBase, page, name);
-    this.refused.add(name);
-    this.stats.refused++;
-    return null;
+    const excluded = this.excluded.get(name) ?? new Set<number>();
+    for (;;) {
+      const shape = new RegionScanner(source, excluded).scan(ip, (insn) => this.parts.writer.supports(insn));
+      if (shape === null) {
+        this.refused.add(name);
+        this.stats.refused++;
+        return null;
+      }
+      const region = this.enter(shape, own, ip, page, name, tlbBase);
+      const title = `x${region.linear.toString(16)}`;
+      if (this.options.compile === "async") {
+        this.pending.push({ request: { ...encodeRegion(shape, (offset, length) => this.bytesAt(shape, offset, length)), tlbBase, name: title }, region });
+        this.stats.queue = this.pending.length;
+        return region;
+      }
+      try {
+        this.compileNow(shape, region, tlbBase, title, page);
+        return region;
+      } catch (e) {
+        if (!(e instanceof UnsupportedAt)) throw e;
+        excluded.add(e.offset);
+        this.drop(region);
+      }
+    }
   }
 
-  private queue(ir: RegionIr, ppn: number, mode: CodeMode, ip: number, tlbBase: number, page: bigint, name: string): Installed {
+  private bytesAt(shape: Region, offset: number, length: number): Uint8Array {
+    const { state, mmu } = this.parts;
+    const at = (delta: number): number => mmu.phys.ramAddress((shape.pages.get(delta) ?? 0) * 4096);
+    const from = at(offset >> 12) + (offset & 4095);
+    const head = 4096 - (offset & 4095);
+    if (head >= length) return state.u8.subarray(from, from + length);
+    const out = new Uint8Array(length);
+    out.set(state.u8.subarray(from, from + head));
+    const rest = at((offset >> 12) + 1);
+    out.set(state.u8.subarray(rest, rest + length - head), head);
+    return out;
+  }
+
+  /** From now on writes to the region's code are seen. */
+  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string, tlbBase: number): Installed {
     const { cache } = this.parts;
-    const ranges = rangesOf(ir.region);
-    const linear = page + BigInt(ip);
+    const ranges = rangesOf(shape);
     const region: Installed = {
-      ppn, mode, ip, formed: this.options.keep === true ? ir.region : null, tlbBase, ranges, index: -1, record: 0, dead: false, instructions: ir.region.instructions, linear, wasmBytes: 0, compileNs: 0,
+      ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, tlbBase, ranges, index: -1, record: 0, dead: false,
+      instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0,
     };
     for (const p of ranges.keys()) {
-      cache.watch(p, mode);
+      cache.watch(p, shape.mode);
       let set = this.byPage.get(p);
       if (set === undefined) this.byPage.set(p, (set = new Set()));
       set.add(region);
     }
     this.byEntry.set(name, region);
-    const live = analyse(ir);
-    if (this.options.validate === true) validateRegion(ir, live);
-    this.pending.push({ item: { ir, live, options: { tlbBase, name: `x${linear.toString(16)}`, count: this.counter?.(page) } }, region });
-    this.stats.queue = this.pending.length;
     return region;
   }
 
-  /** Compiles what is waiting. */
-  flush(): void {
-    const batch = this.pending.filter((p) => !p.region.dead);
-    this.pending = [];
-    this.stats.queue = 0;
-    if (batch.length === 0) return;
+  private get shared(): boolean {
+    return !(this.parts.memory.buffer instanceof ArrayBuffer);
+  }
+
+  private imports(helperNames: readonly HelperName[]): Record<string, Record<string, unknown>> {
     const { memory, mmu, helpers } = this.parts;
-    const from = this.parts.now?.() ?? 0;
-    const built = buildModule(batch.map((b) => b.item), !(memory.buffer instanceof ArrayBuffer));
-    this.stats.modules++;
-    const imports = {
+    return {
       env: { memory },
       tier0: { callOut: this.parts.callOut },
       mmu: {
@@ -226,21 +279,55 @@ export class RegionEngine implements CompiledCode {
         writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
         storeCrossing: (a: number, b: number, size: number) => mmu.storeCrossing(a, b, size),
       },
-      helper: Object.fromEntries(built.helpers.map((h: HelperName) => [h, helpers[h]])),
+      helper: Object.fromEntries(helperNames.map((h) => [h, helpers[h]])),
     };
+  }
+
+  private compileNow(shape: Region, region: Installed, tlbBase: number, name: string, page: bigint): void {
+    const ir = buildRegion(shape);
+    const live = analyse(ir);
+    if (this.options.validate === true) validateRegion(ir, live);
+    const built = buildModule([{ ir, live, options: { tlbBase, name, count: this.counter?.(page) } }], this.shared);
+    this.stats.modules++;
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));
+    this.install(region, exports[built.functions[0].name], built.functions[0].size);
+  }
+
+  /** Sends some of what is waiting to be compiled, the newest first: it is what the guest is at. One batch is under way at a time. */
+  flush(): void {
+    if (this.compiling.size > 0 || this.pending.length === 0) return;
+    this.pending = this.pending.filter((p) => !p.region.dead);
+    const batch = this.pending.splice(-BATCH);
+    this.stats.queue = this.pending.length + batch.length;
+    if (batch.length === 0) return;
     for (const b of batch) this.compiling.add(b.region);
-    const install = (module: WebAssembly.Module): void => {
-      const took = (this.parts.now?.() ?? 0) - from;
-      const size = built.functions.reduce((sum, f) => sum + f.size, 0);
-      batch.forEach((b, i) => {
-        this.compiling.delete(b.region);
-        b.region.compileNs += (took * built.functions[i].size) / size;
-      });
-      const { exports } = new WebAssembly.Instance(module, imports);
-      batch.forEach((b, i) => this.install(b.region, exports[built.functions[i].name], built.functions[i].size));
+    const done = (reply: BatchReply | null): void => {
+      for (const b of batch) this.compiling.delete(b.region);
+      this.stats.queue = this.compiling.size + this.pending.length;
+      if (reply !== null) this.installBatch(batch.map((b) => b.region), reply);
+      this.flush();
     };
-    if (this.options.compile === "sync") install(new WebAssembly.Module(built.bytes));
-    else void WebAssembly.compile(built.bytes).then(install);
+    this.parts.compiler.compile(batch.map((b) => b.request), this.shared).then(done, () => done(null));
+  }
+
+  private installBatch(regions: readonly Installed[], reply: BatchReply): void {
+    const from = this.parts.now?.() ?? 0;
+    const exports = reply.module === null ? {} : new WebAssembly.Instance(reply.module, this.imports(reply.helpers)).exports;
+    this.stats.modules++;
+    regions.forEach((region, i) => {
+      const result = reply.results[i];
+      if ("unsupported" in result) {
+        const excluded = this.excluded.get(region.name) ?? new Set<number>();
+        this.excluded.set(region.name, excluded.add(result.unsupported));
+        // It is formed again, without that instruction, when it is reached next.
+        const slot = this.parts.cache.slotOf(region.ppn, region.mode, region.ip);
+        if (!region.dead && slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = 1;
+        this.drop(region);
+      } else this.install(region, exports[result.name], result.size);
+    });
+    const took = (this.parts.now?.() ?? 0) - from;
+    for (const region of regions) region.compileNs += took / regions.length;
+    this.stats.buildNs += took;
   }
 
   private install(region: Installed, code: unknown, size: number): void {
@@ -277,7 +364,7 @@ export class RegionEngine implements CompiledCode {
     if (region.dead) return;
     region.dead = true;
     for (const p of region.ranges.keys()) this.byPage.get(p)?.delete(region);
-    for (const [k, r] of this.byEntry) if (r === region) this.byEntry.delete(k);
+    if (this.byEntry.get(region.name) === region) this.byEntry.delete(region.name);
     if (region.index < 0) return;
     this.parts.cache.removeRegion(region.ppn, region.mode, region.ip, region.record);
     this.parts.table.set(region.index, null);
@@ -316,6 +403,8 @@ export class RegionEngine implements CompiledCode {
     this.byPage.clear();
     this.byEntry.clear();
     this.refused.clear();
+    this.excluded.clear();
+    this.samples.clear();
     this.pending = [];
     this.stats.regions = 0;
     this.stats.wasmBytes = 0;

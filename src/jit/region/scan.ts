@@ -52,7 +52,7 @@ export interface Block {
   readonly inlining: Inlining | null;
   readonly insns: RegionInsn[];
   /** Blocks that direct edges reach, by offset and inlining; what is not here is left through an exit. */
-  readonly successors: Map<string, Block>;
+  readonly successors: Map<number, Block>;
   predecessors: number;
   immediateDominator: Block | null;
   loopHeader: boolean;
@@ -103,11 +103,12 @@ function flowOf(insn: Insn, name: string): FlowKind {
   return "next";
 }
 
-export const blockKey = (offset: number, inlining: Inlining | null): string => `${offset}@${inlining?.id ?? 0}`;
+/** An offset in a context as one number. */
+export const blockKey = (offset: number, inlining: Inlining | null): number => (inlining?.id ?? 0) * 0x1_0000_0000 + (offset >>> 0);
 
 export class RegionScanner {
-  private readonly found = new Map<string, { at: RegionInsn; inlining: Inlining | null; next: string[] }>();
-  private readonly leaders = new Set<string>();
+  private readonly found = new Map<number, { at: RegionInsn; inlining: Inlining | null; next: number[] }>();
+  private readonly leaders = new Set<number>();
   private readonly pages = new Map<number, number>();
   private inlinings = 0;
   private readonly scratch = new Insn();
@@ -135,7 +136,7 @@ export class RegionScanner {
         if (this.found.size >= MAX_INSTRUCTIONS) break;
         const at = this.decode(offset);
         if (at === null || at.kind === "stop-before") break;
-        const next: string[] = [];
+        const next: number[] = [];
         this.found.set(key, { at, inlining, next });
         const after = offset + at.length;
         const follow = (to: number, context: Inlining | null): void => {
@@ -209,7 +210,15 @@ export class RegionScanner {
     return view;
   }
 
+  /** The instruction at an offset, decoded once. */
   private decode(offset: number): RegionInsn | null {
+    let at = this.decoded.get(offset);
+    if (at === undefined) this.decoded.set(offset, (at = this.decodeNow(offset)));
+    return at;
+  }
+  private readonly decoded = new Map<number, RegionInsn | null>();
+
+  private decodeNow(offset: number): RegionInsn | null {
     const delta = offset >> 12;
     const view = this.view(delta);
     if (view === null) return null;
@@ -256,10 +265,10 @@ export class RegionScanner {
   }
 
   private region(entry: number): Region | null {
-    const blocks = new Map<string, Block>();
+    const blocks = new Map<number, Block>();
     const first = blockKey(entry, null);
     if (!this.found.has(first)) return null;
-    const make = (key: string): Block | null => {
+    const make = (key: number): Block | null => {
       const known = blocks.get(key);
       if (known !== undefined) return known;
       const at = this.found.get(key);
@@ -271,7 +280,7 @@ export class RegionScanner {
       return block;
     };
     const work = [first];
-    const filled = new Set<string>();
+    const filled = new Set<number>();
     for (let key = work.pop(); key !== undefined; key = work.pop()) {
       if (filled.has(key)) continue;
       filled.add(key);

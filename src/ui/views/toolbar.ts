@@ -49,7 +49,7 @@ export class Toolbar {
     bind(byId("open-settings", HTMLButtonElement), "KeyI", "I", "Images & settings", () => actions.openSettings());
     bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
     bind(byId("open-help", HTMLButtonElement), "KeyK", "K", "Keyboard help", () => actions.openHelp());
-    list.push({ code: "KeyT", key: "T", description: "Go from the terminal to the controls and back", run: () => actions.toggleFocus() });
+    list.push({ code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => actions.toggleFocus() });
     this.shortcuts = list;
   }
 

@@ -2,6 +2,7 @@
 import { UserError } from "../../base/errors.ts";
 import { ImageReader, StructWriter, hex } from "./bytes.ts";
 import { memoryMap, type BootMemory } from "./plan.ts";
+import type { VideoMode } from "./video-mode.ts";
 
 export const BOOT_PARAMS_SIZE = 0x1000;
 
@@ -151,6 +152,45 @@ export interface BootParamsInput {
   readonly cmdline: number;
   /** Null: none. */
   readonly initrd: { readonly address: number; readonly size: number } | null;
+  /** Null: no display. */
+  readonly screen: BootScreen | null;
+}
+
+/** What the display shows when the kernel starts: text of 80 by 25, or a linear framebuffer. */
+export type BootScreen =
+  | { readonly kind: "text" }
+  | { readonly kind: "linear"; readonly mode: VideoMode; readonly base: number; readonly memoryBytes: number };
+
+/** screen_info.orig_video_isVGA. */
+const VIDEO_TYPE_VGA = 1;
+const VIDEO_TYPE_LINEAR = 0x23;
+
+/** Size and position of red, green, blue and the rest in a pixel. */
+const CHANNELS: Readonly<Record<number, readonly number[]>> = {
+  8: [8, 0, 8, 0, 8, 0, 0, 0], 15: [5, 10, 5, 5, 5, 0, 1, 15], 16: [5, 11, 6, 5, 5, 0, 0, 0], 24: [8, 16, 8, 8, 8, 0, 0, 0], 32: [8, 16, 8, 8, 8, 0, 8, 24],
+};
+
+/** include/uapi/linux/screen_info.h. With no display the kernel takes a dummy console. */
+function writeScreenInfo(w: StructWriter, screen: BootScreen | null): void {
+  if (screen === null) return;
+  w.u8(0x06, 3) // video mode
+    .u8(0x07, 80)
+    .u16(0x0a, 3) // EGA BX: 256 KiB of video memory
+    .u8(0x0e, 25)
+    .u8(0x0f, VIDEO_TYPE_VGA)
+    .u16(0x10, 16); // points of a character
+  if (screen.kind === "text") return;
+  const { mode: { width, height, depth }, base, memoryBytes } = screen;
+  w.u8(0x0f, VIDEO_TYPE_LINEAR)
+    .u16(0x12, width)
+    .u16(0x14, height)
+    .u16(0x16, depth)
+    .u32(0x18, base)
+    .u32(0x1c, memoryBytes / 0x10000)
+    .u16(0x24, width * ((depth + 7) >> 3))
+    .copy(0x26, Uint8Array.from(CHANNELS[depth]))
+    .u16(0x32, 1) // pages
+    .u16(0x34, 0x9b); // VBE mode attributes: supported, colour, graphics, linear framebuffer
 }
 
 const ACPI_RSDP_ADDR = 0x070;
@@ -160,14 +200,8 @@ const E820_TABLE = 0x2d0;
 export function buildBootParams(input: BootParamsInput): Uint8Array {
   const w = new StructWriter(BOOT_PARAMS_SIZE);
 
-  // screen_info: VGA colour text 80x25. Without it the kernel takes a dummy console.
-  w.u16(0x02, 0) // memory above 1 MiB in KiB, as INT 15h/88h: unused where an e820 map is given
-    .u8(0x06, 3) // video mode
-    .u8(0x07, 80)
-    .u16(0x0a, 3) // EGA BX: 256 KiB of video memory
-    .u8(0x0e, 25)
-    .u8(0x0f, 1) // is VGA
-    .u16(0x10, 16); // points of a character
+  w.u16(0x02, 0); // memory above 1 MiB in KiB, as INT 15h/88h: unused where an e820 map is given
+  writeScreenInfo(w, input.screen);
 
   w.copy(HDR_START, input.header.bytes);
   w.u16(HDR.vidMode, VIDEO_NORMAL)

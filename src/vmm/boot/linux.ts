@@ -1,6 +1,6 @@
 /** Linux kernels: bzImage and ELF vmlinux by the 64-bit and 32-bit boot protocols, ELF by PVH. */
 import { UserError } from "../../base/errors.ts";
-import { BOOT_PARAMS_SIZE, buildBootParams, parseSetupHeader, syntheticSetupHeader, type SetupHeader } from "./bootParams.ts";
+import { BOOT_PARAMS_SIZE, type BootScreen, buildBootParams, parseSetupHeader, syntheticSetupHeader, type SetupHeader } from "./bootParams.ts";
 import { KIB, StructWriter, alignUp, cString, hex } from "./bytes.ts";
 import { loadSegments, physicalEntry, requireEntry, type ElfImage } from "./elf.ts";
 import { GDT_SIZE, PAGE_TABLES_SIZE, longModeEntry, protectedModeEntry, type BootEntry } from "./entry.ts";
@@ -17,8 +17,11 @@ export interface LinuxInput {
   readonly cmdline: string;
 }
 
+/** What the display shows when the kernel starts; text unless somebody says otherwise. */
+const TEXT_SCREEN: BootScreen = { kind: "text" };
+
 /** A bzImage: its own decompressor runs in the guest. */
-export function loadBzImage(image: Uint8Array, input: LinuxInput, memory: BootMemory): BootEntry {
+export function loadBzImage(image: Uint8Array, input: LinuxInput, memory: BootMemory, screen: BootScreen | null = TEXT_SCREEN): BootEntry {
   const header = parseSetupHeader(image);
   if (header.loadAddress < HIGH_RAM_START) throw new UserError(`kernel: the bzImage loads at ${hex(header.loadAddress)}, below 1 MiB`);
   const plan = new RamPlan(memory);
@@ -31,17 +34,17 @@ export function loadBzImage(image: Uint8Array, input: LinuxInput, memory: BootMe
     image.subarray(header.protectedOffset, header.protectedOffset + header.protectedSize),
     header.loadAddress + header.protectedSize,
   );
-  return enterLinux(plan, header, data, header.loadAddress + (header.has64BitEntry ? ENTRY64_OFFSET : 0));
+  return enterLinux(plan, header, data, header.loadAddress + (header.has64BitEntry ? ENTRY64_OFFSET : 0), screen);
 }
 
 /** An uncompressed kernel entered at startup_64 or startup_32, without its decompressor. */
-export function loadLinuxElf(elf: ElfImage, image: Uint8Array, input: LinuxInput, memory: BootMemory): BootEntry {
+export function loadLinuxElf(elf: ElfImage, image: Uint8Array, input: LinuxInput, memory: BootMemory, screen: BootScreen | null = TEXT_SCREEN): BootEntry {
   const entry = requireEntry(elf);
   const plan = new RamPlan(memory);
   const { start, end } = loadSegments(elf, image, plan);
   if (start < HIGH_RAM_START) throw new UserError(`kernel: the ELF file loads at ${hex(start)}, below 1 MiB: it is not a Linux kernel`);
   const header = syntheticSetupHeader(start, end - start, elf.bits === 64);
-  return enterLinux(plan, header, placeBootData(plan, header, input), entry);
+  return enterLinux(plan, header, placeBootData(plan, header, input), entry, screen);
 }
 
 interface BootData {
@@ -85,13 +88,13 @@ function placeInitrd(plan: RamPlan, initrds: readonly Uint8Array[], addrMax: num
   return { address: range.start, size };
 }
 
-function enterLinux(plan: RamPlan, header: SetupHeader, data: BootData, entry: number): BootEntry {
+function enterLinux(plan: RamPlan, header: SetupHeader, data: BootData, entry: number, screen: BootScreen | null): BootEntry {
   const base = data.low.start;
   const bootParams = base + BOOT_PARAMS_AT;
   plan.memory.write(base + CMDLINE_AT, data.cmdline);
   plan.memory.write(
     bootParams,
-    buildBootParams({ header, memory: plan.memory, cmdline: base + CMDLINE_AT, initrd: data.initrd }),
+    buildBootParams({ header, memory: plan.memory, cmdline: base + CMDLINE_AT, initrd: data.initrd, screen }),
   );
   // boot.rst: in both protocols RSI holds boot_params; in the 32-bit one EBP, EDI and EBX are zero.
   if (header.has64BitEntry) return longModeEntry(plan, { gdt: base + GDT_AT, pageTables: base }, entry, { rsi: bootParams });

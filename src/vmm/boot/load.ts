@@ -1,7 +1,7 @@
 /** Loads a kernel of any supported format into guest RAM and says how the CPU starts. Formats are told apart by content. */
 import { UserError } from "../../base/errors.ts";
 import type { KernelImages } from "../config.ts";
-import { hasSetupHeader } from "./bootParams.ts";
+import { type BootScreen, hasSetupHeader } from "./bootParams.ts";
 import { MIB, hex } from "./bytes.ts";
 import { isElf, parseElf } from "./elf.ts";
 import type { BootEntry } from "./entry.ts";
@@ -19,6 +19,8 @@ export interface LoadOptions {
   readonly kernelName?: string;
   /** Multiboot: each module's string, `file arguments`, in the order of `initrds`. */
   readonly moduleStrings?: readonly string[];
+  /** Null: there is no display. Default: VGA text. */
+  readonly screen?: BootScreen | null;
 }
 
 /** Nothing that boots is larger; a disk image given by mistake is. */
@@ -33,7 +35,7 @@ export function loadKernel(images: KernelImages, memory: BootMemory, options: Lo
 
   if (hasSetupHeader(kernel) && !isElf(kernel)) {
     if (pvhOnly) throw new UserError("kernel: PVH was asked for, but a bzImage has no PVH entry point: extract the ELF file");
-    return loadBzImage(kernel, images, memory);
+    return loadBzImage(kernel, images, memory, options.screen);
   }
   const multiboot = pvhOnly ? null : findMultibootHeader(kernel);
   if (multiboot !== null) {
@@ -46,7 +48,7 @@ export function loadKernel(images: KernelImages, memory: BootMemory, options: Lo
     const elf = parseElf(kernel);
     // A physical entry point is startup_64 or startup_32; a kernel with a virtual one expects its own boot loader, so PVH goes first.
     if (pvhOnly || (pvhEntry(elf) !== null && !hasLinuxEntry(elf))) return loadPvh(elf, kernel, images, memory);
-    return loadLinuxElf(elf, kernel, images, memory);
+    return loadLinuxElf(elf, kernel, images, memory, options.screen);
   }
   throw new UserError(`kernel: ${describeUnknown(kernel)}`);
 }

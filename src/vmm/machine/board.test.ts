@@ -172,8 +172,8 @@ describe("addresses and interrupt lines", () => {
   });
   it("PCI pins share four lines, on the I/O APIC and on the 8259s", () => {
     board.mmioWrite(0xfee0_00f0, 4, 0x1ff);
-    const first = board.interrupts.pciPin(2, 0);
-    const second = board.interrupts.pciPin(6, 0);
+    const first = board.pciPin(2);
+    const second = board.pciPin(6);
     ioApic(17, 0x8061);
     first.set(true);
     second.set(true);

@@ -1,7 +1,7 @@
 /** The PC's mainboard: makes the devices, gives them their addresses and interrupt lines, and faces the CPU. */
 import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
-import type { ByteSink } from "../../base/lines.ts";
+import type { ByteSink, LevelLine, MsiSink } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
 import { AcpiPower } from "../../devices/acpi/power.ts";
 import { A20Gate } from "../../devices/a20.ts";
@@ -11,18 +11,24 @@ import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { CoprocessorError } from "../../devices/coprocessor.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
 import { Hpet } from "../../devices/hpet.ts";
+import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
+import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
+import { assignResources } from "../../devices/pci/resources.ts";
 import { Pit } from "../../devices/pit.ts";
 import { I8042 } from "../../devices/ps2/i8042.ts";
 import { Ps2Keyboard } from "../../devices/ps2/keyboard.ts";
+import { Ps2Mouse } from "../../devices/ps2/mouse.ts";
 import { Rtc } from "../../devices/rtc.ts";
 import { SystemControl } from "../../devices/sysctl.ts";
 import { Uart } from "../../devices/uart.ts";
+import { PciVga, type LinearVideoMemory } from "../../devices/vga/pci-vga.ts";
+import { Vga } from "../../devices/vga/vga.ts";
 import type { AcpiInput } from "../acpi/tables.ts";
 import type { MachineConfig } from "../config.ts";
 import { Interrupts, type ApicConfig } from "./interrupts.ts";
-import { IRQ, PCI_DEVICE, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
+import { IRQ, PCI_DEVICE, PCI_INTX, PCI_WINDOWS, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
 
 export interface BoardOptions {
   readonly scheduler: Scheduler;
@@ -39,6 +45,8 @@ export interface BoardOptions {
   readonly debugExit: MachineConfig["debugExit"];
   /** The processor's local APIC; null: it has none. */
   readonly apic: ApicConfig | null;
+  /** Without it no VGA is fitted. */
+  readonly video?: LinearVideoMemory | null;
   /** The guest asks for a reset (port 92h, CF9h, the keyboard controller or INIT). */
   onReset(): void;
   /** The guest has switched the machine off (ACPI S5). */
@@ -50,6 +58,22 @@ export interface BoardOptions {
   onA20(enabled: boolean): void;
   /** INTR has become asserted. */
   onIntr(): void;
+  /** Plugs PCI cards in: called once, when everything else is wired. */
+  fitCards?(cards: CardSlots): void;
+}
+
+/** A PCI card: its function, its state, and what a system reset does to it. */
+export interface PciCard extends Persistent {
+  readonly endpoint: PciEndpoint;
+  reset(): void;
+}
+
+/** The board's free PCI slots. */
+export interface CardSlots {
+  /** Puts a card, made with what it gets of its slot, into the next free slot. */
+  add(make: (slot: PciSlot) => PciCard): void;
+  /** State beside the cards: switches, servers. */
+  keep(state: Persistent): void;
 }
 
 export interface BoardStatistics {
@@ -65,13 +89,17 @@ export class Board {
   readonly memory = new MmioBus();
   readonly pci = new PciBus();
   readonly interrupts: Interrupts;
-  readonly keyboard = new Ps2Keyboard();
+  readonly keyboard: Ps2Keyboard;
+  readonly mouse: Ps2Mouse;
+  readonly vga: Vga | null;
   /** Everything with state, for saveSection and restoreSections. */
   readonly persistents: readonly Persistent[];
 
   private readonly pit: Pit;
   private readonly rtc: Rtc;
   private readonly uarts: readonly (Uart | null)[];
+  private readonly isaBridge: IsaBridge;
+  private readonly cards: PciCard[] = [];
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
@@ -80,6 +108,7 @@ export class Board {
   readonly coprocessor: CoprocessorError;
   private readonly power: AcpiPower;
   private readonly hpet: Hpet;
+  private readonly pciVga: PciVga | null;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -93,7 +122,7 @@ export class Board {
     });
     const { interrupts } = this;
     this.pit = new Pit(scheduler, interrupts.pitLine());
-    this.power = new AcpiPower(scheduler, interrupts.isa(IRQ.sci), { powerOff: () => options.onPowerOff() });
+    this.power = new AcpiPower(scheduler, interrupts.sharedInput(IRQ.sci), { powerOff: () => options.onPowerOff() });
     const rtcLine = interrupts.rtcLine();
     this.rtc = new Rtc(scheduler, {
       set: (asserted) => {
@@ -106,12 +135,15 @@ export class Board {
       legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
       legacyReplacement: (on) => interrupts.legacyReplacement(on, this.rtc.interruptAsserted),
     });
+    this.keyboard = new Ps2Keyboard(scheduler);
+    this.mouse = new Ps2Mouse(scheduler);
     this.a20 = new A20Gate((enabled) => options.onA20(enabled));
     this.i8042 = new I8042(
       interrupts.isa(IRQ.keyboard),
-      interrupts.isa(IRQ.mouse),
+      interrupts.sharedInput(IRQ.mouse),
       { reset: () => options.onReset(), a20: (enabled) => this.a20.setKeyboard(enabled) },
       this.keyboard,
+      this.mouse,
     );
     this.control = new SystemControl(scheduler, this.pit, {
       reset: () => options.onReset(),
@@ -120,10 +152,19 @@ export class Board {
     this.uarts = this.makeUarts(options);
     this.coprocessor = new CoprocessorError(interrupts.isa(IRQ.coprocessor));
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
+    this.isaBridge = new IsaBridge((irq) => interrupts.sharedInput(irq));
+    this.pci.attach(PCI_DEVICE.isaBridge, 0, this.isaBridge);
+    const { video = null } = options;
+    this.vga = video === null ? null : new Vga(scheduler, video);
+    this.pciVga = this.vga === null || video === null ? null : this.fitVga(this.vga, video);
     fillCmos(this.rtc, options.memoryBytes);
     this.mapPorts(options);
     this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
     this.memory.map(this.hpet.registers, { name: "hpet", base: PHYSICAL.hpet });
+    const others: Persistent[] = [];
+    const msi: MsiSink | null = options.apic === null ? null : { write: (address, data) => interrupts.message(address, data) };
+    options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
+    this.configurePci();
 
     this.persistents = [
       ...interrupts.persistents,
@@ -134,13 +175,73 @@ export class Board {
       this.a20,
       this.i8042,
       this.keyboard,
+      this.mouse,
       this.control,
       ...interrupts.sharedLines,
       ...this.uarts.filter((u) => u !== null),
       this.pci,
       this.hostBridge,
+      this.isaBridge,
       this.coprocessor,
+      ...(this.vga === null ? [] : [this.vga]),
+      ...this.cards,
+      ...others,
     ];
+  }
+
+  private fitVga(vga: Vga, video: LinearVideoMemory): PciVga {
+    const { registers, vbe } = vga;
+    this.ports.map(registers.monoPorts, { name: "vga", base: PORT.vgaMono });
+    this.ports.map(registers.commonPorts, { name: "vga", base: PORT.vgaCommon });
+    this.ports.map(registers.colourPorts, { name: "vga", base: PORT.vgaColour });
+    this.ports.map(vbe.ports, { name: "vbe", base: PORT.bochsVbe });
+    this.memory.map(vga.window, { name: "vga", base: PHYSICAL.vgaWindow });
+    return this.plug(PCI_DEVICE.vga, null, (slot) => new PciVga(vga, video, slot));
+  }
+
+  /** INTA# of a slot reaches the 8259s through the bridge's routes, and an input of its own of the I/O APIC. */
+  pciPin(device: number): LevelLine {
+    const routed = this.isaBridge.input(device, 1);
+    const pin = this.interrupts.pciPin(device, 0);
+    return {
+      set: (asserted) => {
+        routed.set(asserted);
+        pin.set(asserted);
+      },
+    };
+  }
+
+  private addCard(make: (slot: PciSlot) => PciCard, msi: MsiSink | null): void {
+    const device = this.nextSlot++;
+    if (device > 31) throw new UserError("too many devices: the PCI bus has 32 slots");
+    this.plug(device, msi, make);
+  }
+  private nextSlot: number = PCI_DEVICE.firstSlot;
+
+  private plug<C extends PciCard>(device: number, msi: MsiSink | null, make: (slot: PciSlot) => C): C {
+    const card = make({
+      mapPorts: (name, base, region) => this.ports.tryMap(region, { name, base }),
+      mapMemory: (name, base, region) => this.memory.tryMap(region, { name, base }),
+      decodingChanged: () => this.pci.retryMapping(),
+      intx: this.pciPin(device),
+      msi,
+    });
+    this.pci.attachEndpoint(device, 0, card.endpoint);
+    this.cards.push(card);
+    return card;
+  }
+
+  /** What firmware would do: BARs, interrupt routes, level-triggered lines for them. */
+  private configurePci(): void {
+    assignResources(this.pci, this.isaBridge, PCI_WINDOWS, PCI_INTX.irqs);
+    const levels = PCI_INTX.irqs.reduce<number>((mask, irq) => mask | (1 << irq), 0);
+    this.ports.write(PORT.elcr, 1, levels & 0xff);
+    this.ports.write(PORT.elcr + 1, 1, levels >> 8);
+  }
+
+  /** Physical address of the VGA's framebuffer; null: there is none, or it is not placed. */
+  get framebufferBase(): number | null {
+    return this.pciVga?.framebufferBase ?? null;
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -227,7 +328,7 @@ export class Board {
       mouse: this.i8042.hasAuxiliaryDevice,
       pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
       ecam: null,
-      vga: false,
+      vga: this.vga !== null,
     };
   }
 
@@ -259,10 +360,14 @@ export class Board {
     this.control.reset();
     this.pci.reset();
     this.hostBridge.reset();
+    this.isaBridge.reset();
     this.coprocessor.reset();
+    this.vga?.reset();
+    for (const card of this.cards) card.reset();
     this.power.reset();
     this.hpet.reset();
     this.interrupts.reset();
+    this.configurePci();
   }
 
   statistics(): BoardStatistics {

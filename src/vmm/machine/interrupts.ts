@@ -71,19 +71,9 @@ export class Interrupts {
     });
     this.ioApic = new IoApic(this.apic);
     this.mapPage(this.apic.pageAddress);
-    // PIRQ lines reach both controllers; the 8259 inputs are level-triggered only when the system says so (ELCR).
-    const onPic = new Map([...new Set<number>(PCI_INTX.irqs)].map((irq) => [irq, new SharedLine(`pci-irq${irq}`, this.pic.line(irq))]));
-    this.pci = PCI_INTX.gsis.map((gsi, i) => {
-      const pin = this.ioApic.line(gsi);
-      const legacy = onPic.get(PCI_INTX.irqs[i])?.input();
-      return new SharedLine(`pci${i}`, {
-        set: (asserted) => {
-          pin.set(asserted);
-          legacy?.set(asserted);
-        },
-      });
-    });
-    this.persistents = [this.pic, this.ioApic, this.apic, ...onPic.values(), ...this.pci];
+    // The 8259s get the slots' pins through the ISA bridge.
+    this.pci = PCI_INTX.gsis.map((gsi, i) => new SharedLine(`pci${i}`, this.ioApic.line(gsi)));
+    this.persistents = [this.pic, this.ioApic, this.apic, ...this.pci];
   }
 
   /** The shared lines of ISA interrupts: they save their inputs. Complete once every device is made. */
@@ -128,7 +118,7 @@ export class Interrupts {
     return line.input();
   }
 
-  /** INTA..INTD (`pin` 0..3) of PCI device `slot` on bus 0. Once for each device and pin. */
+  /** The I/O APIC's input of INTA..INTD (`pin` 0..3) of PCI device `slot` on bus 0. Once for each device and pin. */
   pciPin(slot: number, pin: number): LevelLine {
     return this.pci[PCI_INTX.line(slot, pin)].input();
   }

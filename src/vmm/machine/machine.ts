@@ -1,18 +1,28 @@
 /** A whole PC: wired here and nowhere else. Synchronous and host-agnostic: front ends call `run` and lend it time. */
+import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
 import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
 import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
+import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
 import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
+import type { BootScreen } from "../boot/bootParams.ts";
+import { videoModeOf } from "../boot/video-mode.ts";
+import type { DisplaySink } from "../../devices/vga/screen.ts";
+import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
+import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { Completions } from "./completions.ts";
+import { guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import { startAt } from "./start.ts";
+import { MappedVideoMemory, VIDEO_BYTES } from "./video-memory.ts";
 
 /** What a machine needs of its host. */
 export interface MachineHost {
@@ -24,6 +34,8 @@ export interface MachineHost {
   hostNs(): number;
   /** Random bytes: the recorded entropy door. */
   entropy(bytes: Uint8Array): void;
+  /** A late completion has arrived: a sleeping machine is to be run. */
+  wake?(): void;
 }
 
 export interface MachineOptions extends LoadOptions {
@@ -31,9 +43,13 @@ export interface MachineOptions extends LoadOptions {
   readonly memory?: WebAssembly.Memory;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
+  /** Where regions are compiled: on the machine's own thread by default. */
+  readonly compiler?: RegionCompiler;
   /** Tier 1 checks the IR of each region (tests), or keeps what dumps need. */
   readonly validateRegions?: boolean;
   readonly keepRegions?: boolean;
+  /** Disks, shared folders and other cards. */
+  readonly devices?: DeviceSet;
 }
 
 /** What `run` says. */
@@ -60,6 +76,10 @@ export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
+  private readonly video: MappedVideoMemory | null;
+  /** Answers of backends that come after the call: delivered between slices. */
+  readonly completions: Completions;
+  private cards: FittedCards | null = null;
   private stop: StopReport | null = null;
   private resetRequested = false;
   private readonly started: number;
@@ -84,7 +104,8 @@ export class Machine {
       throw new UserError(`RAM must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}, not ${mib}`);
     }
     const model = (this.model = new CpuModel(config.cpu));
-    const pages = (RAM_BASE + mib * MIB) / PAGE;
+    const hasVideo = config.vga !== "none";
+    const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
     const memory = options.memory ?? allocate(mib, pages);
     if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
     const env = {
@@ -100,13 +121,18 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(), ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
       validate: options.validateRegions ?? false, keepRegions: options.keepRegions ?? false,
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
       // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
+    this.video = hasVideo ? new MappedVideoMemory(this.vcpu, RAM_BASE + mib * MIB, PHYSICAL.vgaWindow) : null;
+    this.completions = new Completions(() => {
+      this.vcpu.kick();
+      host.wake?.();
+    });
     this.board = this.wire();
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
@@ -115,9 +141,10 @@ export class Machine {
   }
 
   private wire(): Board {
+    // Devices see the time of the present instruction, not of the last timer.
+    const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
-      // Devices see the time of the present instruction, not of the last timer.
-      scheduler: { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) },
+      scheduler,
       epochSeconds: this.config.epochSeconds,
       memoryBytes: this.config.memoryMib * MIB,
       serialOut: { write: (byte) => this.serialByte(byte) },
@@ -127,6 +154,7 @@ export class Machine {
         x2apic: this.model.has("x2apic"), tscDeadline: this.model.has("tsc-deadline"), physicalBits: PHYSICAL_BITS,
         tscHz: TSC_KHZ * 1000, crystalHz: crystalKhz(TSC_KHZ) * 1000,
       } : null,
+      video: this.video,
       onPowerOff: () => this.end("power-off", "the guest has powered down", 0),
       onNmi: () => this.vcpu.nmi(),
       onReset: () => {
@@ -139,6 +167,15 @@ export class Machine {
         this.vcpu.mmu.flushAll();
       },
       onIntr: () => this.vcpu.kick(),
+      fitCards: (slots) => {
+        this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
+          memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
+          entropy: { fill: (bytes) => this.host.entropy(bytes) },
+          scheduler,
+          completions: this.completions,
+          epochSeconds: this.config.epochSeconds,
+        });
+      },
     });
   }
 
@@ -164,11 +201,34 @@ export class Machine {
       write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
-    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, this.options);
+    const screen = this.bootScreen(images.cmdline);
+    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, { ...this.options, screen });
     if (entry.mode === "long" && !this.vcpu.options.model.has("lm")) {
       throw new UserError(`kernel: it is a 64-bit one, and CPU model ${this.config.cpu} has no 64-bit mode`);
     }
     startAt(state, entry);
+  }
+
+  /** Sets the mode that `vga=` asks for, as a boot loader does. */
+  private bootScreen(cmdline: string): BootScreen | null {
+    const { vga, framebufferBase } = this.board;
+    if (vga === null) return null;
+    const mode = videoModeOf(cmdline);
+    if (mode === null || framebufferBase === null) return { kind: "text" };
+    if (!vga.setLinearMode(mode.width, mode.height, mode.depth)) {
+      throw new UserError(`vga=: the display has no mode of ${mode.width}x${mode.height} with ${mode.depth} bits`);
+    }
+    return { kind: "linear", mode, base: framebufferBase, memoryBytes: VRAM_BYTES };
+  }
+
+  /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
+  present(sink: DisplaySink): boolean {
+    return this.board.vga?.present(sink) ?? false;
+  }
+
+  /** For a sink that knows nothing yet: the next `present` gives all. */
+  presentAll(): void {
+    this.board.vga?.touch();
   }
 
   /** Bytes typed at COM1. */
@@ -196,6 +256,9 @@ export class Machine {
       for (;;) {
         if (this.stop !== null) return this.stopped();
         this.clock.sync(now, this.nsEach);
+        this.completions.drain();
+        // Deterministic guests see input and output take no time: nothing runs until it is done.
+        if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
         this.clock.fire();
         const before = this.vcpu.retired;
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
@@ -246,7 +309,7 @@ export class Machine {
     }
     this.clock.sync(this.host.hostNs(), this.nsEach);
     this.clock.fire();
-    if (this.board.interruptPending()) return null;
+    if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
   }
 
@@ -260,6 +323,11 @@ export class Machine {
     const s = this.stop ?? { kind: "error" as const, message: "stopped", exitCode: 1, registers: [], disassembly: [] };
     const report: StopReport = { ...s, registers: registerDump(this.vcpu.state), disassembly: disassembleAround(this.vcpu) };
     return { kind: "stopped", report };
+  }
+
+  /** Its end: cards give back what they hold of the host (open files). */
+  close(): void {
+    this.board.reset();
   }
 
   /** For the machine that follows this one. */
@@ -327,14 +395,16 @@ export class Machine {
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.cards?.resubmit();
     this.resume();
   }
 
-  /** SHA-256 over RAM and all state sections, in hex: equal for equal machines. */
+  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
   async stateHash(): Promise<string> {
     const u8 = this.vcpu.state.u8;
-    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB);
-    const text = JSON.stringify(this.save(), (_key, v: unknown) =>
+    const sections = this.save();
+    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES));
+    const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");

@@ -13,6 +13,10 @@ export const PORT = {
   pic2: 0xa0,
   debugConsole: 0xe9,
   coprocessor: 0xf0,
+  bochsVbe: 0x1ce,
+  vgaMono: 0x3b0,
+  vgaCommon: 0x3c0,
+  vgaColour: 0x3d0,
   elcr: 0x4d0,
   /** ACPI's PM1a and PM timer; GPE block 0. Where QEMU's PC has them, because small systems write to 604h without asking. */
   pm: 0x600,
@@ -58,11 +62,17 @@ export const PHYSICAL = {
   end32: 0x1_0000_0000,
 } as const;
 
+/** PCI device numbers on bus 0: the PC's own, and where devices that the user asks for begin. */
+export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, vga: 2, firstSlot: 3 } as const;
+
+/** Windows for BARs, bytes; ends are exclusive. */
+export const PCI_WINDOWS = {
+  io: { base: 0xc000, end: 0x1_0000 },
+  memory: { base: 0xe000_0000, end: 0xfec0_0000 },
+} as const;
+
 /** The I/O APIC's input of an ISA interrupt: the timer is on 2, where the cascade would be (MADT: interrupt source override). */
 export const isaGsi = (irq: number): number => (irq === 0 ? 2 : irq);
-
-/** PCI device numbers on bus 0. */
-export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1 } as const;
 
 /** Four lines that INTA..INTD of the slots share: I/O APIC inputs, and 8259 inputs for systems that use those. */
 export const PCI_INTX = {

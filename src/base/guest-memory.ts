@@ -1,0 +1,15 @@
+/** Guest RAM as a bus-mastering device sees it: direct views for bulk copies, and word by word. */
+
+export interface GuestMemory {
+  /**
+   * RAM from physical address 0, little-endian; the three views show the same bytes. Not every byte is RAM (the VGA window and
+   * the ROM area are not): ask `isRam` first.
+   */
+  readonly bytes: Uint8Array;
+  readonly words: Uint16Array;
+  readonly longs: Uint32Array;
+  /** Whether [address, address + length) is RAM throughout. `address` may be any number. */
+  isRam(address: number, length: number): boolean;
+  /** Tells that a device has written [address, address + length): decoded code there is dropped. Call it after each write. */
+  wrote(address: number, length: number): void;
+}

@@ -1,0 +1,66 @@
+/** Region compilation on a thread of its own: both ends of its message channel. */
+import { type BatchReply, compileBatch, HERE, type RegionCompiler } from "../jit/region/compile.ts";
+export type { RegionCompiler } from "../jit/region/compile.ts";
+import type { RegionRequest } from "../jit/region/request.ts";
+
+/** A web worker's name when it is to compile. */
+export const COMPILER_NAME = "tabvisor-compiler";
+
+export interface CompilerCall {
+  readonly id: number;
+  readonly requests: readonly RegionRequest[];
+  readonly shared: boolean;
+}
+export interface CompilerAnswer {
+  readonly id: number;
+  readonly reply: BatchReply | null;
+}
+
+/** A channel to the thread; `listen` also learns of its death. */
+export interface CompilerThread {
+  send(call: CompilerCall): void;
+  listen(onAnswer: (answer: CompilerAnswer) => void, onDeath: () => void): void;
+}
+
+/** The machine's end. What the thread cannot do (it died, or never came up) is compiled here. */
+export function threadCompiler(thread: CompilerThread): RegionCompiler {
+  const waiting = new Map<number, { call: CompilerCall; resolve: (reply: BatchReply) => void; reject: (e: unknown) => void }>();
+  let next = 0;
+  let dead = false;
+  const here = ({ call, resolve, reject }: { call: CompilerCall; resolve: (reply: BatchReply) => void; reject: (e: unknown) => void }): void => {
+    HERE.compile(call.requests, call.shared).then(resolve, reject);
+  };
+  thread.listen(
+    ({ id, reply }) => {
+      const w = waiting.get(id);
+      waiting.delete(id);
+      if (w === undefined) return;
+      if (reply === null) here(w);
+      else w.resolve(reply);
+    },
+    () => {
+      dead = true;
+      for (const w of waiting.values()) here(w);
+      waiting.clear();
+    },
+  );
+  return {
+    compile: (requests, shared) => {
+      if (dead) return HERE.compile(requests, shared);
+      return new Promise((resolve, reject) => {
+        const call = { id: next++, requests, shared };
+        waiting.set(call.id, { call, resolve, reject });
+        thread.send(call);
+      });
+    },
+  };
+}
+
+/** The thread's end. */
+export async function answerCompilerCall(call: CompilerCall): Promise<CompilerAnswer> {
+  try {
+    return { id: call.id, reply: await compileBatch(call.requests, call.shared) };
+  } catch {
+    return { id: call.id, reply: null };
+  }
+}

@@ -1,0 +1,71 @@
+/** Video memory in the machine's one memory, behind RAM: two windows of the CPU onto it, and the pages that were written. */
+import { PAGE_WATCHED, type MemoryWindow } from "../../cpu/mmu/physical.ts";
+import type { Vcpu } from "../../jit/vcpu.ts";
+import { LEGACY_BYTES, VIDEO_BYTES, VIDEO_PAGE, type VideoMemory, VRAM_BYTES } from "../../devices/vga/video-memory.ts";
+
+export { VIDEO_BYTES };
+
+export class MappedVideoMemory implements VideoMemory {
+  readonly bytes: Uint8Array;
+  readonly written = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE).fill(1);
+  private readonly legacy: MemoryWindow;
+  private readonly linear: MemoryWindow;
+
+  /** `at` is an address in linear memory, `legacyBase` the physical address of the VGA's window. */
+  constructor(
+    private readonly vcpu: Pick<Vcpu, "phys" | "mmu" | "state">,
+    private readonly at: number,
+    private readonly legacyBase: number,
+  ) {
+    this.bytes = vcpu.state.u8.subarray(at, at + VIDEO_BYTES);
+    this.legacy = this.window();
+    this.linear = this.window();
+  }
+
+  private window(): MemoryWindow {
+    const window: MemoryWindow = {
+      first: -1,
+      pages: 0,
+      linear: 0,
+      onWrite: (index) => {
+        this.written[(window.linear - this.at) / VIDEO_PAGE + index] = 1;
+      },
+    };
+    this.vcpu.phys.addWindow(window);
+    return window;
+  }
+
+  private move(window: MemoryWindow, base: number | null, length: number, offset: number): void {
+    const first = base === null || length === 0 ? -1 : base / VIDEO_PAGE;
+    this.vcpu.phys.moveWindow(window, first, length / VIDEO_PAGE, this.at + offset);
+    // It is watched where the rest of its memory is.
+    if (first >= 0) this.mark(window, offset / VIDEO_PAGE, (offset + length) / VIDEO_PAGE);
+    this.vcpu.mmu.flushAll();
+  }
+
+  showLegacy(at: number, length: number, offset: number): void {
+    if (at + length > LEGACY_BYTES || offset + length > VIDEO_BYTES) throw new RangeError("the VGA's window is smaller");
+    this.move(this.legacy, this.legacyBase + at, length, offset);
+  }
+
+  /** The linear framebuffer's physical address below 4 GiB, or null. */
+  showLinear(base: number | null): void {
+    this.move(this.linear, base, VRAM_BYTES, 0);
+  }
+
+  watch(first: number, end: number): void {
+    this.written.fill(0, first, end);
+    for (const window of [this.legacy, this.linear]) this.mark(window, first, end);
+    this.vcpu.mmu.protectWatchedPages();
+  }
+
+  /** Watches those of pages first to end that show in a window and have not been written. */
+  private mark(window: MemoryWindow, first: number, end: number): void {
+    if (window.first < 0) return;
+    const { pageFlags } = this.vcpu.phys;
+    const shift = (window.linear - this.at) / VIDEO_PAGE;
+    for (let page = Math.max(first, shift); page < Math.min(end, shift + window.pages); page++) {
+      if (this.written[page] === 0) pageFlags[window.first + page - shift] |= PAGE_WATCHED;
+    }
+  }
+}
