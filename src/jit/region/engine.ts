@@ -65,7 +65,7 @@ export interface RegionInfo {
   readonly entries: number;
   readonly instructions: number;
   readonly wasmBytes: number;
-  /** Host time to form, emit and compile it, ns: its part of what its module took. Needs EngineParts.now. */
+  /** Host time that it took the CPU's own thread to form, emit, compile and install it, ns. Needs EngineParts.now. */
   readonly compileNs: number;
 }
 
