@@ -305,6 +305,7 @@ export class RegionEngine implements CompiledCode {
       for (const b of batch) this.compiling.delete(b.region);
       this.stats.queue = this.compiling.size + this.pending.length;
       if (reply !== null) this.installBatch(batch.map((b) => b.region), reply);
+      else for (const b of batch) this.drop(b.region);
       this.flush();
     };
     this.parts.compiler.compile(batch.map((b) => b.request), this.shared).then(done, () => done(null));
