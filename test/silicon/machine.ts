@@ -139,7 +139,7 @@ export class Machine {
     const fault = stop === "triple-fault";
     const out: Outcome = {
       vector: fault ? mmu.fault.vector : VECTOR_TIMEOUT, error: fault && [12, 13, 14].includes(mmu.fault.vector) ? mmu.fault.errorCode : 0,
-      rip: state.rip, cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2],
+      rip: state.rip, cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2] & 0xffff,
       fcw: i32[STATE.fpuCw >> 2], fsw: i32[STATE.fpuSw >> 2] | (i32[STATE.fpuTop >> 2] << 11), ftw: 0,
       gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, upper, fpr, memory: new Map(),
     };
