@@ -1,3 +1,4 @@
+import { MXCSR_EXACT } from "./sse-ops.ts";
 import { describe, expect, it } from "vitest";
 import { FLAG, STATE, STATUS, XMM_STRIDE } from "../layout.ts";
 import { VECTOR } from "../fault.ts";
@@ -119,6 +120,25 @@ describe("XSAVE and XRSTOR (SDM 1 chapter 13)", () => {
       expect(r.h.xrstor(BigInt(AT.data), 1, 0)).toBe(STATUS.fault);
       expect(r.fault).toEqual([13, 0]);
     }
+  });
+  it("a program that clears MXCSR's flags gets exact ones, and only it", () => {
+    const r = filled();
+    const exact = (): boolean => (r.state.i32[STATE.mxcsr >> 2] & MXCSR_EXACT) !== 0;
+    r.state.setCpl(0);
+    r.h.ldmxcsr(0x1f80);
+    expect(exact()).toBe(false);
+    r.state.setCpl(3);
+    r.h.ldmxcsr(0x1fa0);
+    expect(exact()).toBe(false);
+    r.h.ldmxcsr(0x1f80);
+    expect(exact()).toBe(true);
+    const own = r.state.cr3;
+    r.state.cr3 = own + 0x1000n;
+    r.h.ldmxcsr(0x1fa0);
+    expect(exact()).toBe(false);
+    r.state.cr3 = own;
+    r.h.ldmxcsr(0x1fa0);
+    expect(exact()).toBe(true);
   });
   it("LDMXCSR refuses reserved bits", () => {
     const r = filled();

@@ -7,8 +7,9 @@
  * exceptions (#XM) and the sticky flags exactly.
  *
  * Sticky flags in the default environment: IE is exact for arithmetic (its results are NaNs); DE, ZE, OE, UE and PE
- * stay as they are, and so does IE of comparisons and conversions to integers. To make them exact for a program that clears and reads
- * them, set MXCSR_EXACT in STATE.mxcsr (LDMXCSR with cleared flags is the place): everything then goes through the helper.
+ * stay as they are, and so does IE of comparisons and conversions to integers. A program that clears the flags itself (LDMXCSR
+ * at CPL 3 with none set: feclearexcept) may read them: its address space gets MXCSR_EXACT (helpers/fpstate.ts), and all of its
+ * arithmetic goes through the helper from then on. Regions assume it clear, so such a program stays in tier 0.
  */
 import { fixed, plus, type Ref, type Value } from "../ir/ir.ts";
 import { STATE } from "../layout.ts";
