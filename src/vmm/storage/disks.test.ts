@@ -65,7 +65,7 @@ describe("raw disks", () => {
     expect((await read(disk, 0, [new Uint8Array(512)]))?.kind).toBe("io");
     const options = { format: null, readOnly: false, snapshot: false } as const;
     await expect(openHostDisk(folder, options)).rejects.toThrow(/^disk: '.*' is a folder$/);
-    await expect(openHostDisk(join(folder, "none"), options)).rejects.toThrow(/^disk: cannot open '.*none': there is no such file$/);
+    await expect(openHostDisk(join(folder, "none"), options)).rejects.toThrow(/^disk: cannot open '.*none': there is no such file or folder$/);
     writeFileSync(path, "");
     await expect(openHostDisk(path, options)).rejects.toThrow(/x.img: the disk image is empty$/);
   });
