@@ -4,13 +4,15 @@ import { type CompilerAnswer, type RegionCompiler, threadCompiler } from "../vmm
 
 /** Does not keep the process alive. */
 export function nodeCompiler(): RegionCompiler {
-  const worker = new Worker(new URL("../../bin/compile-thread.mjs", import.meta.url));
-  worker.unref();
-  return threadCompiler({
-    send: (call) => worker.postMessage(call),
-    listen: (onAnswer, onDeath) => {
-      worker.on("message", (answer: CompilerAnswer) => onAnswer(answer));
-      worker.on("error", onDeath);
-    },
+  return threadCompiler(() => {
+    const worker = new Worker(new URL("../../bin/compile-thread.mjs", import.meta.url));
+    worker.unref();
+    return {
+      send: (call) => worker.postMessage(call),
+      listen: (onAnswer, onDeath) => {
+        worker.on("message", (answer: CompilerAnswer) => onAnswer(answer));
+        worker.on("error", onDeath);
+      },
+    };
   });
 }

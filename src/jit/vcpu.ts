@@ -35,6 +35,8 @@ export interface VcpuOptions {
   readonly validate?: boolean;
   /** Keeps what regions were formed of, for dumps. */
   readonly keepRegions?: boolean;
+  /** Bytes of WebAssembly code that regions may have at a time. */
+  readonly maxCodeBytes?: number;
   /** A monotonic clock for statistics alone, ns. */
   readonly now?: () => number;
   /** Where regions are compiled; on this thread by default. */
@@ -113,7 +115,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 

@@ -4,7 +4,7 @@ import type { ScreenUpdate } from "../devices/vga/screen.ts";
 import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSources } from "./images/source.ts";
-export type { MachineConfig, MachineStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
+export type { MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 export type { LoadProgress } from "./images/progress.ts";

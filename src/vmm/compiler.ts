@@ -22,35 +22,47 @@ export interface CompilerThread {
   listen(onAnswer: (answer: CompilerAnswer) => void, onDeath: () => void): void;
 }
 
-/** The machine's end. What the thread cannot do (it died, or never came up) is compiled here. */
-export function threadCompiler(thread: CompilerThread): RegionCompiler {
+/** The machine's end; `start` is called for the first region. What the thread cannot do (it died, or never came up) is compiled here. */
+export function threadCompiler(start: () => CompilerThread): RegionCompiler {
+  let thread: CompilerThread | null = null;
   const waiting = new Map<number, { call: CompilerCall; resolve: (reply: BatchReply) => void; reject: (e: unknown) => void }>();
   let next = 0;
   let dead = false;
   const here = ({ call, resolve, reject }: { call: CompilerCall; resolve: (reply: BatchReply) => void; reject: (e: unknown) => void }): void => {
     HERE.compile(call.requests, call.shared).then(resolve, reject);
   };
-  thread.listen(
-    ({ id, reply }) => {
-      const w = waiting.get(id);
-      waiting.delete(id);
-      if (w === undefined) return;
-      if (reply === null) here(w);
-      else w.resolve(reply);
-    },
-    () => {
-      dead = true;
-      for (const w of waiting.values()) here(w);
-      waiting.clear();
-    },
-  );
+  const running = (): CompilerThread => {
+    if (thread !== null) return thread;
+    thread = start();
+    thread.listen(
+      ({ id, reply }) => {
+        const w = waiting.get(id);
+        waiting.delete(id);
+        if (w === undefined) return;
+        if (reply === null) here(w);
+        else w.resolve(reply);
+      },
+      () => {
+        dead = true;
+        for (const w of waiting.values()) here(w);
+        waiting.clear();
+      },
+    );
+    return thread;
+  };
   return {
     compile: (requests, shared) => {
       if (dead) return HERE.compile(requests, shared);
       return new Promise((resolve, reject) => {
         const call = { id: next++, requests, shared };
-        waiting.set(call.id, { call, resolve, reject });
-        thread.send(call);
+        try {
+          const to = running();
+          waiting.set(call.id, { call, resolve, reject });
+          to.send(call);
+        } catch {
+          dead = true;
+          here({ call, resolve, reject });
+        }
       });
     },
   };

@@ -61,6 +61,18 @@ export interface MachineStatus {
   readonly memoryMib: number;
   /** True while the guest sleeps in HLT. */
   readonly idle: boolean;
+  /** null: tier 0 alone. */
+  readonly tiers: TierStatus | null;
+}
+
+/** Tier 1 at a glance. */
+export interface TierStatus {
+  /** Of the instructions of the last status interval, 0 to 1; null where there were none. */
+  readonly share: number | null;
+  /** Installed. */
+  readonly regions: number;
+  /** Waiting to be compiled. */
+  readonly queue: number;
 }
 
 /** Tier 1 in numbers. */

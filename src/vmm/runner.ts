@@ -106,6 +106,7 @@ export class Runner {
   private idle = false;
   private lastStatusMs = performance.now();
   private lastInstructions = 0;
+  private lastInRegions = 0;
 
   /** Builds the machine; throws UserError for bad input. */
   constructor(
@@ -185,6 +186,7 @@ export class Runner {
       if (this.ended) return;
       this.seed = SEED;
       this.lastInstructions = 0;
+      this.lastInRegions = 0;
       this.owedMs = 0;
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
@@ -389,6 +391,15 @@ export class Runner {
     if (performance.now() - this.lastStatusMs >= STATUS_MS) this.reportStatus();
   }
 
+  private tiers(instructions: number): MachineStatus["tiers"] {
+    const { regions, retiredInRegions } = this.machine.vcpu;
+    if (regions === null) return null;
+    const inRegions = retiredInRegions - this.lastInRegions;
+    this.lastInRegions = retiredInRegions;
+    const share = instructions > 0 ? Math.min(1, inRegions / instructions) : null;
+    return { share, regions: regions.stats.regions, queue: regions.stats.queue };
+  }
+
   private reportStatus(): void {
     const now = performance.now();
     const n = this.machine.vcpu.retired;
@@ -400,6 +411,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      tiers: this.tiers(n - this.lastInstructions),
     };
     this.lastStatusMs = now;
     this.lastInstructions = n;

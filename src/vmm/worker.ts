@@ -28,13 +28,15 @@ const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catc
 
 /** A second worker of this same script, so that the page loads it once. */
 function startCompiler(): ReturnType<typeof threadCompiler> {
-  const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
-  return threadCompiler({
-    send: (call) => worker.postMessage(call),
-    listen: (onAnswer, onDeath) => {
-      worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
-      worker.onerror = onDeath;
-    },
+  return threadCompiler(() => {
+    const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
+    return {
+      send: (call) => worker.postMessage(call),
+      listen: (onAnswer, onDeath) => {
+        worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+        worker.onerror = onDeath;
+      },
+    };
   });
 }
 let compiler: ReturnType<typeof threadCompiler> | null = null;

@@ -159,6 +159,7 @@ class FakeMachine implements MachineApi {
       instructionsPerSecond: this.state === "running" ? 306_172_835 : 0,
       memoryMib: this.config?.memoryMib ?? 0,
       idle: this.ticks > 3,
+      tiers: { share: 0.964, regions: 412, queue: 3 },
     });
   }
 

@@ -32,6 +32,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     equal(await m.command("echo $((6*7))"), "42", "answer");
     equal(await m.page.locator("#pill-text").textContent(), "Running", "state");
     await m.poll(async () => (await m.page.locator("#stat-mips").textContent()) === "306 MIPS", "the speed");
+    await m.poll(async () => (await m.page.locator("#stat-tiers").textContent()) === "96 %, 412 regions, 3 waiting", "the tier meter");
     equal(await m.page.locator("#stat-ram").textContent(), "256 MiB", "RAM");
     check(/Running/.test(await m.page.title()), "the title names the state");
   });

@@ -1,4 +1,4 @@
-/** Random bytes at random addresses in every mode: never a host exception, never a hang, and slices make no difference. */
+/** Random bytes at random addresses in every mode: never a host exception, never a hang, and neither slices nor tier 1 make a difference. */
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -8,8 +8,9 @@ const SEED = process.env["FUZZ_SEED"] ?? "1";
 /** A hang shows in no new seed for so long. */
 const SILENCE_MS = 30_000;
 
-it(`random code for ${SECONDS} s`, async () => {
-  const child = spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "run.ts"), "--seconds", String(SECONDS), "--from", SEED], { stdio: ["ignore", "pipe", "pipe"] });
+it.each(["in slices", "in compiled regions"])(`random code for ${SECONDS} s, %s`, async (how) => {
+  const tier = how === "in slices" ? [] : ["--tier1"];
+  const child = spawn(process.execPath, ["--import", "tsx", join(import.meta.dirname, "run.ts"), "--seconds", String(SECONDS), "--from", SEED, ...tier], { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
   let errors = "";
   let hang = false;

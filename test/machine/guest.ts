@@ -7,7 +7,7 @@ import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
 import type { MachineConfig, StopReport } from "../../src/vmm/config.ts";
-import { Machine } from "../../src/vmm/machine/machine.ts";
+import { Machine, type MachineOptions } from "../../src/vmm/machine/machine.ts";
 
 export const GUESTS = join(import.meta.dirname, "guests");
 /** The CPU that both sides show: what QEMU's TCG has, and we. */
@@ -90,7 +90,7 @@ export interface Run {
 }
 
 /** A machine that stands before its first instruction. */
-export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}): Run {
+export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}, options: MachineOptions = {}): Run {
   if (!provided) {
     const { wasm, info } = ensureInterpreter();
     provideInterpreter(new WebAssembly.Module(wasm), info);
@@ -110,7 +110,7 @@ export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partia
       entropy.seed = (Math.imul(entropy.seed, 69069) + 1) >>> 0;
       bytes[i] = entropy.seed >>> 24;
     }),
-  });
+  }, options);
   return { machine, debug: () => Buffer.from(debug).toString("latin1"), serial: () => Buffer.from(serial).toString("latin1"), entropy };
 }
 

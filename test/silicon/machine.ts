@@ -2,6 +2,7 @@
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { CS, DS, ES, FLAG, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import type { TierMode } from "../../src/jit/region/engine.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
 import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialUpper, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
 
@@ -31,12 +32,15 @@ export class Machine {
   private readonly expected32: Int32Array;
   private readonly data32: Int32Array;
   private runs = 0;
+  /** Instructions of the last case. */
+  retired = 0;
 
-  constructor(private readonly pool: Uint8Array, everyForm = false) {
+  /** `slice`: instructions of each call of Vcpu.run. Regions are compiled at once, and checked. */
+  constructor(private readonly pool: Uint8Array, everyForm = false, tier: TierMode = "0", private readonly slice = BUDGET) {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null,
+      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null, tier, validate: true,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
         interruptPending: () => false, acknowledgeInterrupt: () => 0x20, apic: null, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,
@@ -128,7 +132,10 @@ export class Machine {
     for (let i = 0; i < 8; i++) if (!((c.ftw >> i) & 1)) tags |= 3 << (2 * i);
     i32[STATE.fpuTag >> 2] = tags;
 
-    const stop = vcpu.run(BUDGET);
+    const from = vcpu.retired;
+    let stop = vcpu.run(this.slice);
+    while (stop === "budget" && vcpu.retired - from < BUDGET && this.slice < BUDGET) stop = vcpu.run(this.slice);
+    this.retired = vcpu.retired - from;
     const fault = stop === "triple-fault";
     const out: Outcome = {
       vector: fault ? mmu.fault.vector : VECTOR_TIMEOUT, error: fault && [12, 13, 14].includes(mmu.fault.vector) ? mmu.fault.errorCode : 0,

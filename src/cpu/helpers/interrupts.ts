@@ -84,6 +84,9 @@ export class Interrupts {
           vector = VECTOR.DF;
           error = 0;
         } else {
+          // A processor delivers #AC on a misaligned stack without end. Here it goes on with the instruction that faults again,
+          // which comes to the same, and the host stays in control.
+          if (e.vector === VECTOR.AC && vector === VECTOR.AC && kind === "fault") return "ok";
           vector = e.vector;
           error = e.errorCode;
         }

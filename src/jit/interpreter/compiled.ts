@@ -42,7 +42,9 @@ export function compiledInterpreter(memory: WebAssembly.Memory, profile: Profile
 }
 
 /** Forms that few guests execute are compiled when they are met (late.ts), and not loaded by every page. */
-const isLate = (form: Form): boolean => form.mode === "legacy" || form.operands.some((o) => o.reg === "mmx");
+const isLate = (form: Form): boolean =>
+  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || form.operands.some((o) => o.reg === "mmx" || o.reg === "st");
+const COMMON_FEATURES = new Set(["base", "cmov", "sse", "sse2", "fsgsbase", "xsave", "popcnt"]);
 
 /** Names help profiles, and cost a fifth of what a page loads. */
 export function generate(shared: boolean, profile: Profile, names = true): InterpreterModule {

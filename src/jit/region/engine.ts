@@ -28,6 +28,8 @@ export interface EngineOptions {
   readonly validate?: boolean;
   /** Keeps what each region was formed of, for dumps. */
   readonly keep?: boolean;
+  /** Bytes of WebAssembly code that may be installed; MAX_CODE_BYTES where nothing is said. */
+  readonly maxCodeBytes?: number | undefined;
 }
 
 /** Samples at an entry point that make it hot. */
@@ -63,7 +65,7 @@ export interface RegionInfo {
   readonly entries: number;
   readonly instructions: number;
   readonly wasmBytes: number;
-  /** Host time to form, emit and compile it, ns: its part of what its module took. Needs EngineParts.now. */
+  /** Host time that it took the CPU's own thread to form, emit, compile and install it, ns. Needs EngineParts.now. */
   readonly compileNs: number;
 }
 
@@ -303,6 +305,7 @@ export class RegionEngine implements CompiledCode {
       for (const b of batch) this.compiling.delete(b.region);
       this.stats.queue = this.compiling.size + this.pending.length;
       if (reply !== null) this.installBatch(batch.map((b) => b.region), reply);
+      else for (const b of batch) this.drop(b.region);
       this.flush();
     };
     this.parts.compiler.compile(batch.map((b) => b.request), this.shared).then(done, () => done(null));
@@ -351,7 +354,7 @@ export class RegionEngine implements CompiledCode {
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes += size;
     for (const oldest of this.installed) {
-      if (this.stats.wasmBytes <= MAX_CODE_BYTES) break;
+      if (this.stats.wasmBytes <= (this.options.maxCodeBytes ?? MAX_CODE_BYTES)) break;
       this.stats.evicted++;
       this.drop(oldest);
     }

@@ -3,6 +3,7 @@ import type { MachineStatus, StopReport } from "../../vmm/api.ts";
 import { byId } from "../dom.ts";
 import { describePhase, formatCount, formatGuestTime, formatMemory, formatMips } from "../format.ts";
 import type { Phase } from "../session.ts";
+import { TierMeter } from "./tier-meter.ts";
 
 export class StatusView {
   private readonly pill = byId("pill");
@@ -14,6 +15,7 @@ export class StatusView {
   private readonly ram = byId("stat-ram");
   private readonly idle = byId("stat-idle");
   private readonly size = byId("stat-size");
+  private readonly tiers = new TierMeter();
   private readonly announcer = byId("announcer");
 
   phase(phase: Phase, report: StopReport | null): void {
@@ -29,6 +31,7 @@ export class StatusView {
     }
     if (phase === "off" || phase === "loading") {
       for (const field of [this.time, this.instructions, this.ram]) field.textContent = "–";
+      this.tiers.clear();
     }
     this.announce(`Machine: ${label}`);
   }
@@ -37,6 +40,7 @@ export class StatusView {
     this.time.textContent = formatGuestTime(status.guestTimeNs);
     this.instructions.textContent = formatCount(status.instructions);
     this.ram.textContent = formatMemory(status.memoryMib);
+    this.tiers.show(status.tiers);
     if (phase !== "running") return;
     this.mips.textContent = formatMips(status.instructionsPerSecond);
     this.idle.textContent = status.idle ? "idle" : "busy";
