@@ -1,4 +1,5 @@
 /** Drive and firmware options of the command: what they mean, what is refused, and that disks are read and written. */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UserError } from "../../src/base/errors.ts";
 import { parseBoot, parseDrives, type DriveArgument } from "../../src/cli/drives.ts";
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
+import { haveTools } from "../firmware/fixtures.ts";
 import { tabvisor, talk } from "./cli.ts";
 
 const places = (...given: DriveArgument[]): string[] => parseDrives(given).map((d) => `${d.interface}${d.index} ${d.media} ${d.file}${d.readOnly ? " ro" : ""}`);
@@ -81,6 +83,15 @@ describe("the command", () => {
     expect(readFileSync(image())[512]).toBe(1);
     expect(run("-drive", `file=${image()},readonly=on,format=raw`).stderr).toBe(`1${String.fromCharCode(0x20 + 0x30)}`);
     expect(readFileSync(image())[512]).toBe(1);
+  });
+  it.skipIf(!haveTools(["qemu-img"]))("boots a qcow2 image under -snapshot, and says that it cannot be written otherwise", () => {
+    const qcow2 = join(folder, "disk.qcow2");
+    spawnSync("qemu-img", ["convert", "-O", "qcow2", image(), qcow2]);
+    const before = readFileSync(qcow2);
+    expect(run("-hda", qcow2, "-snapshot")).toMatchObject({ code: 33, stderr: "10" });
+    expect(run("-drive", `file=${qcow2},format=qcow2,snapshot=on`)).toMatchObject({ code: 33, stderr: "10" });
+    expect(readFileSync(qcow2)).toEqual(before);
+    expect(run("-hda", qcow2).stderr).toMatch(/^tabvisor: disk: '.*' is a qcow2 image, which cannot be written: add readonly=on or -snapshot\n$/);
   });
   it("has nothing to boot: the monitor answers on the serial terminal", async () => {
     const { stdout } = await talk(["-bios", "own", "-m", "16M"], async (session) => {
