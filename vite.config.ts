@@ -1,10 +1,14 @@
 /** The build of the page, and the unit tests. */
 import { defineConfig } from "vitest/config";
+import { ensureBios } from "./bios/build.ts";
 import { ensureInterpreter } from "./src/cli/interpreter.ts";
 import { guestPlugin, sizePlugin } from "./tools/vite-guest.ts";
 
-// The worker fetches it as an asset.
-if (process.env["VITEST"] === undefined) ensureInterpreter();
+// The worker fetches them as assets.
+if (process.env["VITEST"] === undefined) {
+  ensureInterpreter();
+  ensureBios();
+}
 
 export default defineConfig({
   base: "./",

@@ -20,7 +20,9 @@ const LAYERS = {
   "src/vmm/display-worker.ts": { parts: ["src/devices", "src/vmm/api.ts"], packages: [/^comlink$/] },
   "src/ui": { parts: ["src/vmm/api.ts"], packages: [/^@xterm\//, /^idb-keyval$/] },
   "src/ui/client.ts": { parts: ["src/ui", "src/vmm/api.ts"], packages: [/^comlink$/] },
-  "src/cli": { parts: ["src/base", "src/vmm"], packages: [/^node:/, /^yargs-parser$/] },
+  // Assembled at build time; the font is the VGA's.
+  bios: { parts: ["src/base", "src/cpu/isa", "src/devices/vga"], packages: [/^node:/] },
+  "src/cli": { parts: ["src/base", "src/vmm", "bios"], packages: [/^node:/, /^yargs-parser$/] },
 };
 
 const within = (file, part) => file === part || file.startsWith(`${part}/`);

@@ -76,12 +76,14 @@ export function guestPlugin({ folder = GUEST_FOLDER, copy = true }: GuestOptions
   };
 }
 
-/** Gzipped bytes of all files below a folder, without `guest/`. */
+/** Gzipped bytes of all files below a folder that are not the guest's. */
 export function applicationBytes(folder: string): number {
   let sum = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
-    if (entry.isFile() && !relative(folder, file).startsWith(`guest${sep}`)) sum += gzipSync(readFileSync(file), { level: 9 }).length;
+    // The guest's kernel, initramfs and firmware: what runs inside the machine.
+    const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name);
+    if (entry.isFile() && !ofGuest) sum += gzipSync(readFileSync(file), { level: 9 }).length;
   }
   return sum;
 }

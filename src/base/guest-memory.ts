@@ -13,3 +13,10 @@ export interface GuestMemory {
   /** Tells that a device has written [address, address + length): decoded code there is dropped. Call it after each write. */
   wrote(address: number, length: number): void;
 }
+
+/** Guest-physical memory as a controller sees it that copies through buffers of its own: reads outside memory give all ones. */
+export interface DmaMemory {
+  /** `paddr` is an exact integer below 2^52. */
+  read(paddr: number, into: Uint8Array): void;
+  write(paddr: number, from: Uint8Array): void;
+}

@@ -74,6 +74,9 @@ export class StateReader {
     }
     return this.int(field);
   }
+  null(field: string): void {
+    if (this.take(field) !== null) throw this.bad(field, "is not empty");
+  }
   bigint(field: string): bigint {
     const v = this.take(field);
     if (typeof v !== "bigint") throw this.bad(field, "is not a bigint");

@@ -11,7 +11,7 @@ it("takes drives, folders and cards as QEMU does", () => {
     "-virtfs", "local,path=/srv,mount_tag=t,security_model=none", "-netdev", "user,id=n", "-device", "virtio-net-pci,netdev=n,mac=52:54:00:00:00:01",
     "-nic", "user", "-nic", "none", "-device", "virtio-rng-pci", "-device", "virtio-balloon-pci", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4",
   );
-  expect(d.drives.map(({ file, readOnly, serial, queues, packed }) => ({ file, readOnly, serial, queues, packed }))).toEqual([
+  expect(d.disks.map(({ file, readOnly, serial, queues, packed }) => ({ file, readOnly, serial, queues, packed }))).toEqual([
     { file: "a,b.img", readOnly: true, serial: "S", queues: 1, packed: false }, { file: "c", readOnly: false, serial: null, queues: 4, packed: true },
   ]);
   expect(d.shares).toEqual([{ path: "/srv", tag: "t", readOnly: false }]);
@@ -21,9 +21,9 @@ it("takes drives, folders and cards as QEMU does", () => {
 
 it.each([
   ["-drive", "format=raw", "-drive: file=PATH is missing"],
-  ["-drive", "file=x,format=vhd", "-drive format: 'vhd' is unknown; known: raw"],
-  ["-drive", "file=x,if=scsi", "-drive if: 'scsi' is unknown; known: virtio, none"],
-  ["-drive", "file=x,colour=red", "-drive: property 'colour' is unknown; known: file, format, if, readonly, serial, id, media, cache, discard, index"],
+  ["-drive", "file=x,format=vhd", "-drive format: 'vhd' is unknown; known: raw, qcow2"],
+  ["-drive", "file=x,if=scsi", "-drive if: 'scsi' is unknown; known: ide, floppy, virtio, none"],
+  ["-drive", "file=x,colour=red", "-drive: property 'colour' is unknown; known: file, format, if, media, index, readonly, snapshot, serial, id, cache, discard"],
   ["-drive", "file=x,file=y", "-drive: property 'file' is given twice"],
   ["-drive", "file=x,readonly=yes", "-drive readonly: 'yes' is not on or off"],
   ["-drive", "file=x,if=none,id=z", "-drive: no -device uses the drive 'z' of if=none"],

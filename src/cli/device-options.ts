@@ -1,15 +1,7 @@
-/** QEMU's device options: -drive, -device, -netdev, -nic, -virtfs. Pure: text in, settings or a UserError out. */
+/** QEMU's device options: -device, -netdev, -nic, -virtfs. Pure: text in, settings or a UserError out. */
 import { UserError } from "../base/errors.ts";
-
-export interface DriveOption {
-  readonly file: string;
-  readonly format: "raw";
-  readonly readOnly: boolean;
-  readonly serial: string | null;
-  /** The interface: a drive of `none` waits for a -device that names its id. */
-  readonly id: string | null;
-  readonly attach: "virtio" | "none";
-}
+import type { DriveOption } from "./drives.ts";
+import { oneOf, parseNumber, parseProperties, parseSwitch } from "./properties.ts";
 
 export interface ShareOption {
   readonly path: string;
@@ -24,7 +16,8 @@ export interface NicOption {
 }
 
 export interface DeviceOptions {
-  readonly drives: readonly (DriveOption & { readonly queues: number; readonly packed: boolean })[];
+  /** virtio disks. */
+  readonly disks: readonly (DriveOption & { readonly queues: number; readonly packed: boolean })[];
   readonly shares: readonly ShareOption[];
   readonly nics: readonly NicOption[];
   readonly rng: { readonly packed: boolean } | null;
@@ -32,57 +25,9 @@ export interface DeviceOptions {
   readonly debugExit: { readonly iobase: number; readonly iosize: number } | null;
 }
 
-/** `name,key=value,…`: a comma in a value is written twice, as in QEMU. A key without value is `on`. */
-function parseProperties(option: string, text: string, known: readonly string[]): Map<string, string> {
-  const properties = new Map<string, string>();
-  for (const part of text.replaceAll(",,", "\0").split(",")) {
-    if (part === "") continue;
-    const equals = part.indexOf("=");
-    const key = equals < 0 ? part : part.slice(0, equals);
-    const value = equals < 0 ? "on" : part.slice(equals + 1).replaceAll("\0", ",");
-    if (!known.includes(key)) throw new UserError(`${option}: property '${key}' is unknown; known: ${known.join(", ")}`);
-    if (properties.has(key)) throw new UserError(`${option}: property '${key}' is given twice`);
-    properties.set(key, value);
-  }
-  return properties;
-}
-
 function splitName(text: string): [string, string] {
   const comma = text.indexOf(",");
   return comma < 0 ? [text, ""] : [text.slice(0, comma), text.slice(comma + 1)];
-}
-
-export function parseNumber(what: string, text: string): number {
-  const n = Number(text);
-  if (!/^(0x[0-9a-f]+|\d+)$/i.test(text) || !Number.isSafeInteger(n)) throw new UserError(`${what}: '${text}' is not a number`);
-  return n;
-}
-
-function parseSwitch(what: string, text: string | undefined): boolean {
-  if (text === undefined || text === "off") return false;
-  if (text === "on") return true;
-  throw new UserError(`${what}: '${text}' is not on or off`);
-}
-
-function oneOf<T extends string>(what: string, text: string, known: readonly T[]): T {
-  const found = known.find((k) => k === text);
-  if (found === undefined) throw new UserError(`${what}: '${text}' is unknown; known: ${known.join(", ")}`);
-  return found;
-}
-
-function parseDrive(text: string): DriveOption {
-  const p = parseProperties("-drive", text, ["file", "format", "if", "readonly", "serial", "id", "media", "cache", "discard", "index"]);
-  const file = p.get("file");
-  if (file === undefined || file === "") throw new UserError("-drive: file=PATH is missing");
-  oneOf("-drive format", p.get("format") ?? "raw", ["raw"]);
-  return {
-    file,
-    format: "raw",
-    attach: oneOf("-drive if", p.get("if") ?? "virtio", ["virtio", "none"]),
-    readOnly: parseSwitch("-drive readonly", p.get("readonly")),
-    serial: p.get("serial") ?? null,
-    id: p.get("id") ?? null,
-  };
 }
 
 function parseShare(text: string): ShareOption {
@@ -110,7 +55,8 @@ const DEVICES = ["isa-debug-exit", "virtio-blk-pci", "virtio-net-pci", "virtio-r
 
 /** Raw option values, in the order of the command line. */
 export interface DeviceTexts {
-  readonly drive: readonly string[];
+  /** All drives; those of virtio and without an interface are meant here. */
+  readonly drives: readonly DriveOption[];
   readonly device: readonly string[];
   readonly netdev: readonly string[];
   readonly nic: readonly string[];
@@ -119,10 +65,9 @@ export interface DeviceTexts {
 
 /** Throws UserError for what is wrong in itself or does not go together. */
 export function parseDevices(texts: DeviceTexts): DeviceOptions {
-  const drives = texts.drive.map(parseDrive);
-  const disks = drives.filter((d) => d.attach === "virtio").map((d) => ({ ...d, queues: 1, packed: false }));
+  const disks = texts.drives.filter((d) => d.interface === "virtio").map((d) => ({ ...d, queues: 1, packed: false }));
   const shares = texts.virtfs.map(parseShare);
-  const free = new Map(drives.filter((d) => d.attach === "none").map((d) => [d.id ?? "", d]));
+  const free = new Map(texts.drives.filter((d) => d.interface === "none").map((d) => [d.id ?? "", d]));
   const nets = new Set<string>();
   const nics: NicOption[] = [];
   let rng: DeviceOptions["rng"] = null;
@@ -188,5 +133,5 @@ export function parseDevices(texts: DeviceTexts): DeviceOptions {
   const tags = shares.map((s) => s.tag);
   const twice = tags.find((t, i) => tags.indexOf(t) !== i);
   if (twice !== undefined) throw new UserError(`-virtfs: the mount_tag '${twice}' is given twice`);
-  return { drives: disks, shares, nics, rng, balloon, debugExit };
+  return { disks, shares, nics, rng, balloon, debugExit };
 }

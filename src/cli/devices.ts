@@ -1,18 +1,58 @@
-/** The devices that the command line asks for, over the host's files. */
+/** The drives and devices that the command line asks for, over the host's files. */
+import { UserError } from "../base/errors.ts";
+import type { BlockBackend } from "../base/block.ts";
+import type { Drive } from "../vmm/drives.ts";
 import type { DeviceSet } from "../vmm/machine/cards.ts";
-import { FileDisk } from "./file-disk.ts";
+import type { DriveOption } from "./drives.ts";
+import { openHostDisk, type HostDisk } from "./host-file.ts";
 import { HostTree } from "./host-tree.ts";
 import type { CliOptions } from "./options.ts";
 
+export interface Devices {
+  readonly drives: readonly Drive[];
+  readonly devices: DeviceSet;
+  /** Flushes disk images and closes them. */
+  close(): void;
+}
+
+async function open(drive: DriveOption, snapshotAll: boolean, opened: HostDisk[]): Promise<BlockBackend> {
+  const snapshot = !drive.readOnly && (drive.snapshot || snapshotAll);
+  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot });
+  opened.push(disk);
+  if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add readonly=on or -snapshot`);
+  return disk.disk;
+}
+
 /** Throws UserError for files that cannot be used. */
-export function makeDevices({ devices }: CliOptions): DeviceSet {
-  return {
-    disks: devices.drives.map(({ file, readOnly, serial, queues, packed }) => ({
-      backend: new FileDisk(file, readOnly), queues, packed, ...(serial === null ? {} : { serial }),
-    })),
-    shares: devices.shares.map(({ path, tag, readOnly }) => ({ tag, tree: new HostTree(path, readOnly) })),
-    nics: devices.nics,
-    rng: devices.rng,
-    balloon: devices.balloon,
+export async function makeDevices({ drives, devices, snapshot }: CliOptions): Promise<Devices> {
+  const opened: HostDisk[] = [];
+  const close = (): void => {
+    for (const disk of opened.splice(0)) disk.close();
   };
+  try {
+    const placed: Drive[] = [];
+    for (const drive of drives) {
+      const { interface: kind, media, index } = drive;
+      if (kind === "ide" || kind === "floppy") placed.push({ interface: kind, media, index, serial: drive.serial, backend: await open(drive, snapshot, opened) });
+    }
+    const disks = [];
+    for (const disk of devices.disks) {
+      const { serial, queues, packed } = disk;
+      disks.push({ backend: await open(disk, snapshot, opened), queues, packed, ...(serial === null ? {} : { serial }) });
+    }
+    return {
+      drives: placed,
+      devices: {
+        disks,
+        shares: devices.shares.map(({ path, tag, readOnly }) => ({ tag, tree: new HostTree(path, readOnly) })),
+        nics: devices.nics,
+        rng: devices.rng,
+        balloon: devices.balloon,
+      },
+      close,
+    };
+  } catch (e) {
+    close();
+    throw e;
+  }
 }

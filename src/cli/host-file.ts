@@ -8,6 +8,7 @@ import { openImage, probeFormat, type ImageFile, type ImageFormat } from "../vmm
 import { Overlay } from "../vmm/storage/overlay.ts";
 import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
+import { reason } from "./reason.ts";
 
 /** A host file as a store. */
 export class HostFile implements ByteStore {
@@ -60,15 +61,6 @@ export class HostFile implements ByteStore {
   close(): void {
     closeSync(this.file);
   }
-}
-
-function reason(e: unknown): string {
-  const { code, message } = e as NodeJS.ErrnoException;
-  const known: Readonly<Record<string, string>> = {
-    ENOENT: "there is no such file", EACCES: "permission denied", EISDIR: "it is a folder", EROFS: "the file system is read-only",
-    ELOOP: "its symbolic links form a loop", EPERM: "not permitted",
-  };
-  return known[code ?? ""] ?? code ?? message;
 }
 
 export interface HostDiskOptions {

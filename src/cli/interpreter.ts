@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { generate, type StoredInfo } from "../vmm/interpreter.ts";
+import { generate, storedInfo, type StoredInfo } from "../vmm/interpreter.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const INTERPRETER_FOLDER = `${ROOT}build/interpreter/`;
@@ -34,8 +34,9 @@ export function ensureInterpreter(): StoredInterpreter {
   } catch {
     // Not there yet, or half-written by a run that was killed: made anew.
   }
-  const { bytes, handlers, pairs, inlineCount, outlinedCount } = generate(false, null);
-  const info: StoredInfo & { hash: string } = { hash, handlers: Object.fromEntries(handlers), pairs, inlineCount, outlinedCount };
+  const module = generate(false, null, false);
+  const { bytes } = module;
+  const info: StoredInfo & { hash: string } = { hash, ...storedInfo(module) };
   mkdirSync(INTERPRETER_FOLDER, { recursive: true });
   const write = (path: string, data: string | Uint8Array): void => {
     const temporary = `${path}.${process.pid}`;

@@ -6,6 +6,7 @@ import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
 import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
+import { provideFirmware } from "../vmm/firmware.ts";
 import { Runner } from "../vmm/runner.ts";
 import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
@@ -57,7 +58,28 @@ function defaultGuest(): DefaultGuest {
   return { kernel: `${folder}vmlinux`, initrds: [`${folder}initramfs.cpio`], cmdline: info.cmdline };
 }
 
+/** What the machine has besides its images. */
+function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
+  return {
+    memoryMib: options.memoryMib,
+    cpu: options.cpu,
+    deterministic: options.deterministic,
+    debugExit: options.devices.debugExit,
+    epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
+    noReboot: options.noReboot,
+    vga: options.vga,
+    tier: options.tier,
+  };
+}
+
+/** A machine that starts in its firmware. */
+function firmwareConfig(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios) };
+  return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
+}
+
 function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  if (options.firmware) return firmwareConfig(options);
   const fallback = options.kernel === null ? defaultGuest() : null;
   const kernel = options.kernel ?? fallback?.kernel ?? "";
   const initrds = options.kernel === null && options.initrds.length === 0 ? (fallback?.initrds ?? []) : [...options.initrds];
@@ -67,19 +89,12 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
     kernelName: basename(kernel),
     moduleStrings: initrds,
     config: {
-      memoryMib: options.memoryMib,
-      cpu: options.cpu,
+      ...settingsOf(options),
       boot: {
         kernel: readImage("kernel", kernel),
         initrds: files.map((f) => readImage("initrd", f)),
         cmdline: options.append !== "" ? options.append : (fallback?.cmdline ?? ""),
       },
-      deterministic: options.deterministic,
-      debugExit: options.devices.debugExit,
-      epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
-      noReboot: options.noReboot,
-      vga: options.vga,
-      tier: options.tier,
     },
   };
 }
@@ -106,6 +121,18 @@ function showScreen(display: CliOptions["display"], runner: Runner): void {
   else writeAll(1, new TextEncoder().encode(`${shot.text}\n`));
 }
 
+/** Our BIOS, assembled by the first run that needs it. */
+async function useOwnFirmware(): Promise<void> {
+  const { assembleBios, ensureBios } = await import("../../bios/build.ts");
+  try {
+    provideFirmware(ensureBios());
+  } catch (e) {
+    const code = (e as NodeJS.ErrnoException).code;
+    if (code !== "EACCES" && code !== "EROFS") throw e;
+    provideFirmware(assembleBios());
+  }
+}
+
 function describe(report: StopReport): string {
   const lines = [`tabvisor: ${report.message}`];
   if (report.exitCode !== 0 && report.kind !== "debug-exit") lines.push(...report.registers, ...report.disassembly);
@@ -124,6 +151,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   await useStoredInterpreter();
+  if (options.firmware && (options.bios === null || options.bios === "own")) await useOwnFirmware();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {
@@ -132,7 +160,7 @@ async function main(argv: readonly string[]): Promise<number> {
       throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
-  const devices = makeDevices(options);
+  const { drives, devices, close } = await makeDevices(options);
   const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
 
   return await new Promise<number>((resolve, reject) => {
@@ -147,6 +175,12 @@ async function main(argv: readonly string[]): Promise<number> {
         showScreen(options.display, runner);
       } catch (e) {
         process.stderr.write(`tabvisor: -display: ${reason(e)}\n`);
+        code ||= 1;
+      }
+      try {
+        close();
+      } catch (e) {
+        process.stderr.write(`tabvisor: disk: ${reason(e)}\n`);
         code ||= 1;
       }
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
@@ -172,7 +206,8 @@ async function main(argv: readonly string[]): Promise<number> {
           finish(report.exitCode);
         },
       }, {
-        kernelName, moduleStrings, devices, keepRegions: options.dump !== null, images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+        kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
+        images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
       });
     } catch (e) {
       stdio?.close();

@@ -2,6 +2,7 @@
 import parse from "yargs-parser";
 import { UserError } from "../base/errors.ts";
 import { parseDevices, type DeviceOptions } from "./device-options.ts";
+import { DRIVE_OPTIONS, parseBoot, parseDrives, type DriveArgument, type DriveOption } from "./drives.ts";
 
 export interface CliOptions {
   readonly help: boolean;
@@ -10,6 +11,13 @@ export interface CliOptions {
   /** Each `FILE[ ARGS]`. */
   readonly initrds: readonly string[];
   readonly append: string;
+  readonly drives: readonly DriveOption[];
+  /** Writes to drives are kept in memory. */
+  readonly snapshot: boolean;
+  readonly boot: { readonly order: readonly ("a" | "c" | "d")[]; readonly menu: boolean };
+  readonly bios: string | null;
+  /** The machine starts in its firmware. */
+  readonly firmware: boolean;
   readonly memoryMib: number;
   readonly cpu: string;
   readonly serial: { readonly kind: "stdio" } | { readonly kind: "none" } | { readonly kind: "file"; readonly path: string };
@@ -33,15 +41,21 @@ export const HELP = `Usage: tabvisor [options]
   -kernel FILE          bzImage, ELF vmlinux, or Multiboot 1 ELF (default: the guest made by 'npm run image')
   -initrd FILE[,FILE]   initramfs archives; Multiboot modules ("FILE ARGS,FILE ARGS")
   -append STRING        kernel command line
+  -hda FILE … -hdd FILE, -cdrom FILE, -fda FILE, -fdb FILE
+  -drive file=FILE[,if=ide|floppy|virtio|none][,media=disk|cdrom][,index=N][,format=raw|qcow2]
+         [,readonly=on][,snapshot=on][,serial=S][,id=ID]
+                        without -kernel the firmware boots from IDE and floppy drives
+  -snapshot             writes to drives are forgotten at exit; qcow2 images need it, or readonly=on
+  -boot [order=]LETTERS[,menu=on]
+                        a floppy, c disk, d CD-ROM (default cda)
+  -bios FILE            firmware image instead of Tabvisor's own; 'own' is that
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
-  -vga std|none         display adapter (default std)
+  -vga std|none         display adapter (default std; none where firmware starts without -display: it talks on the serial port)
   -display none|text|png:PATH
                         at exit, print a text screen, or write a screenshot (default none)
   -nographic            as -serial stdio
-  -drive file=PATH[,if=virtio|none][,readonly=on][,serial=S][,id=ID]
-                        a raw disk image
   -virtfs local,path=FOLDER,mount_tag=TAG,security_model=none[,readonly=on]
                         a shared folder, both as virtio-9p and as virtio-fs
   -nic user[,mac=M]     a network card on a network of our own (10.0.2.0/24; DHCP, DNS, ping at 10.0.2.2)
@@ -62,10 +76,10 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "dump-region", "dump-hot"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot"] as const;
 /** Options that may be given several times. */
-const LISTS = ["drive", "device", "netdev", "nic", "virtfs"] as const;
-const FLAGS = ["nographic", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
+const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
+const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
 export function parseMemory(text: string): number {
@@ -141,26 +155,35 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     });
   };
   const flag = (name: (typeof FLAGS)[number]): boolean => values[name] === true || (Array.isArray(values[name]) && values[name].includes(true));
+  const drives = parseDrives(DRIVE_OPTIONS.flatMap((name) => list(name).map((value): DriveArgument => [name, value])));
+  const kernel = one("kernel");
+  const bios = one("bios");
+  const firmware = kernel === null && (bios !== null || drives.some((d) => d.interface === "ide" || d.interface === "floppy"));
   const timeout = one("timeout");
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
-  const vga = parseVga(one("vga") ?? "std");
   const display = parseDisplay(one("display") ?? "none");
+  const vga = parseVga(one("vga") ?? (firmware && display.kind === "none" ? "none" : "std"));
   if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   return {
     help: flag("help") || flag("h"),
     version: flag("version"),
-    kernel: one("kernel"),
+    kernel,
     initrds: (one("initrd") ?? "").split(",").filter((f) => f !== ""),
     append: one("append") ?? "",
+    drives,
+    snapshot: flag("snapshot"),
+    boot: parseBoot(one("boot")),
+    bios,
+    firmware,
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",
     serial: parseSerial(one("serial") ?? "stdio"),
     vga,
     display,
-    devices: parseDevices({ drive: list("drive"), device: list("device"), netdev: list("netdev"), nic: list("nic"), virtfs: list("virtfs") }),
+    devices: parseDevices({ drives, device: list("device"), netdev: list("netdev"), nic: list("nic"), virtfs: list("virtfs") }),
     noReboot: flag("no-reboot"),
     timeoutSeconds,
     deterministic: flag("deterministic"),

@@ -2,7 +2,10 @@
 
 export interface KernelImages {
   /** bzImage, ELF vmlinux (PVH note or 64-bit boot protocol) or Multiboot 1 ELF: told apart by content. */
-  readonly kernel: Uint8Array;
+  /** Null: the machine starts in its firmware, which looks for something to boot. */
+  readonly kernel: Uint8Array | null;
+  /** What an own firmware is instead of ours. Without a kernel only. */
+  readonly firmware?: Uint8Array;
   /** Concatenated initramfs archives; for Multiboot, each is a module. */
   readonly initrds: readonly Uint8Array[];
   readonly cmdline: string;

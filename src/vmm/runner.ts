@@ -42,7 +42,10 @@ export interface RunnerOptions extends MachineOptions {
 /** Where a deterministic machine's entropy begins. */
 const SEED = 0x2545f491;
 
-const NO_IMAGES: KernelImages = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
+const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
+
+/** Not the firmware: its ROM goes on answering. */
+const imagesIn = ({ kernel, initrds }: KernelImages): readonly Uint8Array[] => (kernel === null ? initrds : [kernel, ...initrds]);
 
 /** Collects bytes between flushes. */
 class Batch {
@@ -112,7 +115,7 @@ export class Runner {
     private readonly options: RunnerOptions = {},
   ) {
     this.machine = this.build(config, this.options);
-    if (options.images !== undefined) release([config.boot.kernel, ...config.boot.initrds]);
+    if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
@@ -189,7 +192,7 @@ export class Runner {
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
-      if (this.options.images !== undefined) release([boot.kernel, ...boot.initrds]);
+      if (this.options.images !== undefined) release(imagesIn(boot));
     } catch (e) {
       this.fail(e);
       return;

@@ -6,6 +6,7 @@ import type {
   DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, MouseInput, WorkerConfig,
 } from "./api.ts";
 import type { KernelImages } from "./config.ts";
+import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import { Runner } from "./runner.ts";
@@ -44,7 +45,24 @@ async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelI
   return { kernel, initrds, cmdline };
 }
 
-function asSources(images: KernelImages): ImageSources {
+let firmware: Promise<void> | null = null;
+
+/** Our BIOS, made at build time; fetched when a machine without a kernel wants it. */
+function fetchFirmware(): Promise<void> {
+  firmware ??= (async () => {
+    const response = await fetch(new URL("../../build/bios/bios.bin", import.meta.url));
+    if (!response.ok) throw new UserError(`the firmware could not be fetched (HTTP ${response.status})`);
+    provideFirmware(new Uint8Array(await response.arrayBuffer()));
+  })().catch((e: unknown) => {
+    firmware = null;
+    throw e;
+  });
+  return firmware;
+}
+
+/** Null: there is no kernel, and nothing to load again. */
+function asSources(images: KernelImages): ImageSources | null {
+  if (images.kernel === null) return null;
   const source = (name: string, bytes: Uint8Array): ImageSource => ({ name, from: { blob: new Blob([bytes as Uint8Array<ArrayBuffer>]) }, unzip: false, size: bytes.length });
   return { kernel: source("kernel", images.kernel), initrds: images.initrds.map((bytes) => source("initrd", bytes)) };
 }
@@ -70,6 +88,7 @@ class WorkerMachine implements MachineApi {
     this.runner = null;
     await interpreterReady;
     const { boot, kept } = this.take(config.boot);
+    if (boot.kernel === null && boot.firmware === undefined) await fetchFirmware();
     const runner = new Runner({ ...config, boot }, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
@@ -79,7 +98,7 @@ class WorkerMachine implements MachineApi {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, { images: () => imagesOf(kept, boot.cmdline), compiler: (compiler ??= startCompiler()) });
+    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()) });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
@@ -98,7 +117,7 @@ class WorkerMachine implements MachineApi {
   }
 
   /** Images are large: a machine takes them away. */
-  private take(boot: WorkerConfig["boot"]): { readonly boot: KernelImages; readonly kept: ImageSources } {
+  private take(boot: WorkerConfig["boot"]): { readonly boot: KernelImages; readonly kept: ImageSources | null } {
     if ("kernel" in boot) return { boot, kept: asSources(boot) };
     const { loaded } = this;
     this.loaded = null;

@@ -176,7 +176,7 @@ export function parseAsmOperand(source: string, symbols: Symbols): AsmOperand {
     }
   }
   if (inner !== undefined) return { kind: "mem", width, far, seg, ...parseAddress(inner, symbols) };
-  const colon = text.indexOf(":");
+  const colon = text.startsWith("'") || text.startsWith("\"") ? -1 : text.indexOf(":");
   if (colon > 0) {
     return { kind: "far", selector: evaluate(text.slice(0, colon), symbols), offset: evaluate(text.slice(colon + 1), symbols), width };
   }

@@ -3,6 +3,7 @@ import { UserError } from "../../base/errors.ts";
 import { parseAsmOperand, splitOperands } from "./assembler-operands.ts";
 import { encodings, type AsmInstruction } from "./encode.ts";
 import { evaluate, type Symbols } from "./expression.ts";
+import { preprocess, type ReadSource, type SourceLine } from "./preprocess.ts";
 
 export type AsmMode = 16 | 32 | 64;
 
@@ -58,7 +59,8 @@ export function assemble(text: string, options: AssembleOptions): Uint8Array {
 }
 
 interface Statement {
-  readonly line: number;
+  /** `line 12`, or file and line. */
+  readonly where: string;
   readonly text: string;
   /** Scope for local labels (.name): the last label without a dot. */
   readonly scope: string;
@@ -82,6 +84,9 @@ const DATA_SIZE: Readonly<Record<string, number>> = { db: 1, dw: 2, dd: 4, dq: 8
 const MAX_PASSES = 100;
 const MAX_OUTPUT = 1 << 26;
 
+/** Labels that begin with a dot belong to the last one that does not; those of a macro's use (`..@`) to nobody. */
+const fullName = (name: string, scope: string): string => (name.startsWith(".") && !name.startsWith("..@") ? scope + name : name);
+
 class Program {
   private readonly statements: Statement[] = [];
   private readonly values = new Map<string, bigint>();
@@ -91,18 +96,18 @@ class Program {
   private final = false;
   private out: number[] = [];
 
-  constructor(source: string, private readonly options: ProgramOptions) {
+  constructor(source: readonly SourceLine[], private readonly options: ProgramOptions) {
     this.mode = options.mode;
     this.start = BigInt(options.origin ?? 0);
     let scope = "";
-    source.split("\n").forEach((raw, i) => {
+    source.forEach(({ text: raw, where }) => {
       let text = stripComment(raw).trim();
-      for (let m = /^([A-Za-z_.$?][\w.$?]*)\s*:(?!:)\s*/.exec(text); m && !/^[c-gs]s$/i.test(m[1]); m = /^([A-Za-z_.$?][\w.$?]*)\s*:(?!:)\s*/.exec(text)) {
-        if (!m[1].startsWith(".")) scope = m[1];
-        this.statements.push({ line: i + 1, text: `label ${m[1]}`, scope, minLength: 0 });
+      for (let m = /^([A-Za-z_.$?][\w.$?@]*)\s*:(?!:)\s*/.exec(text); m && !/^[c-gs]s$/i.test(m[1]); m = /^([A-Za-z_.$?][\w.$?@]*)\s*:(?!:)\s*/.exec(text)) {
+        if (!m[1].startsWith(".") && !m[1].startsWith("..@")) scope = m[1];
+        this.statements.push({ where, text: `label ${m[1]}`, scope, minLength: 0 });
         text = text.slice(m[0].length);
       }
-      if (text !== "") this.statements.push({ line: i + 1, text, scope, minLength: 0 });
+      if (text !== "") this.statements.push({ where, text, scope, minLength: 0 });
     });
   }
 
@@ -128,10 +133,10 @@ class Program {
       try {
         this.statement(s, defined);
       } catch (e) {
-        if (e instanceof UserError) throw new UserError(`line ${s.line}: ${e.message}`);
+        if (e instanceof UserError) throw new UserError(`${s.where}: ${e.message}`);
         throw e;
       }
-      if (this.out.length > MAX_OUTPUT) throw new UserError(`line ${s.line}: the program is larger than 64 MiB`);
+      if (this.out.length > MAX_OUTPUT) throw new UserError(`${s.where}: the program is larger than 64 MiB`);
     }
     return Uint8Array.from(this.out);
   }
@@ -141,7 +146,7 @@ class Program {
       lookup: (name) => {
         if (name === "$") return at;
         if (name === "$$") return this.start;
-        const value = this.values.get(name.startsWith(".") ? s.scope + name : name);
+        const value = this.values.get(fullName(name, s.scope));
         if (value !== undefined) return value;
         if (this.final) throw new UserError(`unknown symbol ${name}`);
         return at; // not known yet: a near value, later passes correct it
@@ -157,7 +162,7 @@ class Program {
   }
 
   private define(name: string, s: Statement, value: bigint, defined: Set<string>): void {
-    const full = name.startsWith(".") ? s.scope + name : name;
+    const full = fullName(name, s.scope);
     if (defined.has(full)) throw new UserError(`symbol ${full} is defined twice`);
     defined.add(full);
     this.values.set(full, value);
@@ -261,5 +266,10 @@ function latin1(text: string): number[] {
  * comments after `;` or `#`.
  */
 export function assembleProgram(source: string, options: ProgramOptions): AssembledProgram {
-  return new Program(source, options).run();
+  return new Program(source.split("\n").map((text, i) => ({ text, where: `line ${i + 1}` })), options).run();
+}
+
+/** The same for a program of several files, with includes and macros (preprocess.ts). */
+export function assembleFiles(name: string, read: ReadSource, options: ProgramOptions): AssembledProgram {
+  return new Program(preprocess(name, read), options).run();
 }

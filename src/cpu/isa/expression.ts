@@ -12,7 +12,7 @@ export interface Symbols {
   lookup(name: string): bigint;
 }
 
-const TOKEN = /\s*(?:(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9a-fA-F_]*[hH]|[0-9][0-9_]*)|('[^']*'|"[^"]*")|([A-Za-z_.$?][\w.$?]*)|(<<|>>|[-+*/%()&|^~]))/y;
+const TOKEN = /\s*(?:(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9a-fA-F_]*[hH]|[0-9][0-9_]*)|('[^']*'|"[^"]*")|([A-Za-z_.$?][\w.$?@]*)|(<<|>>|[-+*/%()&|^~]))/y;
 
 function tokenize(text: string): string[] {
   const tokens: string[] = [];

@@ -158,7 +158,7 @@ export class Mmu {
     const readable = page;
     i32[i + (TLB_READ >> 2)] = readable;
     i32[i + (TLB_READ >> 2) + 1] = hi;
-    const writable = this.walker.mayWrite(mmuIndex) && this.phys.pageFlags[ppn] === 0;
+    const writable = this.walker.mayWrite(mmuIndex) && this.phys.pageFlags[ppn] === 0 && this.phys.isWritable(ppn);
     i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;
@@ -236,7 +236,7 @@ export class Mmu {
     const at = this.phys.ramAddress(a);
     const ppn = Math.floor(a / 4096);
     const flags = this.phys.pageFlags[ppn];
-    if (at < 0 || flags & PAGE_CODE) return 0;
+    if (at < 0 || flags & PAGE_CODE || !this.phys.isWritable(ppn)) return 0;
     if (flags & PAGE_WATCHED) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
     this.tlbMisses++;
     this.fill(lo, hi, a, at, mmuIndex);
@@ -301,7 +301,7 @@ export class Mmu {
     if (watched) this.watch?.dataAccess(lo, hi, size, true);
     if (first >= size) {
       this.tlbMisses++;
-      const at = this.phys.ramAddress(a);
+      const at = this.phys.isWritable(Math.floor(a / 4096)) ? this.phys.ramAddress(a) : -1;
       if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;

@@ -31,6 +31,10 @@ export const PAGE_WATCHED = 2;
 /** Pages below 4 GiB: RAM and windows end there. */
 const PAGES_32 = 1 << 20;
 
+/** Which accesses to a page reach RAM: the memory that shadows ROM may do one without the other. */
+export const PAGE_ACCESS = { read: 1, write: 2 } as const;
+const PAGE_BOTH = PAGE_ACCESS.read | PAGE_ACCESS.write;
+
 /** The decoded code of a physical page, told about writes to it. Implemented by the decode cache. */
 export interface CodePages {
   /** A write of `size` bytes at `offset` of page `ppn` is about to happen. Returns true if the page still holds code. */
@@ -41,7 +45,8 @@ export class PhysicalMemory {
   /** PAGE_CODE: decoded code in this page. PAGE_WATCHED: in a window, not written since it was looked at. By page number. */
   readonly pageFlags = new Uint8Array(PAGES_32);
   readonly pages: number;
-  private readonly hole: Uint8Array;
+  /** PAGE_ACCESS of each page below the top of RAM. */
+  private readonly access: Uint8Array;
   codePages: CodePages | null = null;
   private readonly windows: MemoryWindow[] = [];
 
@@ -53,14 +58,39 @@ export class PhysicalMemory {
     readonly env: CpuEnvironment,
   ) {
     this.pages = ramSize / 4096;
-    this.hole = new Uint8Array(this.pages);
-    for (const h of holes) this.hole.fill(1, h.first, Math.min(h.end, this.pages));
+    this.access = new Uint8Array(this.pages).fill(PAGE_BOTH);
+    for (const h of holes) this.setAccess(h.first, h.end, 0);
   }
 
-  /** Linear-memory address of a physical address in RAM, or -1. `paddr` is an exact integer below 2^52. */
+  /**
+   * What reaches RAM in the pages `first` to `end` (exclusive), PAGE_ACCESS bits; the rest goes to the environment. The caller
+   * flushes TLBs and decoded code.
+   */
+  setAccess(first: number, end: number, access: number): void {
+    this.access.fill(access, Math.min(first, this.pages), Math.min(end, this.pages));
+  }
+
+  /** Linear-memory address of a physical address that reads from RAM, or -1. `paddr` is an exact integer below 2^52. */
   ramAddress(paddr: number): number {
     const ppn = Math.floor(paddr / 4096);
-    if (ppn < this.pages && this.hole[ppn] === 0) return RAM_BASE + paddr;
+    if (ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.read) !== 0) return RAM_BASE + paddr;
+    return this.inWindow(ppn, paddr);
+  }
+
+  /** The same for an address whose writes reach memory. */
+  writeAddress(paddr: number): number {
+    const ppn = Math.floor(paddr / 4096);
+    if (ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.write) !== 0) return RAM_BASE + paddr;
+    return this.inWindow(ppn, paddr);
+  }
+
+  /** Whether writes to a page that reads from memory reach the same memory, so that a TLB may let them through. */
+  isWritable(ppn: number): boolean {
+    return ppn >= this.pages || this.access[ppn] === PAGE_BOTH || this.access[ppn] === 0;
+  }
+
+  private inWindow(ppn: number, paddr: number): number {
+    if (ppn < this.pages && this.access[ppn] !== 0) return -1;
     for (const w of this.windows) if (ppn >= w.first && ppn < w.first + w.pages && w.first >= 0) return w.linear + paddr - w.first * 4096;
     return -1;
   }
@@ -105,7 +135,7 @@ export class PhysicalMemory {
   }
 
   write32(paddr: number, value: number): void {
-    const at = this.ramAddress(paddr);
+    const at = this.writeAddress(paddr);
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);
       if (this.pageFlags[ppn] !== 0) this.beforeWrite(ppn, paddr & 4095, 4);
@@ -128,7 +158,7 @@ export class PhysicalMemory {
 
   /** Copies from linear memory to physical memory inside one page, minding code and MMIO. */
   writeBytes(paddr: number, size: number, from: number): void {
-    const at = this.ramAddress(paddr);
+    const at = this.writeAddress(paddr);
     const u8 = this.state.u8;
     if (at >= 0) {
       const ppn = Math.floor(paddr / 4096);

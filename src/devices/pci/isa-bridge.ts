@@ -41,7 +41,8 @@ export class IsaBridge implements PciFunction, Persistent {
     const config = new PciConfigSpace({ vendorId: 0x8086, deviceId: 0x7000, revision: 0, classCode: 0x060100 });
     config.define(0x04, 2, 0x0007, 0x0108);
     config.define(0x06, 2, 0x0200, 0, 0xf900);
-    config.define(0x0e, 1, 0x80);
+    config.define(0x0e, 1, 0x80); // more functions follow
+    config.define(0x2c, 4, 0x1100_1af4); // subsystem: what firmware for QEMU looks for
     config.define(0x4c, 1, 0x4d, 0x7f); // ISA I/O recovery timers
     config.define(0x4e, 2, 0x0003, 0x01ff); // chip select
     for (let i = 0; i < 4; i++) config.define(PIRQRC + i, 1, UNROUTED, 0x8f);

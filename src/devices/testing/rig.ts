@@ -11,7 +11,15 @@ import type { BusRegion } from "../bus/region.ts";
 import { CoprocessorError } from "../coprocessor.ts";
 import { DebugConsole, DebugExit } from "../debug-ports.ts";
 import { SECTOR_BYTES, type BlockBackend } from "../../base/block.ts";
+import type { DmaMemory } from "../../base/guest-memory.ts";
 import { Hpet, type HpetPin } from "../hpet.ts";
+import { IsaDma } from "../dma/isa-dma.ts";
+import { FloppyController } from "../floppy/fdc.ts";
+import { FirmwareConfig } from "../fw-cfg.ts";
+import { AtaDisk } from "../ide/ata-disk.ts";
+import { AtapiCdrom } from "../ide/atapi-cdrom.ts";
+import { IdeController } from "../ide/ide-controller.ts";
+import { ParallelPort } from "../parallel.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
 import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
@@ -39,6 +47,7 @@ import { VirtioNet } from "../virtio/net.ts";
 import { VirtioPci } from "../virtio/pci-transport.ts";
 import { VirtioRng } from "../virtio/rng.ts";
 import { configRegion, TestDriver, TestMemory, testSlot } from "./virtio-driver.ts";
+import { testDisk } from "./disks.ts";
 
 /** mulberry32: small, deterministic, good enough to pick registers. */
 export function pseudoRandom(seed: number): () => number {
@@ -82,6 +91,14 @@ export type FitDevice = (clock: TimerQueue, trace: Trace) => FittedDevice;
 
 /** 2026-01-31 23:59:58 UTC. */
 const EPOCH = 1_769_903_998;
+
+/** What a device writes to memory goes to the trace; what it reads depends on the address alone. */
+function tracedMemory(trace: Trace): DmaMemory {
+  return {
+    read: (paddr, into) => into.forEach((_, i) => (into[i] = ((paddr + i) * 37) >>> 3)),
+    write: (paddr, from) => trace.note(`dma ${paddr.toString(16)} ${from.length} ${from.reduce((sum, b) => (sum * 31 + b) % 65_521, 0)}`),
+  };
+}
 
 function keyboardAndController(clock: TimerQueue, trace: Trace, withAux: boolean): FittedDevice {
   const keyboard = new Ps2Keyboard(clock);
@@ -411,9 +428,9 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       stimulate: (random) => inputs[random() % 3].set((random() & 1) !== 0),
     };
   },
-  pci: () => {
+  pci: (_clock, trace) => {
     const pci = new PciBus();
-    const bridge = new HostBridge();
+    const bridge = new HostBridge((segment, read, write) => trace.note(`shadow ${segment} ${read} ${write}`));
     pci.attach(0, 0, bridge);
     return {
       persistents: [pci, bridge],
@@ -457,6 +474,85 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
   },
   "virtio-9p": (_clock, trace) => virtio(trace, false, false, new Virtio9p(0, TAG, ECHO)),
   "virtio-fs": (_clock, trace) => virtio(trace, true, true, new VirtioFs(0, TAG, ECHO)),
+  ide: (_clock, trace) => {
+    let card: IdeController | null = null;
+    const ide: IdeController = new IdeController({
+      lines: [trace.level("irq14"), trace.level("irq15")],
+      drives: [
+        (host) => new AtaDisk(host, testDisk(2000, { forgetful: true }), "A"),
+        (host) => new AtaDisk(host, testDisk(5, { readOnly: true }), "B"),
+        (host) => new AtapiCdrom(host, testDisk(400, { readOnly: true }), "C"),
+        (host) => new AtapiCdrom(host, null, "D"),
+      ],
+      memory: tracedMemory(trace),
+      slot: testSlot((what) => trace.note(what), false, () => card),
+    });
+    card = ide;
+    const [first, second] = ide.channels;
+    const config = {
+      length: 64, widths: [1, 2, 4] as const,
+      read: (offset: number, width: 1 | 2 | 4) => ide.endpoint.readConfig(offset, width),
+      write: (offset: number, width: 1 | 2 | 4, value: number) => ide.endpoint.writeConfig(offset, width, value),
+    };
+    return {
+      persistents: [ide],
+      regions: [
+        { region: first.commandPorts }, { region: first.controlPort }, { region: second.commandPorts }, { region: second.controlPort },
+        { region: ide.busMasterPorts }, { region: config },
+      ],
+      // Random bytes seldom make a command that moves data.
+      stimulate: (random) => {
+        const { commandPorts: ports } = ide.channels[random() & 1];
+        const select = random() & 1 ? 0x50 : 0x40;
+        ports.write(6, 1, select);
+        for (const register of [2, 3, 4, 5]) ports.write(register, 1, register === 2 ? random() % 20 : register === 3 ? random() & 255 : 0);
+        ports.write(7, 1, [0x20, 0x24, 0x30, 0xc4, 0xc5, 0xc8, 0xca, 0xec, 0xa0, 0xa1, 0xe7, 0x40][random() % 12]);
+        for (let i = 0; i < 6; i++) ports.write(0, 2, i === 0 ? [0x28, 0x43, 0x12, 0x25, 0x5a, 0x46, 0x03, 0xbe][random() % 8] : i === 4 ? 0x0400 : random() & 0x0f0f);
+        let sum = 0;
+        for (let i = random() % 600; i > 0; i--) sum = (sum * 31 + ports.read(0, 2)) % 65_521;
+        trace.note(`data ${sum}`);
+        ide.busMasterPorts.write((random() & 1) * 8, 1, random() & 9);
+      },
+      reset: () => ide.reset(),
+    };
+  },
+  "isa-dma and floppy": (clock, trace) => {
+    const dma = new IsaDma(tracedMemory(trace));
+    const floppy = new FloppyController(clock, trace.level("irq6"), dma.channel(2), [testDisk(2880, { forgetful: true }), testDisk(720, { readOnly: true })]);
+    return {
+      persistents: [dma, floppy],
+      regions: [{ region: dma.firstPorts }, { region: dma.secondPorts }, { region: dma.pagePorts }, { region: floppy.ports }, { region: floppy.inputPort }],
+      stimulate: (random) => {
+        dma.firstPorts.write(10, 1, 2);
+        dma.firstPorts.write(11, 1, random() & 1 ? 0x46 : 0x4a);
+        floppy.ports.write(2, 1, 0x3c | (random() & 1));
+        const unit = random() & 5;
+        const commands = [
+          [0x46, unit, 0, unit >> 2, 1 + (random() % 18), 2, 18, 27, 255], [0x45, unit, 0, unit >> 2, 1, 2, 18, 27, 255], [0x07, unit & 1], [0x0f, unit, random() % 80],
+          [0x08], [0x4a, unit], [0x0e], [0x4d, unit, 2, 18, 80, 0xf6], [0x03, 0xaf, random() & 3],
+        ];
+        for (const byte of commands[random() % commands.length]) floppy.ports.write(5, 1, byte);
+      },
+      reset: () => {
+        dma.reset();
+        floppy.reset();
+      },
+    };
+  },
+  "fw_cfg": (_clock, trace) => {
+    const config = new FirmwareConfig(tracedMemory(trace));
+    config.addFile("etc/test", Uint8Array.of(1, 2, 3, 4, 5));
+    return {
+      persistents: [config],
+      regions: [{ region: config.ports }, { region: config.dmaPorts }],
+      stimulate: (random) => config.ports.write(0, 2, [0, 1, 3, 0x19, 0x20, 0xffff][random() % 6]),
+      reset: () => config.reset(),
+    };
+  },
+  parallel: (_clock, trace) => {
+    const port = new ParallelPort(trace.level("irq7"), trace.sink("printer"));
+    return { persistents: [port], regions: [{ region: port.ports }], reset: () => port.reset() };
+  },
   "debug ports": (_clock, trace) => ({
     persistents: [],
     regions: [

@@ -1,6 +1,6 @@
 /**
  * Handlers that are made when the first instruction of their form is decoded: those of all VEX forms, of which there are half as many as of
- * all others, and of which most guests execute none. Each is a module of its own that uses the interpreter's support functions.
+ * all others, and what few 64-bit guests execute: legacy modes, 16-bit operations, x87, MMX, later SSE. Each is a module of its own that uses the interpreter's support functions.
  */
 import { InternalError } from "../../base/errors.ts";
 import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";

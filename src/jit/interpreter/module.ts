@@ -61,6 +61,8 @@ export interface HandlerRequest {
 export interface GenerateOptions {
   /** "forms" counts dispatches by handler at PROFILE_BASE, "pairs" those of one inline handler after another at PAIR_PROFILE_BASE. */
   readonly profile?: "forms" | "pairs" | null;
+  /** With function names. */
+  readonly names?: boolean;
   /** Sequences of two inline forms, as indices into the inline requests, that get a handler of their own. */
   readonly pairs?: readonly (readonly [number, number])[];
 }
@@ -97,7 +99,7 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
   m.export("callOut", callOut);
   const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, callOut, options.profile ?? null).build());
   m.export("run", run);
-  return { bytes: m.encode(), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
+  return { bytes: m.encode(options.names ?? true), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
 }
 
 /** No instruction's address: an expected address that is never reached. */

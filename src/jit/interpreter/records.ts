@@ -85,10 +85,10 @@ export class RecordWriter {
     const key = formKey(form);
     let index = this.formIndex.get(key);
     if (index === undefined) {
-      const byKind = this.module.handlers.get(key) ?? (form.entry.vex ? { generic: this.late(form) } : undefined);
-      if (byKind?.generic === undefined) throw new InternalError(`no handler for ${key}`);
+      const byKind = this.module.handlers.get(key);
+      const generic = byKind?.generic ?? this.late(form);
       index = this.handlers.length;
-      for (const k of KINDS) this.handlers.push(byKind[k] ?? byKind.generic);
+      for (const k of KINDS) this.handlers.push(byKind?.[k] ?? generic);
       this.formIndex.set(key, index);
     }
     return index + 1;

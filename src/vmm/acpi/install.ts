@@ -1,7 +1,11 @@
-/** Puts the ACPI tables into RAM as firmware would: tables at the top, root pointer and FACS in the extended BIOS data area. */
+/**
+ * The ACPI tables on their way into RAM: put there as firmware would, tables at the top, root pointer and FACS in the extended
+ * BIOS data area; or as what firmware is to place itself.
+ */
+import type { AcpiTables } from "../boot/acpi-loader.ts";
 import type { BootMemory, FirmwareData } from "../boot/plan.ts";
 import { LOW_RAM_END } from "../boot/plan.ts";
-import { buildAcpi, FACS_LENGTH, RSDP_LENGTH, type AcpiInput } from "./tables.ts";
+import { buildAcpi, FACS_ALIGN, FACS_LENGTH, RSDP_LENGTH, type AcpiInput } from "./tables.ts";
 
 const PAGE = 0x1000;
 /** BIOS data area: segment of the EBDA, and conventional memory in KiB. */
@@ -22,4 +26,14 @@ export function installAcpi(input: AcpiInput, memory: BootMemory): FirmwareData 
   memory.write(BDA_EBDA, Uint8Array.of((LOW_RAM_END >> 4) & 0xff, LOW_RAM_END >> 12));
   memory.write(BDA_MEMORY, Uint8Array.of((LOW_RAM_END / 1024) & 0xff, (LOW_RAM_END / 1024) >> 8));
   return { rsdp: RSDP_AT, tables: { start, end: memory.size } };
+}
+
+/** Tables, the FACS behind them, that point at each other by offsets from 0. */
+export function firmwareAcpi(input: AcpiInput): AcpiTables {
+  const facsAt = Math.ceil(buildAcpi(input, 0, 0).tables.length / FACS_ALIGN) * FACS_ALIGN;
+  const { tables, rsdp, facs } = buildAcpi(input, 0, facsAt);
+  const all = new Uint8Array(facsAt + facs.length);
+  all.set(tables);
+  all.set(facs, facsAt);
+  return { tables: all, rsdp };
 }

@@ -31,6 +31,7 @@ const CREATOR = 0x5642_4154;
 const FADT_LENGTH = 276;
 export const RSDP_LENGTH = 36;
 export const FACS_LENGTH = 64;
+export const FACS_ALIGN = 64;
 const SYSTEM_IO = 1;
 
 /** IA-PC boot flags, §5.2.9.3. */

@@ -12,6 +12,9 @@ import type { BootMemory } from "./plan.ts";
 export type { BootEntry, LongModeEntry, ProtectedModeEntry, GprName, SegmentLoad } from "./entry.ts";
 export type { BootMemory } from "./plan.ts";
 
+/** Images with a kernel among them. */
+export type LoadedImages = KernelImages & { readonly kernel: Uint8Array };
+
 export interface LoadOptions {
   /** `auto` takes the 64-bit Linux protocol before PVH; `pvh` insists on PVH. */
   readonly protocol?: "auto" | "pvh";
@@ -27,7 +30,7 @@ export interface LoadOptions {
 const KERNEL_MAX = 1024 * MIB;
 
 /** Throws UserError, and nothing else, for whatever is wrong with the images. */
-export function loadKernel(images: KernelImages, memory: BootMemory, options: LoadOptions = {}): BootEntry {
+export function loadKernel(images: LoadedImages, memory: BootMemory, options: LoadOptions = {}): BootEntry {
   const kernel = images.kernel;
   if (kernel.length === 0) throw new UserError("kernel: the file is empty");
   if (kernel.length > KERNEL_MAX) throw new UserError(`kernel: the file has ${Math.ceil(kernel.length / MIB)} MiB, at most ${KERNEL_MAX / MIB} are taken`);

@@ -5,10 +5,21 @@ import type { ByteSink, LevelLine, MsiSink } from "../../base/lines.ts";
 import type { Persistent } from "../../base/persist.ts";
 import { AcpiPower } from "../../devices/acpi/power.ts";
 import { A20Gate } from "../../devices/a20.ts";
+import type { DmaMemory } from "../../base/guest-memory.ts";
 import { MmioBus } from "../../devices/bus/mmio-bus.ts";
 import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { CoprocessorError } from "../../devices/coprocessor.ts";
+import { IsaDma } from "../../devices/dma/isa-dma.ts";
+import { FloppyController } from "../../devices/floppy/fdc.ts";
+import { floppyFormat } from "../../devices/floppy/format.ts";
+import { FirmwareConfig } from "../../devices/fw-cfg.ts";
+import { AtaDisk } from "../../devices/ide/ata-disk.ts";
+import { AtapiCdrom } from "../../devices/ide/atapi-cdrom.ts";
+import type { MakeDrive } from "../../devices/ide/channel.ts";
+import { IdeController } from "../../devices/ide/ide-controller.ts";
+import { ParallelPort } from "../../devices/parallel.ts";
+import { romRegion } from "../../devices/rom.ts";
 import { DebugConsole, DebugExit } from "../../devices/debug-ports.ts";
 import { Hpet } from "../../devices/hpet.ts";
 import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
@@ -27,8 +38,12 @@ import { PciVga, type LinearVideoMemory } from "../../devices/vga/pci-vga.ts";
 import { Vga } from "../../devices/vga/vga.ts";
 import type { AcpiInput } from "../acpi/tables.ts";
 import type { MachineConfig } from "../config.ts";
+import { firmwareAcpi } from "../acpi/install.ts";
+import type { AcpiTables } from "../boot/acpi-loader.ts";
+import { checkFirmware, fillFirmwareConfig, LOW_ROM_BYTES } from "../boot/firmware.ts";
+import type { BootDevice, Drive } from "../drives.ts";
 import { Interrupts, type ApicConfig } from "./interrupts.ts";
-import { IRQ, PCI_DEVICE, PCI_INTX, PCI_WINDOWS, PHYSICAL, PORT, SERIAL_PORTS } from "./memory-map.ts";
+import { IRQ, PCI_DEVICE, PCI_INTX, PCI_WINDOWS, PHYSICAL, PIIX_FUNCTION, PORT, SERIAL_PORTS, shadowSegment } from "./memory-map.ts";
 
 export interface BoardOptions {
   readonly scheduler: Scheduler;
@@ -60,6 +75,19 @@ export interface BoardOptions {
   onIntr(): void;
   /** Plugs PCI cards in: called once, when everything else is wired. */
   fitCards?(cards: CardSlots): void;
+  /** Guest RAM for DMA. Without it devices read all ones. */
+  readonly dma?: DmaMemory;
+  readonly drives?: readonly Drive[];
+  /** Firmware image; it ends at 4 GiB, and its last 128 KiB at 1 MiB too. Null: the board is left as firmware leaves it. */
+  readonly firmware?: Uint8Array | null;
+  readonly bootOrder?: readonly BootDevice[];
+  readonly bootMenu?: boolean;
+  /** ACPI tables for firmware instead of the board's own. */
+  readonly acpi?: AcpiTables;
+  /** Bytes for the printer. */
+  readonly parallelOut?: ByteSink;
+  /** The ROM area's accesses go to RAM, or (the default) to ROM and PCI. */
+  onShadow?(base: number, bytes: number, read: boolean, write: boolean): void;
 }
 
 /** A PCI card: its function, its state, and what a system reset does to it. */
@@ -75,6 +103,10 @@ export interface CardSlots {
   /** State beside the cards: switches, servers. */
   keep(state: Persistent): void;
 }
+
+const NO_MEMORY: DmaMemory = { read: (_paddr, into) => void into.fill(0xff), write: () => undefined };
+const DEFAULT_ORDER: readonly BootDevice[] = ["c", "d", "a"];
+const DROP: ByteSink = { write: () => undefined };
 
 export interface BoardStatistics {
   readonly ports: BusStatistics;
@@ -103,12 +135,18 @@ export class Board {
   private readonly i8042: I8042;
   private readonly control: SystemControl;
   private readonly a20: A20Gate;
-  private readonly hostBridge = new HostBridge();
+  private readonly hostBridge: HostBridge;
   /** For the CPU's FERR#. */
   readonly coprocessor: CoprocessorError;
   private readonly power: AcpiPower;
   private readonly hpet: Hpet;
   private readonly pciVga: PciVga | null;
+  private readonly dma: IsaDma;
+  private readonly floppy: FloppyController;
+  private readonly parallel: ParallelPort;
+  private readonly fwCfg: FirmwareConfig;
+  private readonly ide: IdeController;
+  private readonly hasFirmware: boolean;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -151,20 +189,39 @@ export class Board {
     });
     this.uarts = this.makeUarts(options);
     this.coprocessor = new CoprocessorError(interrupts.isa(IRQ.coprocessor));
+    this.hostBridge = new HostBridge((segment, read, write) => {
+      const { base, bytes } = shadowSegment(segment);
+      options.onShadow?.(base, bytes, read, write);
+    });
     this.pci.attach(PCI_DEVICE.hostBridge, 0, this.hostBridge);
     this.isaBridge = new IsaBridge((irq) => interrupts.sharedInput(irq));
     this.pci.attach(PCI_DEVICE.isaBridge, 0, this.isaBridge);
-    const { video = null } = options;
+    const memory = options.dma ?? NO_MEMORY;
+    const { drives = [], bootOrder = DEFAULT_ORDER, video = null } = options;
+    this.ide = this.makeIde(drives, memory);
     this.vga = video === null ? null : new Vga(scheduler, video);
     this.pciVga = this.vga === null || video === null ? null : this.fitVga(this.vga, video);
-    fillCmos(this.rtc, options.memoryBytes);
+    this.dma = new IsaDma(memory);
+    const floppies = [0, 1].map((i) => drives.find((d) => d.interface === "floppy" && d.index === i));
+    this.floppy = new FloppyController(scheduler, interrupts.sharedInput(IRQ.floppy), this.dma.channel(2), floppies.map((d) => d?.backend ?? null));
+    this.parallel = new ParallelPort(interrupts.sharedInput(IRQ.parallel), options.parallelOut ?? DROP);
+    this.fwCfg = new FirmwareConfig(memory);
+    fillCmos(this.rtc, options.memoryBytes, floppies, bootOrder);
     this.mapPorts(options);
     this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
     this.memory.map(this.hpet.registers, { name: "hpet", base: PHYSICAL.hpet });
     const others: Persistent[] = [];
     const msi: MsiSink | null = options.apic === null ? null : { write: (address, data) => interrupts.message(address, data) };
     options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
-    this.configurePci();
+    const { firmware = null } = options;
+    this.hasFirmware = firmware !== null;
+    if (firmware === null) this.configurePci();
+    else this.mapFirmware(firmware);
+    fillFirmwareConfig(this.fwCfg, {
+      memoryBytes: options.memoryBytes, drives, order: bootOrder, menu: options.bootMenu === true,
+      serialConsole: this.vga === null ? SERIAL_PORTS[0].port : null,
+      acpi: options.acpi ?? (firmware === null ? null : firmwareAcpi(this.acpiInput())),
+    });
 
     this.persistents = [
       ...interrupts.persistents,
@@ -183,6 +240,10 @@ export class Board {
       this.hostBridge,
       this.isaBridge,
       this.coprocessor,
+      this.dma,
+      this.floppy,
+      this.parallel,
+      this.fwCfg,
       ...(this.vga === null ? [] : [this.vga]),
       ...this.cards,
       ...others,
@@ -196,7 +257,7 @@ export class Board {
     this.ports.map(registers.colourPorts, { name: "vga", base: PORT.vgaColour });
     this.ports.map(vbe.ports, { name: "vbe", base: PORT.bochsVbe });
     this.memory.map(vga.window, { name: "vga", base: PHYSICAL.vgaWindow });
-    return this.plug(PCI_DEVICE.vga, null, (slot) => new PciVga(vga, video, slot));
+    return this.plug(PCI_DEVICE.vga, 0, (slot) => new PciVga(vga, video, slot));
   }
 
   /** INTA# of a slot reaches the 8259s through the bridge's routes, and an input of its own of the I/O APIC. */
@@ -214,19 +275,20 @@ export class Board {
   private addCard(make: (slot: PciSlot) => PciCard, msi: MsiSink | null): void {
     const device = this.nextSlot++;
     if (device > 31) throw new UserError("too many devices: the PCI bus has 32 slots");
-    this.plug(device, msi, make);
+    this.plug(device, 0, (slot) => make({ ...slot, intx: this.pciPin(device), msi }));
   }
   private nextSlot: number = PCI_DEVICE.firstSlot;
 
-  private plug<C extends PciCard>(device: number, msi: MsiSink | null, make: (slot: PciSlot) => C): C {
+  /** Puts a function of ours on the bus; what it gets of its slot has no interrupt. */
+  private plug<C extends PciCard>(device: number, fn: number, make: (slot: PciSlot) => C): C {
     const card = make({
       mapPorts: (name, base, region) => this.ports.tryMap(region, { name, base }),
       mapMemory: (name, base, region) => this.memory.tryMap(region, { name, base }),
       decodingChanged: () => this.pci.retryMapping(),
-      intx: this.pciPin(device),
-      msi,
+      intx: { set: () => undefined },
+      msi: null,
     });
-    this.pci.attachEndpoint(device, 0, card.endpoint);
+    this.pci.attachEndpoint(device, fn, card.endpoint);
     this.cards.push(card);
     return card;
   }
@@ -242,6 +304,27 @@ export class Board {
   /** Physical address of the VGA's framebuffer; null: there is none, or it is not placed. */
   get framebufferBase(): number | null {
     return this.pciVga?.framebufferBase ?? null;
+  }
+
+  private makeIde(drives: readonly Drive[], memory: DmaMemory): IdeController {
+    const make = (index: number): MakeDrive | null => {
+      const drive = drives.find((d) => d.interface === "ide" && d.index === index);
+      if (drive === undefined) return null;
+      const { media, backend } = drive;
+      const serial = drive.serial ?? `TV${String(index + 1).padStart(5, "0")}`;
+      if (media === "cdrom") return (host) => new AtapiCdrom(host, backend, serial);
+      return backend === null ? null : (host) => new AtaDisk(host, backend, serial);
+    };
+    const lines = [this.interrupts.sharedInput(IRQ.ide1), this.interrupts.sharedInput(IRQ.ide2)] as const;
+    const all = [make(0), make(1), make(2), make(3)] as const;
+    return this.plug(PCI_DEVICE.isaBridge, PIIX_FUNCTION.ide, (slot) => new IdeController({ lines, drives: all, memory, slot }));
+  }
+
+  private mapFirmware(image: Uint8Array): void {
+    checkFirmware(image);
+    const low = image.subarray(-Math.min(LOW_ROM_BYTES, image.length));
+    this.memory.map(romRegion(low), { name: "firmware", base: PHYSICAL.highMemory - low.length });
+    this.memory.map(romRegion(image), { name: "firmware", base: PHYSICAL.end32 - image.length });
   }
 
   private makeUarts(options: BoardOptions): (Uart | null)[] {
@@ -273,11 +356,35 @@ export class Board {
     bus.map(this.pci.dataPorts, { name: "pci-config", base: PORT.pciConfigData });
     bus.map(this.coprocessor.ports, { name: "coprocessor-error", base: PORT.coprocessor });
     bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.debugConsole });
+    bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.firmwareDebug });
+    bus.map(this.dma.firstPorts, { name: "dma", base: PORT.dma1 });
+    bus.map(this.dma.secondPorts, { name: "dma", base: PORT.dma2 });
+    bus.map(this.floppy.ports, { name: "floppy", base: PORT.floppy });
+    bus.map(this.floppy.inputPort, { name: "floppy", base: PORT.floppyInput });
+    bus.map(this.parallel.ports, { name: "parallel", base: PORT.parallel });
+    const [primary, secondary] = this.ide.channels;
+    bus.map(primary.commandPorts, { name: "ide", base: PORT.ide1 });
+    bus.map(primary.controlPort, { name: "ide", base: PORT.ide1Control });
+    bus.map(secondary.commandPorts, { name: "ide", base: PORT.ide2 });
+    bus.map(secondary.controlPort, { name: "ide", base: PORT.ide2Control });
+    bus.map(this.fwCfg.ports, { name: "fw-cfg", base: PORT.fwCfg });
+    bus.map(this.fwCfg.dmaPorts, { name: "fw-cfg", base: PORT.fwCfgDma });
+    this.mapDmaPages();
     SERIAL_PORTS.forEach(({ name, port }, i) => {
       const uart = this.uarts[i];
       if (uart !== null) bus.map(uart.ports, { name, base: port });
     });
     if (options.debugExit !== null) this.mapDebugExit(options.debugExit, (code) => options.onDebugExit(code));
+  }
+
+  /** 81h..8Fh; 92h and the POST code at 80h are others'. */
+  private mapDmaPages(): void {
+    this.ports.map(this.dma.pagePorts, { name: "dma", base: PORT.dmaPage });
+  }
+
+  /** After a restore: requests to disks that were under way go on. */
+  resumeRequests(): void {
+    this.ide.resume();
   }
 
   private mapDebugExit(config: { iobase: number; iosize: number }, onExit: (code: number) => void): void {
@@ -362,12 +469,16 @@ export class Board {
     this.hostBridge.reset();
     this.isaBridge.reset();
     this.coprocessor.reset();
+    this.dma.reset();
+    this.floppy.reset();
+    this.parallel.reset();
+    this.fwCfg.reset();
     this.vga?.reset();
     for (const card of this.cards) card.reset();
     this.power.reset();
     this.hpet.reset();
     this.interrupts.reset();
-    this.configurePci();
+    if (!this.hasFirmware) this.configurePci();
   }
 
   statistics(): BoardStatistics {
@@ -380,18 +491,26 @@ export class Board {
 }
 
 /** CMOS RAM as a BIOS's setup leaves it (R. Brown, CMOS memory map; IBM PC AT TR for 10h..2Fh). */
-function fillCmos(rtc: Rtc, memoryBytes: number): void {
+function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | undefined)[], order: readonly BootDevice[]): void {
   const word = (index: number, value: number): void => {
     const limited = Math.min(Math.max(Math.floor(value), 0), 0xffff);
     rtc.setRam(index, limited & 0xff);
     rtc.setRam(index + 1, limited >> 8);
   };
-  rtc.setRam(0x14, 0x02); // equipment: FPU; EGA/VGA; no floppy
+  // An empty drive takes 1.44M disks.
+  const types = floppies.map((d) => (d === undefined ? 0 : d.backend === null ? 4 : (floppyFormat(d.backend.sectors)?.driveType ?? 4)));
+  const count = types.filter((t) => t !== 0).length;
+  rtc.setRam(0x10, (types[0] << 4) | types[1]);
+  rtc.setRam(0x14, 0x02 | (count > 0 ? 1 | ((count - 1) << 6) : 0)); // equipment: FPU; EGA/VGA; floppies
   word(0x15, Math.min(640, memoryBytes / 1024)); // base memory, KiB
   const extended = memoryBytes - PHYSICAL.highMemory;
   word(0x17, extended / 1024); // memory above 1 MiB, KiB
   word(0x30, extended / 1024);
   word(0x34, (memoryBytes - 0x100_0000) / 0x1_0000); // memory above 16 MiB, 64 KiB
+  // Boot order as QEMU notes it for its firmware: a nibble each, 1 floppy, 2 disk, 3 CD-ROM.
+  const [first = 0, second = 0, third = 0] = order.map((device) => ({ a: 1, c: 2, d: 3 })[device]);
+  rtc.setRam(0x3d, first | (second << 4));
+  rtc.setRam(0x38, third << 4);
   let sum = 0;
   for (let i = 0x10; i <= 0x2d; i++) sum += rtc.getRam(i);
   rtc.setRam(0x2e, (sum >> 8) & 0xff); // checksum of 10h..2Dh, high byte first

@@ -5,6 +5,7 @@ import { restoreSections, saveSection, type Persistent, type StateSection } from
 import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
 import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
+import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
 import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
@@ -17,10 +18,13 @@ import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
-import { Completions } from "./completions.ts";
-import { guestMemory } from "./guest-memory.ts";
+import { Completions, deferred } from "./completions.ts";
+import { dmaMemory, guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
+import type { AcpiTables } from "../boot/acpi-loader.ts";
+import type { BootDevice, Drive } from "../drives.ts";
+import { providedFirmware } from "../boot/provided.ts";
 import { startAt } from "./start.ts";
 import { MappedVideoMemory, VIDEO_BYTES } from "./video-memory.ts";
 
@@ -41,6 +45,14 @@ export interface MachineHost {
 export interface MachineOptions extends LoadOptions {
   /** That of a machine of the same RAM size which is no more: a reset needs no second one. */
   readonly memory?: WebAssembly.Memory;
+  /** Disks; a reset gives them to the next machine. */
+  readonly drives?: readonly Drive[];
+  /** What firmware tries, in order. */
+  readonly bootOrder?: readonly BootDevice[];
+  /** Firmware offers a menu. */
+  readonly bootMenu?: boolean;
+  /** ACPI tables that firmware gets through fw_cfg instead of the machine's own. */
+  readonly acpi?: AcpiTables;
   /** Counts executions by instruction form, slowly (tools/profile-forms.ts). */
   readonly profile?: "forms" | "pairs" | null;
   /** Where regions are compiled: on the machine's own thread by default. */
@@ -121,11 +133,12 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => host.entropy(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(), ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
+      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
+      ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
       validate: options.validateRegions ?? false, keepRegions: options.keepRegions ?? false,
-      // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, as where firmware has shadowed itself:
-      // systems look for signatures there, a hundred thousand reads that need not leave emitted code.
-      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: PHYSICAL.systemRom / 4096 }],
+      // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, without firmware, as where firmware has
+      // shadowed itself: systems look for signatures there, a hundred thousand reads that need not leave emitted code.
+      holes: [{ first: PHYSICAL.vgaWindow / 4096, end: (boot.kernel === null ? PHYSICAL.highMemory : PHYSICAL.systemRom) / 4096 }],
     });
     this.clock = new GuestClock(config.deterministic, () => this.vcpu.retiredNow, () => this.vcpu.requestStop());
     this.video = hasVideo ? new MappedVideoMemory(this.vcpu, RAM_BASE + mib * MIB, PHYSICAL.vgaWindow) : null;
@@ -133,14 +146,14 @@ export class Machine {
       this.vcpu.kick();
       host.wake?.();
     });
-    this.board = this.wire();
+    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
 
-  private wire(): Board {
+  private wire(firmware: Uint8Array | null): Board {
     // Devices see the time of the present instruction, not of the last timer.
     const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
@@ -176,8 +189,24 @@ export class Machine {
           epochSeconds: this.config.epochSeconds,
         });
       },
+      dma: dmaMemory(this.vcpu.phys),
+      firmware,
+      drives: (this.options.drives ?? []).map((d) => ({ ...d, backend: d.backend === null ? null : deferred(d.backend, this.completions) })),
+      ...(this.options.bootOrder === undefined ? {} : { bootOrder: this.options.bootOrder }),
+      ...(this.options.bootMenu === undefined ? {} : { bootMenu: this.options.bootMenu }),
+      ...(this.options.acpi === undefined ? {} : { acpi: this.options.acpi }),
+      onShadow: (base, bytes, read, write) => this.shadow(base, bytes, (read ? PAGE_ACCESS.read : 0) | (write ? PAGE_ACCESS.write : 0)),
     });
   }
+
+  /** The ROM area or the RAM behind it: the next instruction sees the change. */
+  private shadow(base: number, bytes: number, access: number): void {
+    this.vcpu.phys.setAccess(base / 4096, (base + bytes) / 4096, access);
+    this.vcpu.mmu.flushAll();
+    this.shadowChanged = true;
+    this.vcpu.requestStop();
+  }
+  private shadowChanged = false;
 
   private serialByte(byte: number): void {
     this.host.serial(byte);
@@ -196,13 +225,15 @@ export class Machine {
     const { state } = this.vcpu;
     const size = this.config.memoryMib * MIB;
     this.vcpu.reset();
+    // Firmware begins at the reset vector, with the processor as it comes out of reset (SDM 3A §9.1.4).
+    if (images.kernel === null) return;
     const ram = {
       size,
       write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
     const screen = this.bootScreen(images.cmdline);
-    const entry = loadKernel(images, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, { ...this.options, screen });
+    const entry = loadKernel({ ...images, kernel: images.kernel }, { ...ram, firmware: installAcpi(this.board.acpiInput(), ram) }, { ...this.options, screen });
     if (entry.mode === "long" && !this.vcpu.options.model.has("lm")) {
       throw new UserError(`kernel: it is a 64-bit one, and CPU model ${this.config.cpu} has no 64-bit mode`);
     }
@@ -264,6 +295,11 @@ export class Machine {
         const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
+        if (this.shadowChanged) {
+          // Decoded instructions are of what stood there before.
+          this.shadowChanged = false;
+          this.vcpu.cache.flush();
+        }
         if (why === "triple-fault") {
           this.end("triple-fault", `triple fault at 0x${this.vcpu.state.rip.toString(16)}`, 1);
           continue;
@@ -395,6 +431,7 @@ export class Machine {
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
     restoreSections(this.persistents(), sections);
+    this.board.resumeRequests();
     this.cards?.resubmit();
     this.resume();
   }
