@@ -182,4 +182,12 @@ describe("bad input", () => {
     if (!existsSync("/dev/full")) return;
     refused(["-kernel", folder.kernel("hello"), ...EXIT, "-serial", "file:/dev/full"], /^serial output: the disk is full$/);
   });
+
+  it("dumps: addresses in hexadecimal, a number of regions", () => {
+    expect(parseOptions([]).dump).toBeNull();
+    expect(parseOptions(["--dump-region", "0xffffffff81000000,12"]).dump).toEqual({ addresses: [0xffffffff81000000n, 0x12n], hottest: 0 });
+    expect(parseOptions(["--dump-hot", "3"]).dump).toEqual({ addresses: [], hottest: 3 });
+    expect(() => parseOptions(["--dump-region", "main"])).toThrow("--dump-region: 'main' is not an address");
+    expect(() => parseOptions(["--dump-hot", "0"])).toThrow("--dump-hot: '0' is not a number of regions");
+  });
 });
