@@ -1,7 +1,6 @@
 /** Every device behind the same interface, for the tests that hold for all of them. */
 import { TimerQueue } from "../../base/clock.ts";
-import type { ByteSink, EdgeLine, LevelLine } from "../../base/lines.ts";
-import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
+import type { Persistent } from "../../base/persist.ts";
 import { A20Gate } from "../a20.ts";
 import { AcpiPower } from "../acpi/power.ts";
 import { IoApic } from "../apic/io-apic.ts";
@@ -32,10 +31,6 @@ import { Rtc } from "../rtc.ts";
 import { SharedLine } from "../shared-line.ts";
 import { SystemControl } from "../sysctl.ts";
 import { Uart } from "../uart.ts";
-import { PciVga, type LinearVideoMemory } from "../vga/pci-vga.ts";
-import { Vga } from "../vga/vga.ts";
-import { Painter } from "../vga/painter.ts";
-import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE } from "../vga/video-memory.ts";
 import { Ps2Mouse } from "../ps2/mouse.ts";
 import { VirtioBalloon } from "../virtio/balloon.ts";
 import { VirtioBlk } from "../virtio/blk.ts";
@@ -48,46 +43,10 @@ import { VirtioPci } from "../virtio/pci-transport.ts";
 import { VirtioRng } from "../virtio/rng.ts";
 import { configRegion, TestDriver, TestMemory, testSlot } from "./virtio-driver.ts";
 import { testDisk } from "./disks.ts";
+import { type FitDevice, type FittedDevice, Trace } from "./fitted.ts";
+import { vga } from "./vga-rig.ts";
 
-/** mulberry32: small, deterministic, good enough to pick registers. */
-export function pseudoRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    return (t ^ (t >>> 14)) >>> 0;
-  };
-}
-
-/** What leaves a device, in order, with guest time. */
-export class Trace {
-  readonly events: string[] = [];
-  constructor(private readonly clock: TimerQueue) {}
-  note(what: string): void {
-    this.events.push(`${this.clock.nowNs()} ${what}`);
-  }
-  level(name: string): LevelLine {
-    return { set: (asserted) => this.note(`${name} ${asserted ? "high" : "low"}`) };
-  }
-  edge(name: string): EdgeLine {
-    return { pulse: () => this.note(`${name} edge`) };
-  }
-  sink(name: string): ByteSink {
-    return { write: (byte) => this.note(`${name} ${byte}`) };
-  }
-}
-
-/** A device as a machine would have it: its sections, its registers, and what else can happen to it. */
-export interface FittedDevice {
-  readonly persistents: readonly Persistent[];
-  readonly regions: readonly { readonly region: BusRegion; readonly widthDecoded?: boolean }[];
-  /** One input from outside the bus, chosen by `random`. */
-  stimulate?(random: () => number): void;
-  reset?(): void;
-}
-
-export type FitDevice = (clock: TimerQueue, trace: Trace) => FittedDevice;
+export { pseudoRandom, Trace, type FitDevice, type FittedDevice } from "./fitted.ts";
 
 /** 2026-01-31 23:59:58 UTC. */
 const EPOCH = 1_769_903_998;
@@ -209,87 +168,6 @@ function localApic(clock: TimerQueue, trace: Trace): FittedDevice {
       else apic.deliver({ vector: random() & 0xff, mode: random() & 7, level: (random() & 1) !== 0, destination: random() & 3, logical: (random() & 3) === 0 });
     },
     reset: () => apic.reset(),
-  };
-}
-
-const PLANES = 4 * 0x1_0000;
-
-function toText(bytes: Uint8Array): string {
-  let text = "";
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-  return text;
-}
-
-/** Video memory that nobody else writes to, as small as it can be. Its contents belong to the machine's memory: here they are a section of their own. */
-class RigVideoMemory implements LinearVideoMemory, Persistent {
-  readonly sectionName = "video memory";
-  readonly sectionVersion = 1;
-  readonly bytes = new Uint8Array(PLANES + TEXT_BYTES);
-  readonly written = new Uint8Array((PLANES + TEXT_BYTES) / VIDEO_PAGE);
-  private shown: readonly [number, number, number] = [0, 0, 0];
-  constructor(private readonly trace: Trace) {}
-
-  watch(first: number, end: number): void {
-    this.written.fill(0, first, end);
-  }
-  showLegacy(at: number, length: number, offset: number): void {
-    this.shown = [at, length, offset];
-  }
-  showLinear(base: number | null): void {
-    this.trace.note(`framebuffer ${base}`);
-  }
-  /** An access of the CPU in the window at A0000h; -1: the device's region decodes it. */
-  direct(at: number): number {
-    const [start, length, offset] = this.shown;
-    return at >= start && at < start + length ? offset + at - start : -1;
-  }
-  poke(at: number, value: number): void {
-    this.bytes[at] = value;
-    this.written[at >>> 12] = 1;
-    this.trace.note(`direct ${at}`);
-  }
-  /** As text: tests compare it quickly. */
-  save(): StateFields {
-    return { bytes: toText(this.bytes) };
-  }
-  restore(r: StateReader): void {
-    const text = r.string("bytes");
-    for (let i = 0; i < text.length; i++) this.bytes[i] = text.charCodeAt(i);
-  }
-}
-
-function vga(clock: TimerQueue, trace: Trace): FittedDevice {
-  const memory = new RigVideoMemory(trace);
-  const device = new Vga(clock, memory);
-  let pci: PciVga | null = null;
-  const card: PciVga = new PciVga(device, memory, testSlot((what) => trace.note(what), false, () => pci));
-  pci = card;
-  const painter = new Painter();
-  return {
-    // Video memory last: saving the device completes it.
-    persistents: [device, card, memory],
-    regions: [{ region: device.registers.monoPorts }, { region: device.registers.commonPorts }, { region: device.registers.colourPorts }, { region: device.vbe.ports }],
-    stimulate: (random) => {
-      const what = random() & 15;
-      const at = random() % LEGACY_BYTES;
-      const direct = memory.direct(at);
-      if (what < 5 && direct >= 0) memory.poke(direct % memory.bytes.length, random() & 0xff);
-      else if (what < 5) device.window.write(at & ~3, ([1, 2, 4] as const)[random() % 3], random());
-      else if (what < 10 && direct < 0) trace.note(`window ${device.window.read(at & ~3, 4)}`);
-      else if (what === 10) card.endpoint.writeConfig(random() & 0xfc, 4, random());
-      else if (what === 11) trace.note(`config ${card.endpoint.readConfig(random() & 0xfc, 4)}`);
-      else if (what === 12 && (random() & 63) === 0) {
-        device.touch();
-        device.present(painter);
-        painter.blink(random() & 3);
-        painter.takeDamage();
-        trace.note(`picture ${painter.width}x${painter.height} ${painter.textCodes()?.length}`);
-      }
-    },
-    reset: () => {
-      device.reset();
-      card.reset();
-    },
   };
 }
 

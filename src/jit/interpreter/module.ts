@@ -3,7 +3,7 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  COUNTER_BASE, COUNTERS, EXIT, FETCH_ENTRY_BITS, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, INLINE_MAX,
+  COUNTER_BASE, COUNTERS, EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX,
   PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
@@ -12,6 +12,7 @@ import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
 import { lift } from "../../cpu/lift/index.ts";
 import { LocalPool, type Frame, type Support } from "../lower/frame.ts";
 import { Lowerer } from "../lower/lower.ts";
+import { fetchEntry } from "../lower/tlb.ts";
 import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
 import { addSupport, exportSupport } from "./support.ts";
@@ -129,7 +130,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
-  f.get(rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(entry);
+  fetchEntry(f, rip).set(entry);
   f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").brIf(none);
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
   f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(rec).op("i32.eqz").brIf(none);
@@ -362,7 +363,7 @@ class RunFunction {
   /** From the rip local to record and page, through the fetch TLB and the page's slot table. */
   private emitLookup(): void {
     const { fb } = this;
-    fb.get(this.rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(this.entry);
+    fetchEntry(fb, this.rip).set(this.entry);
     fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG);
     fb.get(this.rip).i64(-4096n).op("i64.and").tee(this.vpage).get(this.key).op("i64.or").op("i64.ne");
     const miss = fb.begin("if", "fetchMiss");
@@ -417,7 +418,7 @@ class RunFunction {
     const { fb } = this;
     this.uncount();
     fb.get(this.vpage).i64(4096n).op("i64.add").set(this.rip);
-    fb.get(this.rip).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(this.entry);
+    fetchEntry(fb, this.rip).set(this.entry);
     fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(this.rip).get(this.key).op("i64.or").op("i64.ne");
     fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_PPN).get(this.rec).mem("i32.load", REC.imm).op("i32.ne").op("i32.or");
     const stale = fb.begin("if", "stale");

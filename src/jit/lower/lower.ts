@@ -5,13 +5,14 @@
 import { InternalError } from "../../base/errors.ts";
 import type { Node, Ref } from "../../cpu/ir/ir.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
-import { STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { SHARED_OPS } from "./shared-ops.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
 import { emitPattern } from "./bulk.ts";
 import { lowerCondition } from "./conditions.ts";
 import type { Frame } from "./frame.ts";
+import { dataEntry, probe } from "./tlb.ts";
 
 /** Always emitted again at each use. */
 const REMATERIALISED = new Set(["i32.const", "i64.const", "f32.const", "f64.const", "vpage"]);
@@ -180,18 +181,13 @@ export class Lowerer {
   // --- Memory --------------------------------------------------------------------------------------------------------
 
   /**
-   * TLB lookup. Expects the linear address in local `a`; leaves the linear-memory address on the stack and branches to
-   * `hit` when the page is present for the access. The compare uses the address of the last byte, so that an access
-   * that crosses a page never hits.
+   * TLB lookup of the linear address in local `a`: leaves what `probe` of tlb.ts leaves.
    */
   private probe(a: number, e: number, bytes: number, tag: number): void {
     const fb = this.frame.fb;
     this.frame.tlbBase();
-    fb.get(a).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").op("i32.add").set(e);
-    fb.get(a).op("i32.wrap_i64").get(e).mem("i32.load", TLB_ADDEND).op("i32.add");
-    fb.get(a);
-    if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
-    fb.i64(-4096n).op("i64.and").get(e).mem("i64.load", tag).op("i64.eq");
+    dataEntry(fb, a).op("i32.add").set(e);
+    probe(fb, a, e, 0, bytes, tag);
   }
 
   /** Address on the stack (i64) to linear-memory address on the stack, through the TLB or `slow`. Faults end the instruction. */

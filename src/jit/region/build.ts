@@ -1,7 +1,8 @@
 /** Lifts a region's blocks to IR, in reverse post-order, each with what is known at the end of the one before it where there is just one. */
 import { lift } from "../../cpu/lift/index.ts";
 import { formOf } from "../interpreter/forms.ts";
-import { type Assumptions, DecodedContext, RegionState, Unsupported } from "./context.ts";
+import type { Assumptions } from "./assumptions.ts";
+import { DecodedContext, RegionState, Unsupported } from "./context.ts";
 import { type Edge, Env, type ExitState, type RegionNode } from "./node.ts";
 import type { Block, Region } from "./scan.ts";
 

@@ -13,6 +13,7 @@ import { CS, DS, FS, GS, SEG_STRIDE, SEGMENT_FAULT, SS, STATE, XMM_STRIDE } from
 import { LiftContext, segmentRef } from "../../cpu/lift/context.ts";
 import type { Form } from "../../cpu/lift/form.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
+import type { Assumptions } from "./assumptions.ts";
 import { condition } from "./conditions.ts";
 import { KIND, metaOf, type OpMeta } from "./meta.ts";
 import { type Edge, Env, type ExitState, IN_MEMORY, type RegionNode, type SlotValue } from "./node.ts";
@@ -20,19 +21,6 @@ import type { Block, Inlining, RegionInsn } from "./scan.ts";
 import { blockKey } from "./scan.ts";
 import { simplify } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R, SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE, slotAt } from "./slots.ts";
-
-/** What the code of a region takes for granted; checked when it is entered. */
-export interface Assumptions {
-  /** STATE.fpuGate bits that are clear. */
-  fpuGate: number;
-  /** MXCSR's control bits are the default. */
-  mxcsr: boolean;
-  /** Legacy modes: segments that span 4 GiB, by number; and those whose base is zero too. */
-  wholeSegments: number;
-  flatSegments: number;
-  /** Legacy modes: the stack is 32 bits wide. */
-  wideStack: boolean;
-}
 
 /** The instruction cannot be compiled as it is: the region ends before it. */
 export class Unsupported extends Error {}

@@ -115,8 +115,6 @@ export class RegionEngine implements CompiledCode {
   /** In the order of installation: the oldest are evicted first. */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
-  /** Debugging: counters for the ways back to tier 0, see LoweringOptions. */
-  counter: ((page: bigint) => (why: string, offset: number) => number) | null = null;
   private readonly counters: Uint16Array;
   private nextIndex = 0;
   private pending: { request: RegionRequest; region: Installed }[] = [];
@@ -224,7 +222,7 @@ export class RegionEngine implements CompiledCode {
         return region;
       }
       try {
-        this.compileNow(shape, region, tlbBase, title, page);
+        this.compileNow(shape, region, tlbBase, title);
         return region;
       } catch (e) {
         if (!(e instanceof UnsupportedAt)) throw e;
@@ -283,11 +281,11 @@ export class RegionEngine implements CompiledCode {
     };
   }
 
-  private compileNow(shape: Region, region: Installed, tlbBase: number, name: string, page: bigint): void {
+  private compileNow(shape: Region, region: Installed, tlbBase: number, name: string): void {
     const ir = buildRegion(shape);
     const live = analyse(ir);
     if (this.options.validate === true) validateRegion(ir, live);
-    const built = buildModule([{ ir, live, options: { tlbBase, name, count: this.counter?.(page) } }], this.shared);
+    const built = buildModule([{ ir, live, options: { tlbBase, name } }], this.shared);
     this.stats.modules++;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));
     this.install(region, exports[built.functions[0].name], built.functions[0].size);

@@ -4,19 +4,21 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import {
-  CS, REGION_EXIT, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
+  REGION_EXIT, STATE, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
-import { MXCSR_CONTROL, MXCSR_DEFAULT } from "../../cpu/helpers/sse-ops.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
+import { dataEntry, probe } from "../lower/tlb.ts";
 import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import { SHARED_OPS } from "../lower/shared-ops.ts";
+import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { KIND } from "./meta.ts";
 import type { Liveness } from "./liveness.ts";
+import { Nesting } from "./nesting.ts";
 import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
 import type { Block } from "./scan.ts";
 import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
@@ -54,8 +56,6 @@ export interface LoweringOptions {
   /** Byte address of the data TLB that the code is for. */
   readonly tlbBase: number;
   readonly name: string;
-  /** Debugging: gives the address of a counter for a way back to tier 0. */
-  readonly count?: ((why: string, offset: number) => number) | undefined;
 }
 
 export function lowerRegion(ir: RegionIr, live: Liveness, support: RegionSupport, options: LoweringOptions): FunctionBuilder {
@@ -73,7 +73,7 @@ class RegionLowerer {
   private readonly loops = new Map<Block, Label>();
   private readonly merges = new Map<Block, Label>();
   private readonly bodies = new Map<Block, BlockIr>();
-  private readonly children = new Map<Block, Block[]>();
+  private readonly nesting: Nesting;
   private clock = 0;
 
   constructor(
@@ -92,12 +92,10 @@ class RegionLowerer {
     this.status = this.fb.local("i32");
     for (const b of ir.blocks) {
       this.bodies.set(b.block, b);
-      this.children.set(b.block, []);
       this.reset(b.nodes);
-      this.countForward(b.block, b.nodes);
     }
     for (const p of ir.phis) p.local = -1;
-    for (const { block } of ir.blocks) if (block.immediateDominator !== null) this.children.get(block.immediateDominator)?.push(block);
+    this.nesting = new Nesting(ir);
   }
   private reset(nodes: readonly RegionNode[]): void {
     for (const n of nodes) {
@@ -148,68 +146,17 @@ class RegionLowerer {
     });
   }
 
-  /** Refuses, before anything has happened, when an assumption does not hold. */
+  /** Refuses, before anything has happened, when an assumption does not hold or the budget might not suffice. */
   private prologue(entry: Block): void {
     const { fb } = this;
-    const { assumptions } = this.ir;
-    let checks = 0;
-    const check = (emit: () => void): void => {
-      if (this.options.count !== undefined) {
-        emit();
-        const why = fb.begin("if", "why");
-        this.countExit(`refuse ${checks}`, entry.start);
-        fb.end(why);
-      }
-      emit();
-      if (checks++ > 0) fb.op("i32.or");
-    };
-    check(() => fb.i32(0).mem("i32.load", STATE.tlbBase).i32(this.options.tlbBase).op("i32.ne"));
-    if (assumptions.fpuGate !== 0) check(() => fb.i32(0).mem("i32.load", STATE.fpuGate).i32(assumptions.fpuGate).op("i32.and"));
-    if (assumptions.mxcsr) check(() => fb.i32(0).mem("i32.load", STATE.mxcsr).i32(MXCSR_CONTROL).op("i32.and").i32(MXCSR_DEFAULT).op("i32.ne"));
-    if (assumptions.wideStack) check(() => fb.i32(0).mem("i64.load", STATE.spMask).i64(0xffffffffn).op("i64.ne"));
-    for (let n = 0; n < 6; n++) {
-      const at = STATE.seg + n * SEG_STRIDE;
-      const whole = (assumptions.wholeSegments | assumptions.flatSegments) & (1 << n);
-      if (whole !== 0) {
-        check(() => fb.i32(0).mem("i64.load", at + SEG_MIN).op("i64.eqz").op("i32.eqz"));
-        check(() => fb.i32(0).mem("i64.load", at + SEG_MAX_READ).i64(0xffffffffn).op("i64.ne"));
-        if (n !== CS) check(() => fb.i32(0).mem("i64.load", at + SEG_MAX_WRITE).i64(0xffffffffn).op("i64.ne"));
-      }
-      if (assumptions.flatSegments & (1 << n)) check(() => fb.i32(0).mem("i64.load", at).op("i64.eqz").op("i32.eqz"));
-    }
-    fb.get(LEFT).i32(this.longest(entry)).op("i32.lt_s").op("i32.or");
+    emitAssumptions(fb, this.ir.assumptions, this.options.tlbBase);
+    fb.get(LEFT).i32(this.nesting.longest(entry)).op("i32.lt_s").op("i32.or");
     const refuse = fb.begin("if", "refuse");
-    this.countExit("refuse", entry.start);
     this.setRip(entry.start);
     fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(refuse);
   }
 
-  private readonly length = new Map<Block, number>();
-  /** Instructions on the longest way from the block to where the budget is looked at again. */
-  private longest(b: Block): number {
-    const known = this.length.get(b);
-    if (known !== undefined) return known;
-    let most = 0;
-    for (const s of b.successors.values()) if (s.index > b.index && !s.loopHeader && !s.reentry) most = Math.max(most, this.longest(s));
-    const n = b.insns.length + most;
-    this.length.set(b, n);
-    return n;
-  }
-
   // --- Control flow ------------------------------------------------------------------------------------------------------
-  /** Blocks that more than one edge from before reaches. */
-  private isMerge(b: Block): boolean {
-    return (this.forward.get(b) ?? 0) > 1;
-  }
-  private readonly forward = new Map<Block, number>();
-  private countForward(from: Block, nodes: readonly RegionNode[]): void {
-    for (const n of nodes) {
-      const target = n.edge?.target ?? null;
-      if (target !== null && target.index > from.index) this.forward.set(target, (this.forward.get(target) ?? 0) + 1);
-      n.bodies.forEach((body) => this.countForward(from, body));
-    }
-  }
-
   private tree(b: Block): void {
     const { fb } = this;
     let loop: Label | null = null;
@@ -218,7 +165,7 @@ class RegionLowerer {
       this.loops.set(b, loop);
     }
     if (b.loopHeader || b.reentry) this.budget(b);
-    const merges = (this.children.get(b) ?? []).filter((c) => this.isMerge(c)).sort((x, y) => x.index - y.index);
+    const merges = this.nesting.merges(b);
     for (let i = merges.length - 1; i >= 0; i--) this.merges.set(merges[i], fb.begin("block", `merge${merges[i].start.toString(16)}`));
     const body = this.bodies.get(b);
     if (body === undefined) throw new InternalError("region: a block without IR");
@@ -237,9 +184,8 @@ class RegionLowerer {
   /** Leaves for tier 0 at a loop's head when one round might not fit. */
   private budget(b: Block): void {
     const { fb } = this;
-    fb.get(LEFT).i32(this.longest(b)).op("i32.lt_s");
+    fb.get(LEFT).i32(this.nesting.longest(b)).op("i32.lt_s");
     const out = fb.begin("if", "budget");
-    this.countExit("budget", b.start);
     fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
   }
 
@@ -278,7 +224,6 @@ class RegionLowerer {
     const { fb } = this;
     const { target } = e;
     if (target === null) {
-      this.countExit("exit", e.exit.offset);
       this.leave(e.exit, REGION_EXIT.lookup);
       return;
     }
@@ -298,7 +243,7 @@ class RegionLowerer {
       fb.br(label);
       return;
     }
-    const label = this.isMerge(target) ? this.merges.get(target) : undefined;
+    const label = this.nesting.isMerge(target) ? this.merges.get(target) : undefined;
     if (label !== undefined) {
       fb.br(label);
       return;
@@ -361,14 +306,8 @@ class RegionLowerer {
     this.moveWritten(x);
     this.fb.i32(x.offset).set(this.offset).i32(x.count | (how << 16)).set(this.info).br(this.outAt);
   }
-  private countExit(why: string, offset: number): void {
-    if (this.dry || this.options.count === undefined) return;
-    const at = this.options.count(why, offset);
-    this.fb.i32(0).i32(0).mem("i32.load", at).i32(1).op("i32.add").mem("i32.store", at);
-  }
   private side(n: RegionNode): void {
     if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
-    this.countExit(n.op, n.exit.offset);
     this.leave(n.exit, REGION_EXIT.tier0);
   }
 
@@ -478,15 +417,10 @@ class RegionLowerer {
   }
 
   // --- Memory ---------------------------------------------------------------------------------------------------------------
-  /** Leaves the RAM address on the stack, and above it whether the TLB has it. */
+  /** As `probe` of tlb.ts, with the entry looked up. */
   private probe(a: number, e: number, bytes: number, tag: number): void {
-    const { fb } = this;
-    const { tlbBase } = this.options;
-    fb.get(a).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").set(e);
-    fb.get(a).op("i32.wrap_i64").get(e).mem("i32.load", tlbBase + TLB_ADDEND).op("i32.add");
-    fb.get(a);
-    if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
-    fb.i64(-4096n).op("i64.and").get(e).mem("i64.load", tlbBase + tag).op("i64.eq");
+    dataEntry(this.fb, a).set(e);
+    probe(this.fb, a, e, this.options.tlbBase, bytes, tag);
   }
   private translate(n: RegionNode, bytes: number, tag: number, slow: number, flags: number): void {
     const { fb } = this;
@@ -606,7 +540,6 @@ class RegionLowerer {
       case "edge.indirect": {
         const x = n.exit;
         if (x === null) throw new InternalError("region: an indirect edge without a way out");
-        this.countExit("indirect", 0);
         this.value(n.args[0]);
         fb.set(this.rip);
         this.moveWritten(x);

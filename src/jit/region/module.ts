@@ -1,9 +1,9 @@
 /** A batch of regions as one WebAssembly module: memory and helpers imported, slow paths of its own, a function for each region. */
 import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";
 import {
-  FETCH_ENTRY_BITS, FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, REGION_EXIT, STATE, STATUS, TLB_ADDEND,
-  TLB_ENTRIES, TLB_ENTRY_BITS, TLB_READ, TLB_WRITE,
+  FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, REGION_EXIT, STATE, STATUS, TLB_ADDEND, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
+import { dataEntry, fetchEntry } from "../lower/tlb.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
@@ -114,7 +114,7 @@ function acrossPages(name: "read" | "cross", tag: number, miss: number): Functio
     f.get(linear);
     if (i === 1) f.i64(4096n).op("i64.add");
     f.i64(-4096n).op("i64.and").set(page);
-    f.get(page).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and");
+    dataEntry(f, page);
     f.i32(0).mem("i32.load", STATE.tlbBase).op("i32.add").tee(e).mem("i64.load", tag).get(page).op("i64.ne").brIf(slow);
   });
   const near = (): unknown => f.get(linear).op("i32.wrap_i64").get(entries[0]).mem("i32.load", TLB_ADDEND).op("i32.add");
@@ -145,7 +145,7 @@ function acrossPages(name: "read" | "cross", tag: number, miss: number): Functio
 function checkPageFunction(): FunctionBuilder {
   const f = new FunctionBuilder(["i64", "i32"], ["i32"], "checkPage");
   const entry = f.local("i32");
-  f.get(0).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and").set(entry);
+  fetchEntry(f, 0).set(entry);
   f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(0).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.eq");
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_PPN).get(1).op("i32.eq").op("i32.and");
   return f;
