@@ -237,7 +237,7 @@ export class Mmu {
     const ppn = Math.floor(a / 4096);
     const flags = this.phys.pageFlags[ppn];
     if (at < 0 || flags & PAGE_CODE || !this.phys.isWritable(ppn)) return 0;
-    if (flags & PAGE_WATCHED) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
+    if (flags !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
     this.tlbMisses++;
     this.fill(lo, hi, a, at, mmuIndex);
     return at;

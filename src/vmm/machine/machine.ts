@@ -229,7 +229,10 @@ export class Machine {
     if (images.kernel === null) return;
     const ram = {
       size,
-      write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
+      write: (paddr: number, bytes: Uint8Array): void => {
+        this.vcpu.phys.beforeWrites(paddr, bytes.length);
+        state.u8.set(bytes, RAM_BASE + paddr);
+      },
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
     const screen = this.bootScreen(images.cmdline);
