@@ -39,9 +39,6 @@ export interface RunnerOptions extends MachineOptions {
   readonly images?: () => Promise<KernelImages>;
 }
 
-/** Where a deterministic machine's entropy begins. */
-const SEED = 0x2545f491;
-
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
 
 /** Not the firmware: its ROM goes on answering. */
@@ -125,28 +122,13 @@ export class Runner {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
-      entropy: (bytes) => this.entropy(bytes),
+      entropy: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
       wake: () => this.wake(),
     }, options);
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
   }
-
-  /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */
-  private entropy(bytes: Uint8Array): void {
-    if (!this.config.deterministic) {
-      crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
-      return;
-    }
-    for (let i = 0; i < bytes.length; i++) {
-      this.seed ^= this.seed << 13;
-      this.seed ^= this.seed >>> 17;
-      this.seed ^= this.seed << 5;
-      bytes[i] = this.seed >>> 8;
-    }
-  }
-  private seed = SEED;
 
   get current(): Machine {
     return this.machine;
@@ -184,7 +166,6 @@ export class Runner {
     try {
       const boot = this.options.images === undefined ? this.config.boot : await this.options.images();
       if (this.ended) return;
-      this.seed = SEED;
       this.lastInstructions = 0;
       this.lastInRegions = 0;
       this.owedMs = 0;
@@ -241,15 +222,13 @@ export class Runner {
   /** A key of the PS/2 keyboard, named as in KeyboardEvent.code; null lets go of all. */
   key(name: string | null, pressed: boolean): void {
     if (this.state === "stopped") return;
-    const { keyboard } = this.machine.board;
-    if (name === null) keyboard.releaseAll();
-    else keyboard.key(name, pressed);
+    this.machine.input({ kind: "key", code: name, pressed });
     this.wake();
   }
 
   mouse(input: MouseInput): void {
     if (this.state === "stopped") return;
-    this.machine.board.mouse.move(input);
+    this.machine.input({ kind: "mouse", input });
     this.wake();
   }
 

@@ -19,6 +19,8 @@ import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { Completions, deferred } from "./completions.ts";
+import { Door, type MachineInput, type Position, type Tape } from "./door.ts";
+import { Entropy, KEY_BYTES } from "./entropy.ts";
 import { dmaMemory, guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
@@ -36,7 +38,7 @@ export interface MachineHost {
   debug(byte: number): void;
   /** Monotonic host time in ns; may be coarse. */
   hostNs(): number;
-  /** Random bytes: the recorded entropy door. */
+  /** Random bytes: the key of a real-time machine's entropy. */
   entropy(bytes: Uint8Array): void;
   /** A late completion has arrived: a sleeping machine is to be run. */
   wake?(): void;
@@ -62,6 +64,8 @@ export interface MachineOptions extends LoadOptions {
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
+  /** Whoever writes this run down, or what was written down. */
+  readonly tape?: Tape | null;
 }
 
 /** What `run` says. */
@@ -72,8 +76,10 @@ export type RunOutcome =
    * and whoever wants time to look real lets so much of it pass on the host before the next `run`.
    */
   | { readonly kind: "idle"; readonly ns: number | null }
-  /** The guest reset the machine: the owner builds a new one from the same configuration. */
+  /** The guest (or the user, in a replay) reset the machine: the owner builds a new one from the same configuration. */
   | { readonly kind: "reset" }
+  /** A replay has come to where the recorded run was ended from outside, or to the log's end. */
+  | { readonly kind: "replayed" }
   | { readonly kind: "stopped"; readonly report: StopReport };
 
 const PAGE = 65536;
@@ -91,6 +97,8 @@ export class Machine {
   private readonly video: MappedVideoMemory | null;
   /** Answers of backends that come after the call: delivered between slices. */
   readonly completions: Completions;
+  private readonly door: Door;
+  private readonly entropy: Entropy;
   private cards: FittedCards | null = null;
   private stop: StopReport | null = null;
   private resetRequested = false;
@@ -130,7 +138,7 @@ export class Machine {
       interruptPending: (): boolean => this.board.interruptPending(),
       acknowledgeInterrupt: (): number => this.board.acknowledgeInterrupt(),
       timestamp: (): bigint => BigInt(this.clock.nowNs()),
-      entropy: (bytes: Uint8Array): void => host.entropy(bytes),
+      entropy: (bytes: Uint8Array): void => this.entropy.fill(bytes),
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
@@ -146,11 +154,23 @@ export class Machine {
       this.vcpu.kick();
       host.wake?.();
     });
+    this.entropy = new Entropy(this.entropyKey());
+    this.door = new Door({
+      deterministic: config.deterministic, clock: this.clock, completions: this.completions,
+      position: () => this.position, apply: (input) => this.apply(input),
+    }, options.tape ?? null);
     this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);
+  }
+
+  /** A deterministic machine's is always the same. */
+  private entropyKey(): Uint8Array {
+    const key = new Uint8Array(KEY_BYTES);
+    if (!this.config.deterministic) this.host.entropy(key);
+    return key;
   }
 
   private wire(firmware: Uint8Array | null): Board {
@@ -183,7 +203,7 @@ export class Machine {
       fitCards: (slots) => {
         this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
           memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
-          entropy: { fill: (bytes) => this.host.entropy(bytes) },
+          entropy: { fill: (bytes) => this.entropy.fill(bytes) },
           scheduler,
           completions: this.completions,
           epochSeconds: this.config.epochSeconds,
@@ -265,14 +285,51 @@ export class Machine {
     this.board.vga?.touch();
   }
 
+  /** What a user does: it takes effect with the next `run`. A machine that replays a log ignores it. */
+  input(input: MachineInput): void {
+    this.door.add(input);
+  }
+
+  private apply(input: MachineInput): void {
+    const { board } = this;
+    switch (input.kind) {
+      case "serial":
+        board.serialInput(input.bytes, input.port);
+        break;
+      case "key":
+        if (input.code === null) board.keyboard.releaseAll();
+        else board.keyboard.key(input.code, input.pressed);
+        break;
+      case "mouse":
+        board.mouse.move(input.input);
+        break;
+      case "power-button":
+        board.pressPowerButton();
+        break;
+      case "reseed":
+        this.entropy.reseed(input.key);
+    }
+  }
+
   /** Bytes typed at COM1. */
   serialInput(bytes: Uint8Array): void {
-    this.board.serialInput(bytes);
+    this.input({ kind: "serial", port: 0, bytes });
   }
 
   /** The power button: a guest that listens (ACPI) shuts down. False: it does not listen now. */
   pressPowerButton(): boolean {
-    return this.board.pressPowerButton();
+    this.input({ kind: "power-button" });
+    return this.board.powerButtonEnabled;
+  }
+
+  /** How far the machine has come since its power-on. */
+  get position(): Position {
+    return { instructions: this.vcpu.retiredNow, deliveries: this.vcpu.deliveries + this.clock.timers.fired, ns: this.clock.nowNs() };
+  }
+
+  /** Between runs: from here on the run is written down, or not any more. */
+  set tape(tape: Tape | null) {
+    this.door.tape = tape;
   }
 
   /** The host slept or the machine was paused: that time is not the guest's. */
@@ -289,13 +346,11 @@ export class Machine {
     try {
       for (;;) {
         if (this.stop !== null) return this.stopped();
-        this.clock.sync(now, this.nsEach);
-        this.completions.drain();
-        // Deterministic guests see input and output take no time: nothing runs until it is done.
-        if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
-        this.clock.fire();
+        const passage = this.door.pass(now, this.nsEach);
+        if (passage === "wait") return { kind: "idle", ns: null };
+        if (passage !== "run") return { kind: passage };
         const before = this.vcpu.retired;
-        const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
+        const budget = Math.min(this.sliceLength(), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
         if (this.shadowChanged) {
@@ -327,6 +382,14 @@ export class Machine {
     }
   }
 
+  private sliceLength(): number {
+    if (!this.door.replaying) return this.clock.instructionsToDeadline(SLICE, this.nsEach);
+    const { instructions, deliveries } = this.door.limits();
+    this.vcpu.deliveryLimit = deliveries;
+    // A recorded real-time run says itself when its timers fired.
+    return Math.min(instructions, this.config.deterministic ? this.clock.instructionsToDeadline(SLICE, this.nsEach) : SLICE);
+  }
+
   /** Host ns that an instruction has taken lately: thousands for port I/O, less than one in a loop. Host clocks may be coarse. */
   private nsEach = 1;
   private measure(ns: number, instructions: number): void {
@@ -344,10 +407,13 @@ export class Machine {
     if (this.config.deterministic) {
       const skipped = this.clock.skipToDeadline();
       if (skipped !== null) this.clock.fire();
-      return { kind: "idle", ns: skipped };
+      if (!this.door.replaying) return { kind: "idle", ns: skipped };
     }
-    this.clock.sync(this.host.hostNs(), this.nsEach);
-    this.clock.fire();
+    if (this.door.replaying) {
+      this.door.halted();
+      return null;
+    }
+    this.door.idle(this.host.hostNs(), this.nsEach);
     if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
   }
@@ -422,7 +488,7 @@ export class Machine {
   };
 
   private persistents(): Persistent[] {
-    return [this.time, this.vcpu.cpu.persistence, ...this.board.persistents];
+    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, ...this.board.persistents];
   }
 
   /** Every component's section, without RAM. */
