@@ -6,7 +6,7 @@ import type { Breakpoints } from "../breakpoints.ts";
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
-  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_ENTRIES, TLB_ENTRY_SIZE,
+  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
@@ -147,6 +147,16 @@ export class Mmu {
     for (let i = TLB_BASE >> 2; i < end; i += step) {
       if (flags[i32[i + (TLB_PPN >> 2)]] & PAGE_WATCHED) i32[i + (TLB_WRITE >> 2)] = 1;
     }
+  }
+
+  /** Physical pages that the TLBs have: what the guest is at. */
+  translated(): number[] {
+    const { i32 } = this.state;
+    const pages = new Set<number>();
+    const end = tlbAddress(MMU_COUNT) >> 2;
+    for (let i = FETCH_TLB_BASE >> 2; i < TLB_END >> 2; i += FETCH_ENTRY_SIZE >> 2) if (i32[i] !== 0) pages.add(i32[i + (FETCH_PPN >> 2)]);
+    for (let i = TLB_BASE >> 2; i < end; i += TLB_ENTRY_SIZE >> 2) if (i32[i] !== 1 || i32[i + (TLB_WRITE >> 2)] !== 1) pages.add(i32[i + (TLB_PPN >> 2)]);
+    return [...pages];
   }
 
   private fill(lo: number, hi: number, paddr: number, linear: number, mmuIndex: number): void {

@@ -91,10 +91,14 @@ export class PhysicalMemory {
   isAbsent(ppn: number): boolean {
     return (this.access[ppn] & ABSENT) !== 0;
   }
+  /** The source has put the page's contents into RAM by itself, or is about to. */
+  setPresent(ppn: number): void {
+    this.access[ppn] &= ~ABSENT;
+  }
   /** Makes sure that a page of RAM is there, whoever may access it. */
   bringIn(ppn: number): void {
     if (!this.isAbsent(ppn)) return;
-    this.access[ppn] &= ~ABSENT;
+    this.setPresent(ppn);
     this.source?.bringIn(ppn);
   }
 

@@ -18,6 +18,7 @@ import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { ConsoleWatch } from "./console-watch.ts";
 import { Completions, deferred } from "./completions.ts";
 import { Door, type MachineInput, type Position, type Tape } from "./door.ts";
 import { Entropy, KEY_BYTES } from "./entropy.ts";
@@ -64,6 +65,8 @@ export interface MachineOptions extends LoadOptions {
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
+  /** Goes on from a snapshot in place of booting: gives the machine its memory and its state. `memory` is not used then. */
+  readonly restore?: (machine: Machine) => void;
   /** Whoever writes this run down, or what was written down. */
   readonly tape?: Tape | null;
 }
@@ -94,7 +97,7 @@ export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
-  private readonly video: MappedVideoMemory | null;
+  readonly video: MappedVideoMemory | null;
   /** Answers of backends that come after the call: delivered between slices. */
   readonly completions: Completions;
   private readonly door: Door;
@@ -118,6 +121,7 @@ export class Machine {
     private readonly options: MachineOptions = {},
   ) {
     const { boot, ...rest } = config;
+    this.hasFirmware = boot.kernel === null;
     this.config = rest;
     const mib = config.memoryMib;
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
@@ -126,7 +130,8 @@ export class Machine {
     const model = (this.model = new CpuModel(config.cpu));
     const hasVideo = config.vga !== "none";
     const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
-    const memory = options.memory ?? allocate(mib, pages);
+    // A new one is zeroes without being written to.
+    const memory = (options.restore === undefined ? options.memory : undefined) ?? allocate(mib, pages);
     if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
     const env = {
       apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
@@ -161,7 +166,11 @@ export class Machine {
     }, options.tape ?? null);
     this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
-    this.boot(boot);
+    if (options.restore === undefined) this.boot(boot);
+    else {
+      this.vcpu.reset();
+      options.restore(this);
+    }
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
@@ -274,6 +283,9 @@ export class Machine {
     }
     return { kind: "linear", mode, base: framebufferBase, memoryBytes: VRAM_BYTES };
   }
+
+  /** It began in its firmware. */
+  readonly hasFirmware: boolean;
 
   /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
   present(sink: DisplaySink): boolean {
@@ -488,7 +500,7 @@ export class Machine {
   };
 
   private persistents(): Persistent[] {
-    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, ...this.board.persistents];
+    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, this.console, ...this.board.persistents];
   }
 
   /** Every component's section, without RAM. */
@@ -505,10 +517,22 @@ export class Machine {
     this.resume();
   }
 
+  /**
+   * Between runs: the pages of RAM and of video memory that were written since the last call, ascending; an epoch of tracking begins.
+   * The TLBs are empty afterwards, as they are in a machine that is restored.
+   */
+  beginEpoch(): { readonly ram: Uint32Array; readonly video: readonly number[] } {
+    const pages = { ram: this.vcpu.phys.ram.begin(), video: this.video?.beginEpoch() ?? [] };
+    this.vcpu.mmu.flushAll();
+    return pages;
+  }
+
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
   async stateHash(): Promise<string> {
-    const u8 = this.vcpu.state.u8;
+    const { state, phys } = this.vcpu;
+    const { u8 } = state;
     const sections = this.save();
+    for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
     const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES));
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
@@ -552,30 +576,3 @@ function allocate(mib: number, pages: number): WebAssembly.Memory {
 
 /** Regions that the statistics name. */
 const HOTTEST = 16;
-
-const PANIC = "Kernel panic - not syncing";
-const PANIC_END = "---[ end Kernel panic";
-const POWER_DOWN = /reboot: (Power down|System halted)/;
-
-/** Reads the serial console's lines for what a kernel says of its own end. */
-class ConsoleWatch {
-  private line = "";
-  private panic: string | null = null;
-  sawPowerDown = false;
-
-  /** The panic's line once the kernel has said all of it, else null. */
-  take(byte: number): string | null {
-    if (byte !== 10) {
-      if (this.line.length < 400) this.line += String.fromCharCode(byte);
-      return null;
-    }
-    const line = this.line;
-    this.line = "";
-    if (POWER_DOWN.test(line)) this.sawPowerDown = true;
-    if (this.panic !== null && line.includes(PANIC_END)) return this.panic;
-    const at = line.indexOf(PANIC);
-    if (this.panic === null && at >= 0 && !line.includes(PANIC_END)) this.panic = line.slice(at).trim();
-    return null;
-  }
-}
-
