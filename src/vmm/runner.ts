@@ -1,4 +1,5 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
+import { UserError } from "../base/errors.ts";
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
 import type { InputState } from "./api.ts";
@@ -6,6 +7,12 @@ import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { immediate, Turn } from "./turn.ts";
+import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
+import type { CapturableDisk } from "./snapshot/disk.ts";
+import type { ForkSend } from "./snapshot/fork.ts";
+import type { Restore } from "./snapshot/restore.ts";
+import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -34,7 +41,13 @@ const MAX_SLEEP_MS = 1000;
 /** Serial bytes that the receiver has not taken yet, before the guest is held. */
 const MAX_UNTAKEN = 1 << 20;
 
-export interface RunnerOptions extends MachineOptions {
+export interface RunnerOptions extends Omit<MachineOptions, "restore"> {
+  /** Disks that snapshots hold, by name. */
+  readonly snapshotDisks?: ReadonlyMap<string, CapturableDisk>;
+  /** The machine goes on from here in place of booting; a reset boots it. `restored`: all of its memory has come. */
+  readonly restore?: { readonly from: Restore; readonly memory?: WebAssembly.Memory; restored?(): void };
+  /** Makes an image file of at most 64 KiB out of RGBA pixels. */
+  readonly encodeImage?: (width: number, height: number, pixels: Uint32Array) => Promise<Uint8Array>;
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
 }
@@ -64,34 +77,8 @@ class Batch {
   }
 }
 
-/** Node's, where it lets timers, signals and input in between; a message port there is drained before them. */
-const immediate = (globalThis as { setImmediate?: (f: () => void) => unknown }).setImmediate;
-
 /** Something to wait on for less than a timer's millisecond, in Node; a browser's worker sleeps whole milliseconds. */
 const PAUSE = immediate === undefined ? null : new Int32Array(new SharedArrayBuffer(4));
-
-/** Runs a function on a later turn of the event loop, sooner than setTimeout's clamp in browsers allows. */
-class Turn {
-  private readonly channel = immediate === undefined ? new MessageChannel() : null;
-  private callback: (() => void) | null = null;
-  constructor() {
-    if (this.channel !== null) this.channel.port1.onmessage = this.fire;
-  }
-  private readonly fire = (): void => {
-    const f = this.callback;
-    this.callback = null;
-    f?.();
-  };
-  schedule(f: () => void): void {
-    this.callback = f;
-    if (this.channel !== null) this.channel.port2.postMessage(0);
-    else immediate?.(this.fire);
-  }
-  close(): void {
-    this.callback = null;
-    this.channel?.port1.close();
-  }
-}
 
 export class Runner {
   private machine: Machine;
@@ -111,11 +98,35 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
-    this.machine = this.build(config, this.options);
+    const { restore, ...rest } = options;
+    this.machine = restore === undefined ? this.build(config, rest)
+      : this.build(restore.from.configured(config), { ...rest, restore: restore.from.apply, ...(restore.memory === undefined ? {} : { memory: restore.memory }) });
+    this.snapshots = this.makeSnapshots(restore ?? null);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  private snapshots: RunnerSnapshots;
+  private readonly tail = new TerminalTail();
+
+  private makeSnapshots(restore: NonNullable<RunnerOptions["restore"]> | null): RunnerSnapshots {
+    return new RunnerSnapshots(this.machine, {
+      disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
+      failed: (e) => this.fail(e),
+    });
+  }
+
+  /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
+  snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to take a snapshot of"));
+    return this.snapshots.take(request, sink);
+  }
+
+  /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
+  fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to fork"));
+    return this.snapshots.fork(send);
+  }
 
   private build(config: MachineConfig, options: MachineOptions): Machine {
     const machine = new Machine(config, {
@@ -169,8 +180,11 @@ export class Runner {
       this.lastInstructions = 0;
       this.lastInRegions = 0;
       this.owedMs = 0;
+      this.snapshots.close();
       this.machine.close();
-      this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
+      const { restore: _, ...options } = this.options;
+      this.machine = this.build({ ...this.config, boot }, { ...options, memory: this.machine.memory });
+      this.snapshots = this.makeSnapshots(null);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(imagesIn(boot));
@@ -335,6 +349,7 @@ export class Runner {
 
   private deliver(out: Uint8Array): void {
     const { length } = out;
+    this.tail.push(out);
     const taken = this.events.serial(out);
     if (taken === undefined) return;
     this.untaken += length;
@@ -362,6 +377,7 @@ export class Runner {
     this.feed.poll(true);
     this.cancelSleep();
     this.turn.close();
+    this.snapshots.close();
     this.reportStatus();
     this.events.stopped(report);
   }

@@ -65,7 +65,7 @@ export interface MachineOptions extends LoadOptions {
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
-  /** Goes on from a snapshot in place of booting: gives the machine its memory and its state. `memory` is not used then. */
+  /** Goes on from a snapshot in place of booting: gives the machine its state. `memory` has to be a new one then, or holds what it shall hold. */
   readonly restore?: (machine: Machine) => void;
   /** Whoever writes this run down, or what was written down. */
   readonly tape?: Tape | null;
@@ -129,10 +129,8 @@ export class Machine {
     }
     const model = (this.model = new CpuModel(config.cpu));
     const hasVideo = config.vga !== "none";
-    const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
-    // A new one is zeroes without being written to.
-    const memory = (options.restore === undefined ? options.memory : undefined) ?? allocate(mib, pages);
-    if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
+    const memory = options.memory ?? machineMemory(mib, hasVideo);
+    if (memory === options.memory && options.restore === undefined) new Uint8Array(memory.buffer).fill(0);
     const env = {
       apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
       tscKhz: TSC_KHZ,
@@ -566,7 +564,9 @@ function apicPort(apic: () => LocalApicPort): LocalApicPort {
   };
 }
 
-function allocate(mib: number, pages: number): WebAssembly.Memory {
+/** Memory for a machine of `mib` MiB: zeroes. Throws UserError. */
+export function machineMemory(mib: number, hasVideo: boolean): WebAssembly.Memory {
+  const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch {

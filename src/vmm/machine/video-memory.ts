@@ -64,6 +64,12 @@ export class MappedVideoMemory implements VideoMemory {
     this.vcpu.mmu.protectWatchedPages();
   }
 
+  /** A page's contents, written in this epoch. */
+  put(page: number, contents: Uint8Array): void {
+    this.bytes.set(contents, page * VIDEO_PAGE);
+    this.written[page] = WRITTEN;
+  }
+
   /** Begins an epoch: the pages that were written in the last one, ascending. The caller empties the TLBs. */
   beginEpoch(): number[] {
     const { written, seen } = this;

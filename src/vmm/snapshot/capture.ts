@@ -93,6 +93,13 @@ export class Capture {
     return { pages, contents };
   }
 
+  /** The machine comes to its end: what is left is copied at once. */
+  detach(): void {
+    const { ram } = this.machine.vcpu.phys;
+    for (const ppn of this.pages.subarray(this.next)) ram.beforeFirst?.(ppn);
+    ram.beforeFirst = null;
+  }
+
   /** Lets go of the machine: nothing is held back any more. */
   close(): void {
     this.machine.vcpu.phys.ram.beforeFirst = null;

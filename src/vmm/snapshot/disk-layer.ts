@@ -79,7 +79,11 @@ export class DiskLayer {
     const written = await writer.put([...maps.values()]);
     [...maps.keys()].forEach((chunk, i) => ids.set(chunk, written[i]));
     const layer = new DiskLayer(this.sectorCount, this.base, table, new Map<number, Uint8Array | ObjectId>([...this.maps, ...maps]), this.reader, ids);
-    const chunks = [...ids].sort(([a], [b]) => a - b).map(([chunk, map]) => [chunk, table.chunks[chunk], map] as const);
-    return { layer, record: { sectors: this.sectorCount, base: this.base, chunks } };
+    return { layer, record: layer.record() };
+  }
+
+  record(): DiskLayerRecord {
+    const chunks = [...this.ids].sort(([a], [b]) => a - b).map(([chunk, map]) => [chunk, this.table.chunks[chunk], map] as const);
+    return { sectors: this.sectorCount, base: this.base, chunks };
   }
 }

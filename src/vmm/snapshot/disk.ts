@@ -106,6 +106,18 @@ export class SnapshotDisk implements BlockBackend, CapturableDisk {
     });
   }
 
+  /** Takes a block over from another machine's disk. Throws UserError. */
+  adopt(block: number, sectors: number, contents: Uint8Array): void {
+    for (let i = 0; i < BLOCK_SECTORS; i++) {
+      if (((sectors >> i) & 1) === 0) continue;
+      const problem: { error: BlockError | null } = { error: { kind: "io", message: "it takes no writes at once" } };
+      this.write(block * BLOCK_SECTORS + i, [contents.subarray(i * SECTOR_BYTES, (i + 1) * SECTOR_BYTES)], (error) => {
+        problem.error = error;
+      });
+      if (problem.error !== null) throw new UserError(`the disk cannot be copied: ${problem.error.message}`);
+    }
+  }
+
   /** A block as it is now, as far as it was ever written. Throws UserError. */
   blockNow(block: number): { readonly contents: Uint8Array; readonly sectors: number } {
     const contents = new Uint8Array(BLOCK_BYTES);

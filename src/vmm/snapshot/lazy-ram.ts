@@ -27,6 +27,11 @@ export class LazyRam implements PageSource {
     });
   }
 
+  /** Pages whose contents have come another way. */
+  present(pages: Iterable<number>): void {
+    for (const ppn of pages) this.phys.setPresent(ppn);
+  }
+
   bringIn(ppn: number): void {
     this.touched++;
     this.load(ppn);

@@ -1,6 +1,6 @@
 /** What is kept of a snapshot beside its objects: a small record, and which objects belong to it. docs/SNAPSHOTS.md */
 import { UserError } from "../../base/errors.ts";
-import { isObjectId, type ObjectId, type RecordReferences, ZERO_ID } from "../store/objects.ts";
+import { isObjectId, type ObjectId, type RecordReferences } from "../store/objects.ts";
 import { chunksOf } from "./page-table.ts";
 
 /** The format of records and of what they refer to. */
@@ -101,5 +101,3 @@ function checkLayer(name: string, value: unknown, fail: (why: string) => never):
     before = chunk;
   }
 }
-
-export { ZERO_ID };

@@ -4,12 +4,13 @@ import type { StateFields, StateValue } from "../../base/persist.ts";
 import type { MachineConfig } from "../config.ts";
 import type { Machine } from "../machine/machine.ts";
 import { decodeSections, decodeState } from "../state-codec.ts";
-import { type ObjectReader, ZERO_ID } from "../store/objects.ts";
+import { type ObjectId, type ObjectReader, ZERO_ID } from "../store/objects.ts";
 import { identityOf } from "./capture.ts";
 import { LazyRam } from "./lazy-ram.ts";
-import { PAGE_BYTES, PageTable } from "./page-table.ts";
+import type { Lineage } from "./lineage.ts";
+import { CHUNK_PAGES, chunksOf, PAGE_BYTES, PageTable } from "./page-table.ts";
 import { checkRecord, type SnapshotRecord } from "./record.ts";
-import type { Lineage } from "./snapshotter.ts";
+import { DiskLayer } from "./disk-layer.ts";
 
 export interface SavedState {
   readonly identity: StateFields;
@@ -32,71 +33,79 @@ export function decodeSavedState(bytes: Uint8Array): SavedState {
   return { identity: machine, epochSeconds, first: new Uint32Array(first.slice().buffer), sections };
 }
 
-/** A snapshot that has been found good so far: to be given to a machine that is made for it. */
+/** Where a machine's memory comes from. */
+export interface RestoreFrom {
+  readonly ramBytes: number;
+  /** Tables, as in a SnapshotRecord. */
+  readonly ram: readonly ObjectId[];
+  readonly video: readonly ObjectId[];
+  readonly saved: SavedState;
+  readonly reader: ObjectReader;
+  /** Pages that are in the machine's memory already, and are newer than the tables say. */
+  readonly newer: Uint32Array;
+  readonly newerVideo: readonly { readonly page: number; readonly bytes: Uint8Array }[];
+  /** A key: what comes is not the machine that the state was taken of, and random numbers are its own. */
+  readonly reseed: Uint8Array | null;
+}
+
+/** A state that a machine can be made of. */
 export class Restore {
-  readonly record: SnapshotRecord;
-  private readonly saved: SavedState;
   private ram: LazyRam | null = null;
   private table: Lineage | null = null;
 
+  constructor(private readonly from: RestoreFrom) {}
+
   /** Throws UserError for what is no snapshot, or is damaged as far as can be seen now. */
-  constructor(
-    record: unknown,
-    private readonly reader: ObjectReader,
-  ) {
-    this.record = checkRecord(record);
-    const pieces = this.record.state.map((id) => reader.read(id));
-    const whole = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const piece of pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    this.saved = decodeSavedState(whole);
+  static ofSnapshot(value: unknown, reader: ObjectReader): Restore {
+    const record = checkRecord(value);
+    const saved = decodeSavedState(joined(record.state.map((id) => reader.read(id))));
+    return new Restore({ ramBytes: record.ramBytes, ram: record.ram, video: record.video, saved, reader, newer: new Uint32Array(0), newerVideo: [], reseed: null });
   }
 
-  /** What the machine's clock began at: a configuration's is replaced by it. */
+  /** What a machine's configuration has to be: the snapshot says when its clock began. */
   configured(config: MachineConfig): MachineConfig {
-    return { ...config, epochSeconds: this.saved.epochSeconds };
+    return { ...config, epochSeconds: this.from.saved.epochSeconds };
   }
 
   /** For MachineOptions.restore. Throws UserError where the machine is another one. */
   readonly apply = (machine: Machine): void => {
-    const { identity, first, sections } = this.saved;
+    const { saved, reader, ramBytes, newer, newerVideo, reseed } = this.from;
     for (const [what, value] of Object.entries(identityOf(machine))) {
-      if (identity[what] !== value) throw new UserError(`snapshot: it is of a machine with ${what} ${String(identity[what])}, and this one has ${String(value)}`);
+      if (saved.identity[what] !== value) throw new UserError(`snapshot: it is of a machine with ${what} ${String(saved.identity[what])}, and this one has ${String(value)}`);
     }
     const { phys } = machine.vcpu;
-    const { record, reader } = this;
-    const table: Lineage = { ram: new PageTable(phys.pages, record.ram, reader), video: this.restoreVideo(machine) };
-    if (record.ramBytes !== phys.ramSize) throw new UserError(`snapshot: its RAM has ${record.ramBytes} bytes, and the machine's ${phys.ramSize}`);
-    this.table = table;
     const { pages } = phys;
-    this.ram = new LazyRam(phys, table.ram, reader, first.filter((ppn) => ppn < pages));
-    // Making the machine may have written to memory; what happens from here on differs from the snapshot.
+    if (ramBytes !== phys.ramSize) throw new UserError(`snapshot: its RAM has ${ramBytes} bytes, and the machine's ${phys.ramSize}`);
+    const table: Lineage = { ram: new PageTable(pages, this.from.ram, reader), video: this.restoreVideo(machine) };
+    this.table = table;
+    this.ram = new LazyRam(phys, table.ram, reader, saved.first.filter((ppn) => ppn < pages));
+    this.ram.present(newer);
+    // Making the machine may have written to memory. What happens from here on differs from the tables.
     machine.beginEpoch();
-    machine.restore(decodeSections(sections));
+    for (const ppn of newer) phys.beforeWrites(ppn * PAGE_BYTES, PAGE_BYTES);
+    for (const { page, bytes } of newerVideo) machine.video?.put(page, bytes);
+    machine.restore(decodeSections(saved.sections));
+    if (reseed !== null) machine.input({ kind: "reseed", key: reseed });
   };
 
   private restoreVideo(machine: Machine): PageTable {
     const { video } = machine;
-    const { record, reader } = this;
+    const { video: tables, reader } = this.from;
     if (video === null) return PageTable.empty(0);
     const pages = video.bytes.length / PAGE_BYTES;
-    if (record.video.length !== Math.ceil(pages / 512)) throw new UserError(`snapshot: its video memory has ${record.video.length} tables, not ${Math.ceil(pages / 512)}`);
-    const table = new PageTable(pages, record.video, reader);
+    if (tables.length !== chunksOf(pages)) throw new UserError(`snapshot: its video memory has ${tables.length} tables, not ${chunksOf(pages)}`);
+    const table = new PageTable(pages, tables, reader);
     // What the display wrote at power-on.
     for (const page of video.beginEpoch()) video.bytes.fill(0, page * PAGE_BYTES, (page + 1) * PAGE_BYTES);
-    for (let page = 0; page < pages; page++) {
-      if (table.isZeroChunk(Math.floor(page / 512))) {
-        page += 511;
-        continue;
+    for (let chunk = 0; chunk < tables.length; chunk++) {
+      if (table.isZeroChunk(chunk)) continue;
+      for (let page = chunk * CHUNK_PAGES; page < Math.min(pages, (chunk + 1) * CHUNK_PAGES); page++) {
+        const id = table.id(page);
+        if (id === ZERO_ID) continue;
+        const bytes = reader.read(id);
+        if (bytes.length !== PAGE_BYTES) throw new UserError(`snapshot: a page of video memory has ${bytes.length} bytes, not ${PAGE_BYTES}`);
+        video.bytes.set(bytes, page * PAGE_BYTES);
       }
-      const id = table.id(page);
-      if (id === ZERO_ID) continue;
-      const bytes = reader.read(id);
-      if (bytes.length !== PAGE_BYTES) throw new UserError(`snapshot: a page of video memory has ${bytes.length} bytes, not ${PAGE_BYTES}`);
-      video.bytes.set(bytes, page * PAGE_BYTES);
     }
     return table;
   }
@@ -115,4 +124,20 @@ export class Restore {
   get statistics(): { readonly touched: number; readonly prefetched: number } {
     return { touched: this.ram?.touched ?? 0, prefetched: this.ram?.prefetched ?? 0 };
   }
+}
+
+export function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((n, p) => n + p.length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.length;
+  }
+  return whole;
+}
+
+/** What a snapshot has of a drive, for its SnapshotDisk. Undefined: nothing. */
+export function layerOf(record: SnapshotRecord, drive: string, reader: ObjectReader): DiskLayer | undefined {
+  const layer = (record.disks as Readonly<Record<string, SnapshotRecord["disks"][string] | undefined>>)[drive];
+  return layer === undefined ? undefined : DiskLayer.of(layer, reader);
 }

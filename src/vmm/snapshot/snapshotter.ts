@@ -4,6 +4,8 @@ import type { Machine } from "../machine/machine.ts";
 import { OBJECT_BYTES_MAX, type ObjectId, type ObjectWriter, type RecordReferences, ZERO_ID } from "../store/objects.ts";
 import { Capture } from "./capture.ts";
 import type { CapturableDisk } from "./disk.ts";
+import { ForkSender, type ForkSend } from "./fork.ts";
+import type { Lineage } from "./lineage.ts";
 import { PageTable } from "./page-table.ts";
 import { type DiskLayerRecord, references, SNAPSHOT_VERSION, type SnapshotRecord } from "./record.ts";
 
@@ -46,16 +48,10 @@ export interface SnapshotResult {
 /** Batches that the store has not taken yet. */
 const MAX_UNDER_WAY = 4;
 
-/** What a machine's memory descends from: the tables of the snapshot that was last taken or restored. */
-export interface Lineage {
-  readonly ram: PageTable;
-  readonly video: PageTable;
-}
-
 export class Snapshotter {
   private lineage: Lineage;
-  private disks: ReadonlyMap<string, CapturableDisk>;
-  private job: Job | null = null;
+  private readonly disks: ReadonlyMap<string, CapturableDisk>;
+  private job: Job | ForkJob | null = null;
   /** Pages of captures that came to nothing. */
   private owed: { readonly ram: Set<number>; readonly video: Set<number> } = { ram: new Set(), video: new Set() };
 
@@ -72,15 +68,45 @@ export class Snapshotter {
     return this.job !== null;
   }
 
-  /** Between runs. `sweep` is to be called from then on until the promise is settled. */
-  take(request: SnapshotRequest, sink: SnapshotSink, extras: () => SnapshotExtras, nowMs: () => number): Promise<SnapshotResult> {
-    if (this.job !== null) return Promise.reject(new UserError("a snapshot of this machine is being taken already"));
-    const from = nowMs();
-    const { machine } = this;
-    if (request.full === true) this.disown();
-    const capture = new Capture(machine, this.disks, this.owed);
-    const pauseMs = nowMs() - from;
+  /** Pages are waiting for `sweep`; else the store has to take what it was given. */
+  get pressing(): boolean {
+    return this.job?.pressing === true;
+  }
+
+  private capture(): Capture {
+    if (this.job !== null) throw new UserError("a snapshot of this machine is being taken already");
+    const capture = new Capture(this.machine, this.disks, this.owed);
     this.owed = { ram: new Set(), video: new Set() };
+    return capture;
+  }
+
+  /** What a capture took and no snapshot has is wanted by the next one. */
+  private owe(capture: Capture): void {
+    for (const ppn of capture.pages) this.owed.ram.add(ppn);
+    for (const page of capture.videoPages) this.owed.video.add(page);
+    for (const disk of capture.disks.values()) disk.failed();
+    capture.close();
+  }
+
+  /** Between runs: begins a second machine. `sweep` is to be called from then on until the promise is settled. */
+  fork(send: ForkSend, nowMs: () => number): { readonly pauseMs: number; readonly done: Promise<void> } {
+    const from = nowMs();
+    const capture = this.capture();
+    const job = new ForkJob(capture, new ForkSender(capture, this.lineage, { memoryMib: this.machine.config.memoryMib, hasVideo: this.machine.video !== null }, send));
+    this.job = job;
+    const done = job.sent.finally(() => {
+      this.owe(capture);
+      this.job = null;
+    });
+    return { pauseMs: nowMs() - from, done };
+  }
+
+  /** Between runs. `sweep` is to be called from then on until the promise is settled. */
+  async take(request: SnapshotRequest, sink: SnapshotSink, extras: () => SnapshotExtras, nowMs: () => number): Promise<SnapshotResult> {
+    const from = nowMs();
+    if (request.full === true && !this.busy) this.disown();
+    const capture = this.capture();
+    const pauseMs = nowMs() - from;
     const job = (this.job = new Job(capture, sink));
     return this.finish(job, request, sink, extras(), pauseMs).finally(() => {
       this.job = null;
@@ -97,6 +123,11 @@ export class Snapshotter {
     }
     for (let page = 0; page < this.lineage.video.pages; page++) if (this.lineage.video.id(page) !== ZERO_ID) this.owed.video.add(page);
     this.lineage = emptyLineage(this.machine);
+  }
+
+  /** The machine comes to its end; what is on its way is to be swept all the same. */
+  detach(): void {
+    this.job?.capture.detach();
   }
 
   /** Between runs: gives pages to the store until `until` says so. */
@@ -145,10 +176,7 @@ export class Snapshotter {
       return { record, pauseMs, pages: capture.pages.length, copiedPages: capture.copied };
     } catch (e) {
       // The epoch has begun all the same: its pages are owed to the next snapshot.
-      for (const ppn of capture.pages) this.owed.ram.add(ppn);
-      for (const page of capture.videoPages) this.owed.video.add(page);
-      for (const disk of capture.disks.values()) disk.failed();
-      capture.close();
+      this.owe(capture);
       await sink.abort().catch(() => undefined);
       throw e;
     }
@@ -194,6 +222,10 @@ class Job {
     this.resolve(this.ids);
   }
 
+  get pressing(): boolean {
+    return this.capture.left > 0 && this.underWay < MAX_UNDER_WAY;
+  }
+
   sweep(until: () => boolean): void {
     while (!this.ended && this.capture.left > 0 && this.underWay < MAX_UNDER_WAY && !until()) {
       const at = this.capture.pages.length - this.capture.left;
@@ -211,6 +243,33 @@ class Job {
         this.ended = true;
         this.reject(e);
       });
+    }
+  }
+}
+
+/** The pages of a fork on their way. */
+class ForkJob {
+  readonly pressing = true;
+  readonly sent: Promise<void>;
+  private resolve: () => void = () => undefined;
+  private reject: (e: unknown) => void = () => undefined;
+
+  constructor(
+    readonly capture: Capture,
+    private readonly sender: ForkSender,
+  ) {
+    this.sent = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+
+  sweep(until: () => boolean): void {
+    try {
+      if (this.sender.sweep(until)) this.resolve();
+    } catch (e) {
+      this.sender.fail(e instanceof Error ? e.message : String(e));
+      this.reject(e);
     }
   }
 }
