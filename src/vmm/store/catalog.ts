@@ -70,8 +70,12 @@ export class PackCatalog {
     let count = 0;
     for (const name of await this.folder.list()) {
       if (!OWN_NAME.test(name) || this.kept.has(name) || this.damaged.has(name)) continue;
-      await this.folder.remove(name);
-      count++;
+      try {
+        await this.folder.remove(name);
+        count++;
+      } catch {
+        // Still held by a worker that is ending: the next session takes it away.
+      }
     }
     return count;
   }
