@@ -1,5 +1,6 @@
 /** The store as everybody but its own worker sees it: the same calls in a page, in a machine's worker and in Node. */
 import type { ObjectId, ObjectReader, ObjectWriter, RecordReferences } from "./objects.ts";
+import type { SealedFile } from "./sealed-file.ts";
 
 /** A small thing that is kept under a name: a machine, a snapshot, settings. */
 export interface StoreRecord {
@@ -21,7 +22,7 @@ export interface StoreTransaction extends ObjectWriter {
   abort(): Promise<void>;
 }
 
-/** Sealed files with objects, as a reader in any worker opens them (`openReader`). Can be cloned to another worker. */
+/** Sealed files with objects, as `openReader` opens them. */
 export interface ReaderSource {
   /** For `release`: what these files hold stays readable until then. */
   readonly lease: number;
@@ -30,8 +31,8 @@ export interface ReaderSource {
 
 export interface PackSource {
   readonly name: string;
-  /** Browser: a File or Blob. Node: a path. */
-  readonly from: Blob | string;
+  /** Browser: a File or Blob, which can be sent to another worker. Node: an open file of this thread. */
+  readonly from: Blob | SealedFile;
 }
 
 export interface StoreState {
@@ -60,6 +61,19 @@ export interface Collected {
   readonly rewrittenPacks: number;
 }
 
+/** What an import has brought: nothing of it is in the store yet. */
+export interface Import {
+  /** To be committed with the records, changed as the importer likes, or aborted. */
+  readonly transaction: StoreTransaction;
+  readonly records: readonly StoreRecord[];
+}
+
+export interface StoreProgress {
+  /** Unpacked bytes of objects. */
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface Store {
   state(): Promise<StoreState>;
   begin(): Promise<StoreTransaction>;
@@ -73,10 +87,21 @@ export interface Store {
   read(id: ObjectId): Promise<Uint8Array>;
   /** For `openReader`, in the worker that reads. */
   reader(): Promise<ReaderSource>;
-  /** The reader is not used any more. */
+  /**
+   * Keeps objects although no record may need them any more, for as long as the session lasts: what a running machine was restored from and
+   * will refer to in its next snapshot. Answers a lease.
+   */
+  hold(references: RecordReferences): Promise<number>;
+  /** A reader is not used any more, or what was held may go. */
   release(lease: number): Promise<void>;
+  /** Null: everything that the record refers to is there and undamaged. Otherwise the reason why it is not. Reads all of it. */
+  check(key: string): Promise<string | null>;
   /** Frees what no record refers to. Runs by itself after removals too. */
   collect(): Promise<Collected>;
+  /** One file with these records and all that they refer to (docs/SNAPSHOTS.md). A Blob of the browser, which is to be used soon. */
+  export(records: readonly StoreRecord[], onProgress?: (progress: StoreProgress) => void): Promise<Blob>;
+  /** Rejects with the reason if it is not whole, not ours, damaged, or of a newer version. */
+  import(file: Blob | SealedFile, onProgress?: (progress: StoreProgress) => void): Promise<Import>;
   usage(): Promise<StoreUsage>;
   /** Asks the browser to keep the data. */
   persist(): Promise<boolean>;
