@@ -6,6 +6,9 @@ import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { TapeDeck, type EndedBy } from "./record/deck.ts";
+import type { Player, ReplayResult } from "./record/player.ts";
+import type { Recorder } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -16,6 +19,8 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** A replay has ended as the recorded run did; `stopped` follows. */
+  replayed?(result: ReplayResult): void;
 }
 
 /** Milliseconds of emulation between turns of the event loop. */
@@ -34,9 +39,11 @@ const MAX_SLEEP_MS = 1000;
 /** Serial bytes that the receiver has not taken yet, before the guest is held. */
 const MAX_UNTAKEN = 1 << 20;
 
-export interface RunnerOptions extends MachineOptions {
+export interface RunnerOptions extends Omit<MachineOptions, "tape"> {
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
+  /** Writes the run down from its power-on, or replays one that was. */
+  readonly tape?: Recorder | Player | null;
 }
 
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
@@ -111,20 +118,25 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
+    this.deck = new TapeDeck(options.tape ?? null);
     this.machine = this.build(config, this.options);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
 
-  private build(config: MachineConfig, options: MachineOptions): Machine {
+  private readonly deck: TapeDeck;
+
+  private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions): Machine {
+    const key = this.deck.key(config.deterministic);
     const machine = new Machine(config, {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
-      entropy: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
+      entropy: (bytes) => bytes.set(key),
       wake: () => this.wake(),
     }, options);
+    this.deck.powerOn(machine, key);
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
@@ -152,18 +164,20 @@ export class Runner {
 
   /** Power cycle with the same configuration; a paused machine stays paused. */
   reset(): Promise<void> {
-    if (this.state === "stopped" || this.resetting) return Promise.resolve();
+    // A replay resets itself when it is time.
+    if (this.state === "stopped" || this.resetting || this.deck.player !== null) return Promise.resolve();
     const wasPaused = this.state === "paused";
     this.cancelSleep();
-    return this.restart(wasPaused);
+    return this.restart(wasPaused, false);
   }
 
   private resetting = false;
 
-  private async restart(paused: boolean): Promise<void> {
+  private async restart(paused: boolean, guest: boolean): Promise<void> {
     this.resetting = true;
     this.state = "paused";
     try {
+      this.deck.reset(this.machine, guest);
       const boot = this.options.images === undefined ? this.config.boot : await this.options.images();
       if (this.ended) return;
       this.lastInstructions = 0;
@@ -202,7 +216,7 @@ export class Runner {
   /** Ends the machine for good. */
   powerOff(): void {
     if (this.state === "stopped") return;
-    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
+    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] }, "user");
   }
 
   /** Presses the power button. False: the guest does not listen to it. */
@@ -303,12 +317,16 @@ export class Runner {
       return;
     }
     this.flush();
+    this.deck.poll();
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
         return;
+      case "replayed":
+        this.finish({ kind: "power-off", message: "the recorded run ends here", exitCode: 0, registers: [], disassembly: [] }, "log");
+        return;
       case "reset":
-        void this.restart(false);
+        void this.restart(false, true);
         return;
       case "idle": {
         this.idle = true;
@@ -355,7 +373,7 @@ export class Runner {
     if (debug !== null) this.events.debug?.(debug);
   }
 
-  private finish(report: StopReport): void {
+  private finish(report: StopReport, by: EndedBy = "guest"): void {
     this.flush();
     this.state = "stopped";
     // The last words stay on the screen.
@@ -363,7 +381,14 @@ export class Runner {
     this.cancelSleep();
     this.turn.close();
     this.reportStatus();
-    this.events.stopped(report);
+    if (!this.deck.running) {
+      this.events.stopped(report);
+      return;
+    }
+    void this.deck.end(this.machine, report, by).then((end) => {
+      if (end.result !== null) this.events.replayed?.(end.result);
+      this.events.stopped(end.report);
+    });
   }
 
   private maybeReport(): void {
