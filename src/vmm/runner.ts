@@ -13,6 +13,9 @@ import type { CapturableDisk } from "./snapshot/disk.ts";
 import type { ForkSend } from "./snapshot/fork.ts";
 import type { Restore } from "./snapshot/restore.ts";
 import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
+import { TapeDeck, type EndedBy } from "./record/deck.ts";
+import type { Player, ReplayResult } from "./record/player.ts";
+import type { Recorder } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -23,6 +26,8 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** A replay has ended as the recorded run did; `stopped` follows. */
+  replayed?(result: ReplayResult): void;
 }
 
 /** Milliseconds of emulation between turns of the event loop. */
@@ -41,15 +46,26 @@ const MAX_SLEEP_MS = 1000;
 /** Serial bytes that the receiver has not taken yet, before the guest is held. */
 const MAX_UNTAKEN = 1 << 20;
 
-export interface RunnerOptions extends Omit<MachineOptions, "restore"> {
+/** A state to go on from. */
+export interface StartFrom {
+  readonly from: Restore;
+  /** Memory that holds some of it already. */
+  readonly memory?: WebAssembly.Memory;
+  /** All of the machine's memory has come. */
+  restored?(): void;
+}
+
+export interface RunnerOptions extends Omit<MachineOptions, "tape" | "restore"> {
   /** Disks that snapshots hold, by name. */
   readonly snapshotDisks?: ReadonlyMap<string, CapturableDisk>;
   /** The machine goes on from here in place of booting; a reset boots it. `restored`: all of its memory has come. */
-  readonly restore?: { readonly from: Restore; readonly memory?: WebAssembly.Memory; restored?(): void };
+  readonly startFrom?: StartFrom;
   /** Makes an image file of at most 64 KiB out of RGBA pixels. */
   readonly encodeImage?: (width: number, height: number, pixels: Uint32Array) => Promise<Uint8Array>;
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
+  /** Writes the run down from its power-on, or replays one that was. */
+  readonly tape?: Recorder | Player | null;
 }
 
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
@@ -98,10 +114,10 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
-    const { restore, ...rest } = options;
-    this.machine = restore === undefined ? this.build(config, rest)
-      : this.build(restore.from.configured(config), { ...rest, restore: restore.from.apply, ...(restore.memory === undefined ? {} : { memory: restore.memory }) });
-    this.snapshots = this.makeSnapshots(restore ?? null);
+    this.deck = new TapeDeck(options.tape ?? null);
+    const { startFrom } = options;
+    this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
+    this.snapshots = this.makeSnapshots(startFrom ?? null);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
@@ -109,7 +125,7 @@ export class Runner {
   private snapshots: RunnerSnapshots;
   private readonly tail = new TerminalTail();
 
-  private makeSnapshots(restore: NonNullable<RunnerOptions["restore"]> | null): RunnerSnapshots {
+  private makeSnapshots(restore: StartFrom | null): RunnerSnapshots {
     return new RunnerSnapshots(this.machine, {
       disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
       failed: (e) => this.fail(e),
@@ -128,14 +144,18 @@ export class Runner {
     return this.snapshots.fork(send);
   }
 
-  private build(config: MachineConfig, options: MachineOptions): Machine {
+  private readonly deck: TapeDeck;
+
+  private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions & { readonly memory?: WebAssembly.Memory }, start: StartFrom | null = null): Machine {
+    const key = this.deck.key(config.deterministic);
     const machine = new Machine(config, {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
-      entropy: (bytes) => void crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>),
+      entropy: (bytes) => bytes.set(key),
       wake: () => this.wake(),
-    }, options);
+    }, start === null ? options : { ...options, restore: start.from.apply, ...(start.memory === undefined ? {} : { memory: start.memory }) });
+    this.deck.powerOn(machine, key);
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
@@ -163,18 +183,20 @@ export class Runner {
 
   /** Power cycle with the same configuration; a paused machine stays paused. */
   reset(): Promise<void> {
-    if (this.state === "stopped" || this.resetting) return Promise.resolve();
+    // A replay resets itself when it is time.
+    if (this.state === "stopped" || this.resetting || this.deck.player !== null) return Promise.resolve();
     const wasPaused = this.state === "paused";
     this.cancelSleep();
-    return this.restart(wasPaused);
+    return this.restart(wasPaused, false);
   }
 
   private resetting = false;
 
-  private async restart(paused: boolean): Promise<void> {
+  private async restart(paused: boolean, guest: boolean): Promise<void> {
     this.resetting = true;
     this.state = "paused";
     try {
+      this.deck.reset(this.machine, guest);
       const boot = this.options.images === undefined ? this.config.boot : await this.options.images();
       if (this.ended) return;
       this.lastInstructions = 0;
@@ -182,8 +204,7 @@ export class Runner {
       this.owedMs = 0;
       this.snapshots.close();
       this.machine.close();
-      const { restore: _, ...options } = this.options;
-      this.machine = this.build({ ...this.config, boot }, { ...options, memory: this.machine.memory });
+      this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       this.snapshots = this.makeSnapshots(null);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
@@ -216,7 +237,7 @@ export class Runner {
   /** Ends the machine for good. */
   powerOff(): void {
     if (this.state === "stopped") return;
-    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
+    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] }, "user");
   }
 
   /** Presses the power button. False: the guest does not listen to it. */
@@ -317,12 +338,16 @@ export class Runner {
       return;
     }
     this.flush();
+    this.deck.poll();
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
         return;
+      case "replayed":
+        this.finish({ kind: "power-off", message: "the recorded run ends here", exitCode: 0, registers: [], disassembly: [] }, "log");
+        return;
       case "reset":
-        void this.restart(false);
+        void this.restart(false, true);
         return;
       case "idle": {
         this.idle = true;
@@ -370,7 +395,7 @@ export class Runner {
     if (debug !== null) this.events.debug?.(debug);
   }
 
-  private finish(report: StopReport): void {
+  private finish(report: StopReport, by: EndedBy = "guest"): void {
     this.flush();
     this.state = "stopped";
     // The last words stay on the screen.
@@ -379,7 +404,14 @@ export class Runner {
     this.turn.close();
     this.snapshots.close();
     this.reportStatus();
-    this.events.stopped(report);
+    if (!this.deck.running) {
+      this.events.stopped(report);
+      return;
+    }
+    void this.deck.end(this.machine, report, by).then((end) => {
+      if (end.result !== null) this.events.replayed?.(end.result);
+      this.events.stopped(end.report);
+    });
   }
 
   private maybeReport(): void {

@@ -69,7 +69,7 @@ export class Completions {
   private deliver(number: number, recorded?: Answer): void {
     const request = this.requests.get(number);
     this.requests.delete(number);
-    if (request?.answer != null) request.done(...((recorded ?? request.answer) as never));
+    if (request !== undefined && request.answer !== null) request.done(...((recorded ?? request.answer) as never));
   }
 }
 

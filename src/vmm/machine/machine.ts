@@ -506,6 +506,16 @@ export class Machine {
     return this.persistents().map((p) => saveSection(p));
   }
 
+  /** The processor's section. */
+  saveProcessor(): StateSection {
+    return saveSection(this.vcpu.cpu.persistence);
+  }
+
+  /** Where RAM and video memory stand in `memory`: first byte and end. */
+  get guestMemoryRange(): readonly [number, number] {
+    return [RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES)];
+  }
+
   /** Between runs. RAM is restored by the caller, before or after. */
   restore(sections: readonly StateSection[]): void {
     this.vcpu.cache.flush();
@@ -531,7 +541,7 @@ export class Machine {
     const { u8 } = state;
     const sections = this.save();
     for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
-    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES));
+    const ram = u8.slice(...this.guestMemoryRange);
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
