@@ -2,7 +2,7 @@
 import * as v from "valibot";
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from "yaml";
 import { MachineSchema, type MachineDefinition, type MachineInput } from "./definition.ts";
-import { DefinitionError, fieldOf, type Path, type Placed, problemsOf } from "./problems.ts";
+import { DefinitionError, fieldOf, type Placed, problemsOf } from "./problems.ts";
 
 export { DefinitionError } from "./problems.ts";
 

@@ -12,7 +12,6 @@ export interface DefinitionProblem {
 
 /** The message is `FILE:LINE: FIELD: what`, of the first problem. */
 export class DefinitionError extends UserError {
-  override readonly name = "DefinitionError";
   constructor(file: string, readonly problems: readonly DefinitionProblem[]) {
     const { line, field, message } = problems[0];
     super(`${file}${line === null ? "" : `:${line}`}: ${field === "" ? "" : `${field}: `}${message}`);

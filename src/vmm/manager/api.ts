@@ -1,6 +1,6 @@
 /** What the page and the embedding see of the machines: the manager's contract. Everything here is on the page's main thread. */
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
-import type { FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
+import type { DiskDefinition, FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
 import type { MouseInput } from "../../devices/ps2/mouse.ts";
 import type { LoadProgress } from "../images/progress.ts";
 
