@@ -2,9 +2,9 @@
 import { UserError } from "../base/errors.ts";
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
-import type { InputState } from "./api.ts";
+import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
-import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
 import { immediate, Turn } from "./turn.ts";
@@ -28,10 +28,10 @@ export interface RunnerEvents {
   input?(state: InputState): void;
   /** A replay has ended as the recorded run did; `stopped` follows. */
   replayed?(result: ReplayResult): void;
+  /** The guest has reset the machine: what follows is of the next start. */
+  restarted?(): void;
 }
 
-/** Milliseconds of emulation between turns of the event loop. */
-const SLICE_MS = 8;
 /** Status reports while running. */
 const STATUS_MS = 500;
 /** Waits shorter than this are run through. */
@@ -64,6 +64,8 @@ export interface RunnerOptions extends Omit<MachineOptions, "tape" | "restore"> 
   readonly encodeImage?: (width: number, height: number, pixels: Uint32Array) => Promise<Uint8Array>;
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
+  /** At most so much of one core, 0 to 1. */
+  readonly share?: number;
   /** Writes the run down from its power-on, or replays one that was. */
   readonly tape?: Recorder | Player | null;
 }
@@ -114,6 +116,7 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
+    this.share.set(options.share ?? 1);
     this.deck = new TapeDeck(options.tape ?? null);
     const { startFrom } = options;
     this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
@@ -124,6 +127,12 @@ export class Runner {
   private readonly config: MachineConfig;
   private snapshots: RunnerSnapshots;
   private readonly tail = new TerminalTail();
+  private readonly share = new CpuShare(performance.now());
+
+  /** A new cap, from now on. */
+  setShare(share: number): void {
+    this.share.set(share);
+  }
 
   private makeSnapshots(restore: StartFrom | null): RunnerSnapshots {
     return new RunnerSnapshots(this.machine, {
@@ -278,7 +287,7 @@ export class Runner {
     if (this.state !== "running" || this.timer === null) return;
     this.cancelSleep();
     this.owedMs = 0;
-    this.turn.schedule(this.step);
+    this.goOn();
   }
 
   stats(peakMemory: number): MachineStats {
@@ -293,8 +302,8 @@ export class Runner {
   /** Lets `ns` pass (null: until something happens). True: a timer will take the next step. */
   private sleep(ns: number | null): boolean {
     const wait = ns === null ? MAX_SLEEP_MS : ns / 1e6;
-    const ms = (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs;
     const now = performance.now();
+    const ms = Math.max(this.share.restMs(now), (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs);
     if (ms >= TIMER_MS) {
       this.startTimer(now, now + ms);
       return true;
@@ -330,15 +339,17 @@ export class Runner {
   private readonly step = (): void => {
     this.cancelSleep();
     if (this.state !== "running") return;
+    const from = performance.now();
     let outcome;
     try {
-      outcome = this.machine.run(SLICE_MS);
+      outcome = this.machine.run(this.share.sliceMs);
     } catch (e) {
       this.fail(e);
       return;
     }
     this.flush();
     this.deck.poll();
+    this.share.ran(from, performance.now());
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
@@ -347,6 +358,7 @@ export class Runner {
         this.finish({ kind: "power-off", message: "the recorded run ends here", exitCode: 0, registers: [], disassembly: [] }, "log");
         return;
       case "reset":
+        this.events.restarted?.();
         void this.restart(false, true);
         return;
       case "idle": {
@@ -366,8 +378,16 @@ export class Runner {
 
   /** On the next turn, unless the receiver is too far behind: then when it has caught up. */
   private proceed(): void {
-    if (this.untaken <= MAX_UNTAKEN) this.turn.schedule(this.step);
+    if (this.untaken <= MAX_UNTAKEN) this.goOn();
     else this.held = true;
+  }
+
+  /** The next step: on the next turn, or after the rest that the machine's share asks for. */
+  private goOn(): void {
+    const now = performance.now();
+    const rest = this.share.restMs(now);
+    if (rest >= TIMER_MS) this.startTimer(now, now + rest);
+    else this.turn.schedule(this.step);
   }
   private untaken = 0;
   private held = false;
@@ -382,7 +402,7 @@ export class Runner {
       this.untaken -= length;
       if (this.held && this.untaken <= MAX_UNTAKEN) {
         this.held = false;
-        this.step();
+        this.goOn();
       }
     };
     taken.then(done, done);
@@ -438,6 +458,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      load: this.share.takeLoad(now),
       tiers: this.tiers(n - this.lastInstructions),
     };
     this.lastStatusMs = now;
