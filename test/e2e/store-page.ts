@@ -1,6 +1,7 @@
 /** A page of the store's browser tests: its worker, a worker that reads as a machine does, and what the test calls. */
 import { startStore, type StoreConnection } from "../../src/vmm/store/client.ts";
 import { load, PREFIX } from "../store/load.ts";
+import type { StoreSpeed } from "../store/speed.ts";
 import type { ReaderReply, ReaderTask } from "./store-reader.ts";
 
 /** Runs a task in a fresh worker over a port of its own, as a machine's worker has it. */
@@ -56,7 +57,20 @@ const calls = {
     return reply.keys ?? [];
   },
 
-  speed: () => inReader(opened(), "speed"),
+  /** Speed of pages; milliseconds from the start of the store's worker, and from there to the first of many objects. */
+  async speed(): Promise<StoreSpeed & { readonly openMs: number; readonly firstMs: number }> {
+    const { speed, error } = await inReader(opened(), "throughput");
+    if (speed === undefined) throw new Error(error);
+    await inReader(opened(), "fill");
+    store?.terminate();
+    store = null;
+    const began = performance.now();
+    await opened().state();
+    const openMs = performance.now() - began;
+    const { firstMs } = await inReader(opened(), "first");
+    await this.clear();
+    return { ...speed, openMs, firstMs: firstMs ?? NaN };
+  },
 
   /** Takes all snapshots away. */
   async clear(): Promise<void> {
