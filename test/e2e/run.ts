@@ -9,6 +9,7 @@ import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { pageTests } from "./page-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { storageTests } from "./storage-tests.ts";
+import { serveStore, storeFirefoxTests, storeTests } from "./store-tests.ts";
 
 export interface E2eResult {
   readonly passed: number;
@@ -48,6 +49,10 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
+        const store = await serveStore();
+        await part(storageRunner, () => storeTests(storageRunner, executablePath, store));
+        await part(firefoxRunner, async () => storeFirefoxTests(firefoxRunner, await findFirefox(log), store));
+        await store.close();
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
