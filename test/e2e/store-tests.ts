@@ -89,6 +89,7 @@ export async function storeTests(runner: Runner, executablePath: string, site: S
     }, current, 280_000);
 
     await runner.test("a second tab is told that it keeps nothing, and the first goes on", async () => {
+      equal((await page.evaluate(() => window.storeTest.state())).durable, true, "the first tab's store is durable");
       const second = await open(context, site.url);
       const state = await second.evaluate(() => window.storeTest.state());
       check(!state.durable && (state.reason ?? "").startsWith("another tab has the saved machines open"), JSON.stringify(state));
