@@ -17,9 +17,10 @@ import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
 import { screen } from "./suites/screen.ts";
 import { store } from "./suites/store.ts";
+import { snapshot } from "./suites/snapshot.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen, store];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen, store, snapshot];
 
 const HELP = `Usage: npm run bench -- [options]
 
