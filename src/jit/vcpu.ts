@@ -48,7 +48,7 @@ const LEAST_SAMPLED = 10_000;
 
 /** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
-const ROUNDS = 4;
+const ROUNDS = 2;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
