@@ -47,6 +47,9 @@ class FakeConnection implements MachineConnection {
   folder = (): Promise<null> => Promise.resolve(null);
   openFolder = (): Promise<void> => this.call("folder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  useStore = (): Promise<void> => this.call("store");
+  snapshot = (): Promise<never> => Promise.reject(new Error("none"));
+  fork = (): Promise<never> => Promise.reject(new Error("none"));
   useCompiler = (): Promise<void> => Promise.resolve();
   terminate = (): void => {
     this.ended = true;

@@ -60,8 +60,8 @@ describe.skipIf(guest === null)("the default guest", () => {
     const { count } = objects;
     const second = await take(run, snapshotter, sinkOf(objects), "b", 0);
     expect(second.pages).toBe(0);
-    // Nothing but the state could differ, and it does not.
-    expect(objects.count).toBe(count);
+    // The pages that the guest was at belong to the state: the TLBs are empty now.
+    expect(objects.count).toBeLessThanOrEqual(count + 1);
     runTo(run, 60e6 + 1000);
     const third = await take(run, snapshotter, sinkOf(objects), "c", 0);
     expect(third.pages).toBeLessThan(first.pages / 20);

@@ -508,8 +508,10 @@ export class Machine {
     return saveSection(this.vcpu.cpu.persistence);
   }
 
-  /** Where RAM and video memory stand in `memory`: first byte and end. */
+  /** Where RAM and video memory stand in `memory`: first byte and end. All of it is there then. */
   get guestMemoryRange(): readonly [number, number] {
+    const { phys } = this.vcpu;
+    for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
     return [RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES)];
   }
 
@@ -534,10 +536,8 @@ export class Machine {
 
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
   async stateHash(): Promise<string> {
-    const { state, phys } = this.vcpu;
-    const { u8 } = state;
+    const { u8 } = this.vcpu.state;
     const sections = this.save();
-    for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
     const ram = u8.slice(...this.guestMemoryRange);
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);

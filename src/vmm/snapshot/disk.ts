@@ -49,7 +49,7 @@ export interface SnapshotDiskOptions {
   /** What is below of what the guest writes: a snapshot fits no other disk. */
   readonly base: string;
   /** What a snapshot has: `inner` holds nothing that was written then. */
-  readonly layer?: DiskLayer;
+  readonly layer?: DiskLayer | undefined;
   /** `inner` holds writes of an earlier session: calls back with the ranges. */
   readonly written?: (range: (sector: number, count: number) => void) => void;
 }
