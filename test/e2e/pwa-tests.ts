@@ -2,13 +2,18 @@
 import { join } from "node:path";
 import type { Browser } from "playwright";
 import { build } from "vite";
+import { ensureInterpreter } from "../../src/cli/interpreter.ts";
+import { pwaPlugin } from "../../tools/vite-pwa.ts";
 import { staticSite } from "./embed-tests.ts";
 import { check, equal, MachinePage, ROOT, type Runner } from "./harness.ts";
 
 export async function pwaTests(runner: Runner, browser: Browser): Promise<void> {
   await runner.test("starts offline once it was loaded, and can be installed", async () => {
     const folder = join(ROOT, "build", "e2e-pwa");
-    await build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir: folder, emptyOutDir: true } });
+    ensureInterpreter();
+    await build({
+      root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins: [pwaPlugin()], worker: { format: "es" }, build: { target: "es2022", outDir: folder, emptyOutDir: true },
+    });
     const site = await staticSite(folder);
     const context = await browser.newContext();
     try {
