@@ -29,10 +29,11 @@ export async function pwaTests(runner: Runner, browser: Browser): Promise<void> 
       });
       equal(manifest, { start: "./", sizes: [true, true] }, "manifest");
       // Registered some seconds after the start; then the guest's files are kept.
-      await first.page.waitForFunction(async () => {
+      await first.poll(() => first.page.evaluate(async () => {
         const kept = await caches.open("tabvisor-guest");
-        return (await kept.match(new URL("guest/vmlinux.gz", document.baseURI))) !== undefined && (await kept.match(new URL("guest/initramfs.cpio.gz", document.baseURI))) !== undefined;
-      }, null, { timeout: 90_000, polling: 500 });
+        const there = await Promise.all(["vmlinux.gz", "initramfs.cpio.gz"].map((name) => kept.match(new URL(`guest/${name}`, document.baseURI))));
+        return there.every((response) => response !== undefined);
+      }), "the guest in the cache", 90_000);
       await first.page.close();
       site.close();
       const again = await MachinePage.open(context, site.url);
