@@ -12,7 +12,7 @@ import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
-import { makeDevices } from "./devices.ts";
+import { makeDevices, saveDisk } from "./devices.ts";
 import { reason } from "./reason.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
 
@@ -148,6 +148,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.version) {
     const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
     process.stdout.write(`tabvisor ${(JSON.parse(text) as { version: string }).version}\n`);
+    return 0;
+  }
+  if (options.saveDisk !== null) {
+    await saveDisk(options, options.saveDisk);
     return 0;
   }
   await useStoredInterpreter();

@@ -14,6 +14,8 @@ export interface CliOptions {
   readonly drives: readonly DriveOption[];
   /** Writes to drives are kept in memory. */
   readonly snapshot: boolean;
+  /** Instead of a machine: the drive as a raw image. */
+  readonly saveDisk: string | null;
   readonly boot: { readonly order: readonly ("a" | "c" | "d")[]; readonly menu: boolean };
   readonly bios: string | null;
   /** The machine starts in its firmware. */
@@ -43,9 +45,11 @@ export const HELP = `Usage: tabvisor [options]
   -append STRING        kernel command line
   -hda FILE … -hdd FILE, -cdrom FILE, -fda FILE, -fdb FILE
   -drive file=FILE[,if=ide|floppy|virtio|none][,media=disk|cdrom][,index=N][,format=raw|qcow2]
-         [,readonly=on][,snapshot=on][,serial=S][,id=ID]
+         [,readonly=on][,snapshot=on][,overlay=FILE][,serial=S][,id=ID]
                         without -kernel the firmware boots from IDE and floppy drives
-  -snapshot             writes to drives are forgotten at exit; qcow2 images need it, or readonly=on
+                        overlay: what the guest writes goes into that file, and the image (raw or qcow2) stays as it is
+  --save-disk FILE      writes the one drive that is given, with its overlay, to a new raw image; starts no machine
+  -snapshot             writes to drives are forgotten at exit; qcow2 images need it, overlay=, or readonly=on
   -boot [order=]LETTERS[,menu=on]
                         a floppy, c disk, d CD-ROM (default cda)
   -bios FILE            firmware image instead of Tabvisor's own; 'own' is that
@@ -76,7 +80,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "save-disk", "dump-region", "dump-hot"] as const;
 /** Options that may be given several times. */
 const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -175,6 +179,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     append: one("append") ?? "",
     drives,
     snapshot: flag("snapshot"),
+    saveDisk: one("save-disk"),
     boot: parseBoot(one("boot")),
     bios,
     firmware,
