@@ -1,6 +1,6 @@
 /** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
@@ -72,9 +72,17 @@ function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
   };
 }
 
+/** SeaBIOS's VGA BIOS, for another firmware than ours, which has its own. */
+function videoRomOf({ vga, videoRom }: CliOptions, bios: string): { videoRom?: Uint8Array } {
+  if (vga === "none" || videoRom === "") return {};
+  if (videoRom !== null) return { videoRom: readImage("VGA BIOS", videoRom) };
+  const found = [dirname(bios), "/usr/share/seabios"].map((folder) => join(folder, "vgabios-stdvga.bin")).find((path) => existsSync(path));
+  return found === undefined ? {} : { videoRom: readImage("VGA BIOS", found) };
+}
+
 /** A machine that starts in its firmware. */
 function firmwareConfig(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
-  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios) };
+  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios), ...videoRomOf(options, options.bios) };
   return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
 }
 

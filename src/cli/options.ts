@@ -18,6 +18,8 @@ export interface CliOptions {
   readonly saveDisk: string | null;
   readonly boot: { readonly order: readonly ("a" | "c" | "d")[]; readonly menu: boolean };
   readonly bios: string | null;
+  /** The VGA's option ROM: a file, "" for none, null for SeaBIOS's where it is installed. */
+  readonly videoRom: string | null;
   /** The machine starts in its firmware. */
   readonly firmware: boolean;
   readonly memoryMib: number;
@@ -53,6 +55,8 @@ export const HELP = `Usage: tabvisor [options]
   -boot [order=]LETTERS[,menu=on]
                         a floppy, c disk, d CD-ROM (default cda)
   -bios FILE            firmware image instead of Tabvisor's own; 'own' is that
+  -global VGA.romfile=FILE
+                        its VGA BIOS (default: vgabios-stdvga.bin beside it or in /usr/share/seabios; nothing: none)
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
@@ -80,7 +84,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "save-disk", "dump-region", "dump-hot"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot"] as const;
 /** Options that may be given several times. */
 const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -115,6 +119,13 @@ function parseSerial(text: string): CliOptions["serial"] {
 function parseVga(text: string): CliOptions["vga"] {
   if (text === "std" || text === "none") return text;
   throw new UserError(`-vga: '${text}' is not std or none`);
+}
+
+/** QEMU's way to set a device's property: only that of the VGA's option ROM. */
+function parseGlobal(text: string | null): string | null {
+  const match = /^(?:VGA\.romfile=)(.*)$/.exec(text ?? "VGA.romfile=");
+  if (match === null) throw new UserError(`-global: '${text ?? ""}' is unknown; known: VGA.romfile=FILE`);
+  return text === null ? null : match[1];
 }
 
 function parseDisplay(text: string): CliOptions["display"] {
@@ -182,6 +193,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     saveDisk: one("save-disk"),
     boot: parseBoot(one("boot")),
     bios,
+    videoRom: parseGlobal(one("global")),
     firmware,
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",

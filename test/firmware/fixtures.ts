@@ -32,11 +32,11 @@ function inFolder<T>(make: (folder: string) => T): T {
 const SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n";
 
 /** A GRUB rescue ISO with two entries that only print. */
-export function grubIso(): Uint8Array {
+export function grubIso(terminal: "serial" | "console" = "serial"): Uint8Array {
   return inFolder((folder) => {
     mkdirSync(join(folder, "iso/boot/grub"), { recursive: true });
     const entry = (title: string, text: string): string => `menuentry "${title}" { echo "${text}"; sleep 100; }\n`;
-    writeFileSync(join(folder, "iso/boot/grub/grub.cfg"), `${SERIAL}set timeout=100\n${entry("alpha", "ALPHA WAS CHOSEN")}${entry("beta", "BETA WAS CHOSEN")}`);
+    writeFileSync(join(folder, "iso/boot/grub/grub.cfg"), `${terminal === "serial" ? SERIAL : ""}set timeout=100\n${entry("alpha", "ALPHA WAS CHOSEN")}${entry("beta", "BETA WAS CHOSEN")}`);
     run("grub-mkrescue", "-d", GRUB, "-o", join(folder, "out.iso"), join(folder, "iso"));
     return readFileSync(join(folder, "out.iso"));
   });
