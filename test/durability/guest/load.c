@@ -116,8 +116,16 @@ static void check(struct state *s) {
   printf("CHECKED %u, %d newer\n", there ? s->n - EVERY : 0, newer);
 }
 
+static void flushState(struct state *s) {
+  s->sum = sum(s);
+  replace("state", s, sizeof *s, 0);
+  sync();
+}
+
 static void load(struct state *s) {
   char path[64];
+  /* What the check has found, before there is anything newer. */
+  flushState(s);
   for (uint32_t n = s->n + 1;; n++) {
     int file = target(n);
     name(path, file);
@@ -130,9 +138,7 @@ static void load(struct state *s) {
     s->last[file] = n;
     if (n % EVERY != 0) continue;
     s->n = n;
-    s->sum = sum(s);
-    replace("state", s, sizeof *s, 0);
-    sync();
+    flushState(s);
     printf("SYNCED %u\n", n);
     fflush(stdout);
   }
