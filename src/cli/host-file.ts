@@ -9,6 +9,7 @@ import { Overlay } from "../vmm/storage/overlay.ts";
 import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import { readOnlyView } from "../vmm/storage/read-only-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
+import { ScratchStore } from "../vmm/storage/scratch-store.ts";
 import { lockForWriting, type FileLock } from "./file-lock.ts";
 import { reason } from "./reason.ts";
 
@@ -73,6 +74,8 @@ export interface HostDiskOptions {
   readonly snapshot: boolean;
   /** A file that takes what the guest writes; it is made if it is not there. */
   readonly overlay?: string | null;
+  /** A replay: the image stays as it is, though the disk behaves as if it took writes. */
+  readonly scratch?: boolean;
 }
 
 export interface HostDisk {
@@ -113,13 +116,24 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
     const file = reach(path);
     const format = options.format ?? (await probeFormat(file.bytes));
     const overlay = options.overlay ?? null;
+    const scratch = options.scratch === true;
     if (overlay === null && format === "raw" && !options.readOnly && !options.snapshot) {
+      if (scratch) {
+        const store = HostFile.open(path, "read");
+        files.push(store);
+        return { disk: new RawDisk(new ScratchStore(store)), close };
+      }
       close();
       const store = writable(path, "write");
       return { disk: new RawDisk(store), close: flushing(() => store.flush(), close) };
     }
     let image = await openImage(file, format);
     if (overlay !== null && !options.readOnly && !options.snapshot) {
+      if (scratch) {
+        const store = HostFile.open(overlay, "read");
+        files.push(store);
+        return { disk: Overlay.open(new ScratchStore(store), { base: image, baseId: file.identity }), close };
+      }
       const disk = Overlay.open(writable(overlay, "create"), { base: image, baseId: file.identity });
       return { disk, close: flushing(() => disk.flush(fail), close) };
     }
