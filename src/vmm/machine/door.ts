@@ -185,9 +185,11 @@ export class Door implements Persistent {
   limits(): { readonly instructions: number; readonly deliveries: number } {
     const event = this.replaying ? (this.tape as Replay).next() : null;
     if (event === null) return { instructions: Infinity, deliveries: Infinity };
-    const left = event.at.instructions - this.parts.position().instructions;
+    const now = this.parts.position();
+    const left = event.at.instructions - now.instructions;
+    if (left > 0) return { instructions: left, deliveries: Infinity };
     // One more would be too many, but the machine has to do what comes between two instructions.
-    return left > 0 ? { instructions: left, deliveries: Infinity } : { instructions: 1, deliveries: event.at.deliveries - this.parts.clock.timers.fired };
+    return { instructions: 1, deliveries: event.at.deliveries > now.deliveries ? event.at.deliveries - this.parts.clock.timers.fired : Infinity };
   }
 
   /** A replay whose guest is halted: throws where nothing can come of it. */
