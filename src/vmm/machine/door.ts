@@ -87,10 +87,24 @@ export class Door implements Persistent {
   /** Where a replay stood when it last found nothing to do. */
   private stuck: Position | null = null;
 
+  private present: Tape | null = null;
+
   constructor(
     private readonly parts: DoorParts,
-    public tape: Tape | null,
-  ) {}
+    tape: Tape | null,
+  ) {
+    this.tape = tape;
+  }
+
+  get tape(): Tape | null {
+    return this.present;
+  }
+  set tape(tape: Tape | null) {
+    this.present = tape;
+    this.stuck = null;
+    // What waits in a state that a recording begins with is in its log as well.
+    if (tape?.mode === "replay") this.waiting = [];
+  }
 
   /** Takes effect when the machine next stands between two slices. A replay ignores it. */
   add(input: MachineInput): void {

@@ -512,10 +512,10 @@ export class Machine {
     this.resume();
   }
 
-  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
+  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. Input that waits at the door is not in yet. */
   async stateHash(): Promise<string> {
     const u8 = this.vcpu.state.u8;
-    const sections = this.save();
+    const sections = this.save().filter((s) => s.name !== this.door.sectionName);
     const ram = u8.slice(...this.guestMemoryRange);
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);

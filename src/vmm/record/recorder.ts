@@ -29,6 +29,8 @@ export interface RecorderOptions {
   readonly command?: readonly string[];
   /** Instructions between hashes of everything; 0: none but at the end. */
   readonly fullEvery?: number;
+  /** Instructions between hashes of the processor. */
+  readonly lightEvery?: number;
 }
 
 /** Bytes of entries in a chunk, and the longest that they wait. */
@@ -43,6 +45,7 @@ export class Recorder implements Recording {
   private nextLight = 0;
   private nextFull = 0;
   private readonly fullEvery: number;
+  private readonly lightEvery: number;
   /** Deliveries of the machine before the log began. */
   private before = 0;
   /** Instructions of the machines before a reset, and where this one stood when the log began. */
@@ -61,6 +64,7 @@ export class Recorder implements Recording {
   ) {
     this.entries = new EntryWriter(bound.deterministic);
     this.fullEvery = options.fullEvery ?? FULL_EVERY;
+    this.lightEvery = options.lightEvery ?? LIGHT_EVERY;
   }
 
   private head(start: LogStart): void {
@@ -89,7 +93,7 @@ export class Recorder implements Recording {
     this.checkpoints = new Checkpoints(machine);
     this.before = deliveries;
     this.begun = instructions;
-    this.nextLight = instructions + LIGHT_EVERY;
+    this.nextLight = instructions + this.lightEvery;
     this.nextFull = instructions + (this.fullEvery || Infinity);
     machine.tape = this;
   }
@@ -146,7 +150,7 @@ export class Recorder implements Recording {
   passed(at: Position): void {
     const { checkpoints } = this;
     if (at.instructions < this.nextLight || checkpoints === null) return;
-    this.nextLight = at.instructions + LIGHT_EVERY;
+    this.nextLight = at.instructions + this.lightEvery;
     const full = at.instructions >= this.nextFull;
     if (full) this.nextFull = at.instructions + this.fullEvery;
     this.add({ kind: "hash", at: this.at(at), full, hash: full ? checkpoints.full() : checkpoints.light() });
