@@ -46,6 +46,8 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     mouse: (input: MouseInput) => guard(remote.mouse(input)),
     attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
+    startRecording: () => guard(remote.startRecording()),
+    stopRecording: () => guard(remote.stopRecording()),
     terminate: () => {
       if (ended) return;
       ended = true;

@@ -4,9 +4,11 @@ import type { ScreenUpdate } from "../devices/vga/screen.ts";
 import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSources } from "./images/source.ts";
+import type { ReplayResult } from "./record/player.ts";
 export type { MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export type { ReplayResult } from "./record/player.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
 
@@ -17,6 +19,10 @@ export interface LoadedBoot {
 
 export interface WorkerConfig extends Omit<MachineConfig, "boot"> {
   readonly boot: LoadedBoot | KernelImages;
+  /** The run is written down from its power-on. */
+  readonly record?: boolean;
+  /** A recorded run is replayed: to the same instruction and state, as fast as it goes. The date is the recording's. */
+  readonly replay?: Blob;
 }
 
 /** Events from worker to page. */
@@ -26,6 +32,8 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
+  /** A replay has ended as the recorded run did; `stopped` follows, with the reason if it has not. */
+  replayed?(result: ReplayResult): void;
 }
 
 /** What the guest has made of keyboard and mouse. */
@@ -59,6 +67,10 @@ export interface MachineApi {
   /** The other end of the port that DisplayApi.attach gets: DisplayRequests come in, a DisplayFrame goes out for each. */
   attachDisplay(port: MessagePort): Promise<void>;
   stats(): Promise<MachineStats>;
+  /** From now on the run is written down, from its present state, which is part of the log. */
+  startRecording(): Promise<void>;
+  /** The log of the run that is or was recorded last. The machine runs on. */
+  stopRecording(): Promise<Blob>;
 }
 
 /** From display to machine: a frame can be taken. `all`: the display knows nothing yet. */

@@ -1,4 +1,5 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
+import { UserError } from "../base/errors.ts";
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
 import type { InputState } from "./api.ts";
@@ -6,9 +7,10 @@ import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { bindingOf } from "./record/binding.ts";
 import { TapeDeck, type EndedBy } from "./record/deck.ts";
 import type { Player, ReplayResult } from "./record/player.ts";
-import type { Recorder } from "./record/recorder.ts";
+import { Recorder, type LogSink } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -45,6 +47,9 @@ export interface RunnerOptions extends Omit<MachineOptions, "tape"> {
   /** Writes the run down from its power-on, or replays one that was. */
   readonly tape?: Recorder | Player | null;
 }
+
+/** Milliseconds that a recording waits for the disks. */
+const RECORDING_TRIES = 5000;
 
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
 
@@ -140,6 +145,32 @@ export class Runner {
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
+  }
+
+  /** From now on the run is written down, from its present state. Throws UserError where that cannot be replayed. */
+  async startRecording(sink: LogSink): Promise<void> {
+    if (this.state === "stopped") throw new UserError("recording: the machine is off");
+    const { drives = [], devices, images } = this.options;
+    const disks = [...drives.map((d) => d.backend), ...(devices?.disks ?? []).map((d) => d.backend)];
+    if (disks.some((d) => d?.readOnly === false) || (devices?.shares ?? []).length > 0) {
+      throw new UserError("recording: a machine with disks that it writes to, or with shared folders, is recorded from its power-on");
+    }
+    const boot = images === undefined ? this.config.boot : await images();
+    const recorder = new Recorder(sink, await bindingOf({ ...this.config, boot }, this.options));
+    if (images !== undefined) release(imagesIn(boot));
+    // A request that is under way would have another number in the replay.
+    for (let tries = 0; this.machine.completions.outstanding > 0; tries++) {
+      if (tries === RECORDING_TRIES) throw new UserError("recording: a disk does not answer");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (this.deck.running) throw new UserError("recording: this machine is being recorded or replayed already");
+    if (this.ended) throw new UserError("recording: the machine is off");
+    this.deck.start(recorder, this.machine);
+  }
+
+  /** The recording's end; the machine runs on. */
+  async stopRecording(): Promise<void> {
+    await this.deck.stop(this.machine);
   }
 
   get current(): Machine {
@@ -416,6 +447,7 @@ export class Runner {
       memoryMib: this.config.memoryMib,
       idle: this.idle,
       tiers: this.tiers(n - this.lastInstructions),
+      ...this.deck.progress(),
     };
     this.lastStatusMs = now;
     this.lastInstructions = n;

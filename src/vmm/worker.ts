@@ -9,6 +9,9 @@ import type { KernelImages } from "./config.ts";
 import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
+import { bindingOf, checkBinding } from "./record/binding.ts";
+import { Player, Recording } from "./record/player.ts";
+import { Recorder, type LogSink } from "./record/recorder.ts";
 import { Runner } from "./runner.ts";
 
 /**
@@ -91,16 +94,20 @@ class WorkerMachine implements MachineApi {
     await interpreterReady;
     const { boot, kept } = this.take(config.boot);
     if (boot.kernel === null && boot.firmware === undefined) await fetchFirmware();
-    const runner = new Runner({ ...config, boot }, {
+    const tape = await this.tapeOf(config, boot);
+    const epochSeconds = tape instanceof Player ? tape.recording.machine.epochSeconds : config.epochSeconds;
+    const runner = new Runner({ ...config, boot, epochSeconds }, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => events.stopped(report),
       input: (state) => events.input(state),
+      // A page need not listen to it, and Comlink cannot say whether it does.
+      replayed: (result) => void Promise.resolve(events.replayed?.(result)).catch(() => undefined),
       frame: (update) => {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()) });
+    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()), tape });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
@@ -116,6 +123,32 @@ class WorkerMachine implements MachineApi {
       onProgress(progress);
     });
     return this.loaded.kept;
+  }
+
+  /** Pieces of the log of the run that is or was recorded last. */
+  private log: Uint8Array<ArrayBuffer>[] | null = null;
+  private newLog(): LogSink {
+    const log: Uint8Array<ArrayBuffer>[] = (this.log = []);
+    return { write: (bytes) => log.push(bytes) };
+  }
+
+  private async tapeOf(config: WorkerConfig, boot: KernelImages): Promise<Recorder | Player | null> {
+    if (config.replay !== undefined) {
+      const recording = new Recording(new Uint8Array(await config.replay.arrayBuffer()));
+      checkBinding(recording.machine, await bindingOf({ ...config, boot, epochSeconds: recording.machine.epochSeconds }, {}));
+      return new Player(recording);
+    }
+    return config.record === true ? new Recorder(this.newLog(), await bindingOf({ ...config, boot }, {})) : null;
+  }
+
+  async startRecording(): Promise<void> {
+    const runner = this.need();
+    await runner.startRecording(this.newLog());
+  }
+  async stopRecording(): Promise<Blob> {
+    await this.runner?.stopRecording();
+    if (this.log === null) throw new UserError("nothing was recorded");
+    return new Blob(this.log);
   }
 
   /** Images are large: a machine takes them away. */

@@ -7,6 +7,7 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { pageTests } from "./page-tests.ts";
+import { replayTests } from "./replay-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { storageTests } from "./storage-tests.ts";
 
@@ -32,6 +33,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const pageRunner = new Runner("page", only);
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
+  const replayRunner = new Runner("replay", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -48,6 +50,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
+        await part(replayRunner, () => replayTests(replayRunner, browser));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
@@ -58,7 +61,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, storageRunner, replayRunner, bootRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

@@ -517,11 +517,13 @@ export class Machine {
     const u8 = this.vcpu.state.u8;
     const sections = this.save().filter((s) => s.name !== this.door.sectionName);
     const ram = u8.slice(...this.guestMemoryRange);
+    // The machine may run on meanwhile.
+    const { instructions, ns } = this.position;
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${this.vcpu.retired} ${this.guestTimeNs}`;
+    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${instructions} ${ns}`;
     return digest(new TextEncoder().encode(inner));
   }
 }

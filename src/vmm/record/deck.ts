@@ -1,6 +1,6 @@
 /** What a machine's owner does about a recording or a replay: from power-on over resets to the end. */
 import { UserError } from "../../base/errors.ts";
-import type { StopReport } from "../config.ts";
+import type { MachineStatus, StopReport } from "../config.ts";
 import { KEY_BYTES } from "../machine/entropy.ts";
 import type { Machine } from "../machine/machine.ts";
 import { Player, type ReplayResult } from "./player.ts";
@@ -60,12 +60,20 @@ export class TapeDeck {
     this.tape = recorder;
   }
 
-  /** The recording ends while the machine stands still. It may run on afterwards. */
+  /** The recording ends, and the machine goes on. Between runs of it. Throws UserError where the log could not be written. */
   async stop(machine: Machine): Promise<void> {
     const { recorder } = this;
     if (recorder === null) return;
-    await recorder.end(machine, false, "cut");
     this.tape = null;
+    await recorder.end(machine, false, "cut");
+    if (recorder.error !== null) throw recorder.error;
+  }
+
+  /** How far a replay has come; recording or not. */
+  progress(): Pick<MachineStatus, "replay" | "recording"> {
+    const { player } = this;
+    if (player === null) return { recording: this.recorder !== null };
+    return { replay: { instructions: player.instructions, of: player.recording.instructions } };
   }
 
   /** The machine has ended. What is reported in place of `report`, and how the replay went. */

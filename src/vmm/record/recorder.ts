@@ -124,13 +124,18 @@ export class Recorder implements Recording {
 
   /** What is not in the sink yet goes there. */
   flush(): void {
-    if (this.entries.length === 0) return;
-    this.put(encodeChunk("events", this.entries.take(), this.total + (this.machine?.vcpu.retired ?? 0) - this.begun));
+    if (this.entries.length === 0 || this.ended) return;
+    this.put(encodeChunk("events", this.entries.take(), this.done));
+  }
+
+  /** Instructions that are recorded, over all resets. */
+  private get done(): number {
+    return this.total + (this.machine?.vcpu.retired ?? 0) - this.begun;
   }
 
   /** Now and then: a killed recorder loses a second. */
   poll(nowMs: number): void {
-    if (nowMs - this.flushedMs < CHUNK_MS) return;
+    if (nowMs - this.flushedMs < CHUNK_MS || this.ended) return;
     this.flushedMs = nowMs;
     this.flush();
   }
@@ -163,13 +168,15 @@ export class Recorder implements Recording {
     this.begun = 0;
   }
 
-  /** The run ended, or is not recorded any more: the machine stands still meanwhile. */
+  /** The run ended, or is not recorded any more; the machine may run on at once. */
   async end(machine: Machine, guest: boolean, why: string): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    const hash = await machine.stateHash();
-    this.entries.write({ kind: "end", at: this.at(machine.position), end: { guest, why, hash } });
-    this.flush();
     machine.tape = null;
+    const at = this.at(machine.position);
+    const instructions = this.done;
+    const hash = await machine.stateHash();
+    this.entries.write({ kind: "end", at, end: { guest, why, hash } });
+    this.put(encodeChunk("events", this.entries.take(), instructions));
   }
 }
