@@ -95,7 +95,7 @@ describe("one clear line", () => {
   });
   it("for what is no log, a newer one, a damaged one, none at all", () => {
     expect(bad(["--replay", small])).toEqual([1, `tabvisor: --replay: '${small}': this is no recording of Tabvisor\n`]);
-    expect(bad(["--replay", path("none")])).toEqual([1, `tabvisor: --replay: cannot read '${path("none")}': no such file or directory\n`]);
+    expect(bad(["--replay", path("none")])).toEqual([1, `tabvisor: --replay: cannot read '${path("none")}': there is no such file or folder\n`]);
     const bytes = readFileSync(log);
     const changed = (at: number): string => {
       const copy = Uint8Array.from(bytes);
