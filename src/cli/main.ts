@@ -16,6 +16,7 @@ import { makeDevices } from "./devices.ts";
 import { reason } from "./reason.ts";
 import { readRecording, replayCommand, tapeOf } from "./recording.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
+import { openMachine } from "./up.ts";
 
 const EXIT_TIMEOUT = 124;
 /** As of a program that SIGPIPE ends: nobody reads the guest's output any more. */
@@ -154,7 +155,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   await useStoredInterpreter();
-  if (options.firmware && (options.bios === null || options.bios === "own")) await useOwnFirmware();
+  const defined = options.up === null ? null : await openMachine(options.up, options.store);
+  const boot = defined?.definition.boot;
+  if (boot === undefined ? options.firmware && (options.bios === null || options.bios === "own") : "firmware" in boot && boot.firmware === "own") await useOwnFirmware();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {
@@ -164,16 +167,18 @@ async function main(argv: readonly string[]): Promise<number> {
     }
   }
   const tape = tapeOf(options, recording, argv);
-  const { drives, devices, close } = await makeDevices(options, tape.makeTree);
+  const { drives, devices, close } = defined === null ? await makeDevices(options, tape.makeTree) : { ...defined.options, close: () => defined.close() };
   const epochSeconds = recording?.machine.epochSeconds ?? (options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000));
   // The images are read again for a reset, and not kept in memory until then.
-  const { config, moduleStrings, kernelName } = configOf(options, epochSeconds);
+  const { config, moduleStrings, kernelName } = defined === null ? configOf(options, epochSeconds)
+    : { config: await defined.config(), moduleStrings: [...defined.moduleStrings], kernelName: defined.kernelName };
   const machineOptions: RunnerOptions = {
     kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
-    images: () => Promise.resolve(configOf(options, epochSeconds).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+    images: async () => (defined === null ? configOf(options, epochSeconds).config : await defined.config()).boot,
+    ...(defined?.options ?? {}), ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
   };
   const tapeDeck = await tape.open(config, machineOptions);
-  const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
+  const stdio = options.serial.kind === "stdio" && defined?.definition.console.ports !== 0 ? new StdioConsole() : null;
 
   return await new Promise<number>((resolve, reject) => {
     let timeout: ReturnType<typeof setTimeout> | null = null;

@@ -2,12 +2,18 @@
 import { UserError } from "../base/errors.ts";
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
-import type { InputState } from "./api.ts";
+import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
-import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
 import { bindingOf } from "./record/binding.ts";
+import { immediate, Turn } from "./turn.ts";
+import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
+import type { CapturableDisk } from "./snapshot/disk.ts";
+import type { ForkSend } from "./snapshot/fork.ts";
+import type { Restore } from "./snapshot/restore.ts";
+import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
 import { TapeDeck, type EndedBy } from "./record/deck.ts";
 import type { Player, ReplayResult } from "./record/player.ts";
 import { Recorder, type LogSink } from "./record/recorder.ts";
@@ -23,10 +29,10 @@ export interface RunnerEvents {
   input?(state: InputState): void;
   /** A replay has ended as the recorded run did; `stopped` follows. */
   replayed?(result: ReplayResult): void;
+  /** The guest has reset the machine: what follows is of the next start. */
+  restarted?(): void;
 }
 
-/** Milliseconds of emulation between turns of the event loop. */
-const SLICE_MS = 8;
 /** Status reports while running. */
 const STATUS_MS = 500;
 /** Waits shorter than this are run through. */
@@ -41,9 +47,28 @@ const MAX_SLEEP_MS = 1000;
 /** Serial bytes that the receiver has not taken yet, before the guest is held. */
 const MAX_UNTAKEN = 1 << 20;
 
-export interface RunnerOptions extends Omit<MachineOptions, "tape"> {
+/** A state to go on from. */
+export interface StartFrom {
+  readonly from: Restore;
+  /** The snapshot's id, by which a recording names it; without one the state itself goes into the log. */
+  readonly snapshot?: string;
+  /** Memory that holds some of it already. */
+  readonly memory?: WebAssembly.Memory;
+  /** All of the machine's memory has come. */
+  restored?(): void;
+}
+
+export interface RunnerOptions extends Omit<MachineOptions, "tape" | "restore"> {
+  /** Disks that snapshots hold, by name. */
+  readonly snapshotDisks?: ReadonlyMap<string, CapturableDisk>;
+  /** The machine goes on from here in place of booting; a reset boots it. `restored`: all of its memory has come. */
+  readonly startFrom?: StartFrom;
+  /** Makes an image file of at most 64 KiB out of RGBA pixels. */
+  readonly encodeImage?: (width: number, height: number, pixels: Uint32Array) => Promise<Uint8Array>;
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
+  /** At most so much of one core, 0 to 1. */
+  readonly share?: number;
   /** Writes the run down from its power-on, or replays one that was. */
   readonly tape?: Recorder | Player | null;
 }
@@ -76,34 +101,8 @@ class Batch {
   }
 }
 
-/** Node's, where it lets timers, signals and input in between; a message port there is drained before them. */
-const immediate = (globalThis as { setImmediate?: (f: () => void) => unknown }).setImmediate;
-
 /** Something to wait on for less than a timer's millisecond, in Node; a browser's worker sleeps whole milliseconds. */
 const PAUSE = immediate === undefined ? null : new Int32Array(new SharedArrayBuffer(4));
-
-/** Runs a function on a later turn of the event loop, sooner than setTimeout's clamp in browsers allows. */
-class Turn {
-  private readonly channel = immediate === undefined ? new MessageChannel() : null;
-  private callback: (() => void) | null = null;
-  constructor() {
-    if (this.channel !== null) this.channel.port1.onmessage = this.fire;
-  }
-  private readonly fire = (): void => {
-    const f = this.callback;
-    this.callback = null;
-    f?.();
-  };
-  schedule(f: () => void): void {
-    this.callback = f;
-    if (this.channel !== null) this.channel.port2.postMessage(0);
-    else immediate?.(this.fire);
-  }
-  close(): void {
-    this.callback = null;
-    this.channel?.port1.close();
-  }
-}
 
 export class Runner {
   private machine: Machine;
@@ -123,16 +122,46 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
+    this.share.set(options.share ?? 1);
     this.deck = new TapeDeck(options.tape ?? null);
-    this.machine = this.build(config, this.options);
+    const { startFrom } = options;
+    this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
+    this.snapshots = this.makeSnapshots(startFrom ?? null);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  private snapshots: RunnerSnapshots;
+  private readonly tail = new TerminalTail();
+  private readonly share = new CpuShare(performance.now());
+
+  /** A new cap, from now on. */
+  setShare(share: number): void {
+    this.share.set(share);
+  }
+
+  private makeSnapshots(restore: StartFrom | null): RunnerSnapshots {
+    return new RunnerSnapshots(this.machine, {
+      disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
+      failed: (e) => this.fail(e),
+    });
+  }
+
+  /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
+  snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to take a snapshot of"));
+    return this.snapshots.take(request, sink);
+  }
+
+  /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
+  fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to fork"));
+    return this.snapshots.fork(send);
+  }
 
   private readonly deck: TapeDeck;
 
-  private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions): Machine {
+  private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions & { readonly memory?: WebAssembly.Memory }, start: StartFrom | null = null): Machine {
     const key = this.deck.key(config.deterministic);
     const machine = new Machine(config, {
       serial: (byte) => this.serial.push(byte),
@@ -140,8 +169,8 @@ export class Runner {
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => bytes.set(key),
       wake: () => this.wake(),
-    }, options);
-    this.deck.powerOn(machine, key);
+    }, start === null ? options : { ...options, restore: start.from.apply, ...(start.memory === undefined ? {} : { memory: start.memory }) });
+    this.deck.powerOn(machine, key, start === null ? null : { snapshot: start.snapshot ?? null });
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
@@ -214,8 +243,10 @@ export class Runner {
       this.lastInstructions = 0;
       this.lastInRegions = 0;
       this.owedMs = 0;
+      this.snapshots.close();
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
+      this.snapshots = this.makeSnapshots(null);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(imagesIn(boot));
@@ -288,7 +319,7 @@ export class Runner {
     if (this.state !== "running" || this.timer === null) return;
     this.cancelSleep();
     this.owedMs = 0;
-    this.turn.schedule(this.step);
+    this.goOn();
   }
 
   stats(peakMemory: number): MachineStats {
@@ -303,8 +334,8 @@ export class Runner {
   /** Lets `ns` pass (null: until something happens). True: a timer will take the next step. */
   private sleep(ns: number | null): boolean {
     const wait = ns === null ? MAX_SLEEP_MS : ns / 1e6;
-    const ms = (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs;
     const now = performance.now();
+    const ms = Math.max(this.share.restMs(now), (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs);
     if (ms >= TIMER_MS) {
       this.startTimer(now, now + ms);
       return true;
@@ -340,15 +371,17 @@ export class Runner {
   private readonly step = (): void => {
     this.cancelSleep();
     if (this.state !== "running") return;
+    const from = performance.now();
     let outcome;
     try {
-      outcome = this.machine.run(SLICE_MS);
+      outcome = this.machine.run(this.share.sliceMs);
     } catch (e) {
       this.fail(e);
       return;
     }
     this.flush();
     this.deck.poll();
+    this.share.ran(from, performance.now());
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
@@ -357,6 +390,7 @@ export class Runner {
         this.finish({ kind: "power-off", message: "the recorded run ends here", exitCode: 0, registers: [], disassembly: [] }, "log");
         return;
       case "reset":
+        this.events.restarted?.();
         void this.restart(false, true);
         return;
       case "idle": {
@@ -376,14 +410,23 @@ export class Runner {
 
   /** On the next turn, unless the receiver is too far behind: then when it has caught up. */
   private proceed(): void {
-    if (this.untaken <= MAX_UNTAKEN) this.turn.schedule(this.step);
+    if (this.untaken <= MAX_UNTAKEN) this.goOn();
     else this.held = true;
+  }
+
+  /** The next step: on the next turn, or after the rest that the machine's share asks for. */
+  private goOn(): void {
+    const now = performance.now();
+    const rest = this.share.restMs(now);
+    if (rest >= TIMER_MS) this.startTimer(now, now + rest);
+    else this.turn.schedule(this.step);
   }
   private untaken = 0;
   private held = false;
 
   private deliver(out: Uint8Array): void {
     const { length } = out;
+    this.tail.push(out);
     const taken = this.events.serial(out);
     if (taken === undefined) return;
     this.untaken += length;
@@ -391,7 +434,7 @@ export class Runner {
       this.untaken -= length;
       if (this.held && this.untaken <= MAX_UNTAKEN) {
         this.held = false;
-        this.step();
+        this.goOn();
       }
     };
     taken.then(done, done);
@@ -411,6 +454,7 @@ export class Runner {
     this.feed.poll(true);
     this.cancelSleep();
     this.turn.close();
+    this.snapshots.close();
     this.reportStatus();
     if (!this.deck.running) {
       this.events.stopped(report);
@@ -446,6 +490,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      load: this.share.takeLoad(now),
       tiers: this.tiers(n - this.lastInstructions),
       ...this.deck.progress(),
     };

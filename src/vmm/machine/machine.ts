@@ -10,7 +10,7 @@ import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
+import { MAX_MEMORY_MIB, MIN_MEMORY_MIB, type KernelImages, type MachineConfig, type MachineStats, type StopKind, type StopReport, type Tier1Stats } from "../config.ts";
 import type { BootScreen } from "../boot/bootParams.ts";
 import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
@@ -18,6 +18,7 @@ import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { ConsoleWatch } from "./console-watch.ts";
 import { Completions, deferred } from "./completions.ts";
 import { Door, type MachineInput, type Position, type Tape } from "./door.ts";
 import { Entropy, KEY_BYTES } from "./entropy.ts";
@@ -64,6 +65,8 @@ export interface MachineOptions extends LoadOptions {
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
+  /** Goes on from a snapshot in place of booting: gives the machine its state. `memory` has to be a new one then, or holds what it shall hold. */
+  readonly restore?: (machine: Machine) => void;
   /** Whoever writes this run down, or what was written down. */
   readonly tape?: Tape | null;
 }
@@ -86,15 +89,12 @@ const PAGE = 65536;
 const MIB = 1024 * 1024;
 /** Instructions between looks at the host clock. */
 const SLICE = 100_000;
-/** RAM above this leaves no room under 4 GiB for devices and our own tables. */
-export const MAX_MEMORY_MIB = 3072;
-const MIN_MEMORY_MIB = 2;
 
 export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
-  private readonly video: MappedVideoMemory | null;
+  readonly video: MappedVideoMemory | null;
   /** Answers of backends that come after the call: delivered between slices. */
   readonly completions: Completions;
   private readonly door: Door;
@@ -118,6 +118,7 @@ export class Machine {
     private readonly options: MachineOptions = {},
   ) {
     const { boot, ...rest } = config;
+    this.hasFirmware = boot.kernel === null;
     this.config = rest;
     const mib = config.memoryMib;
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
@@ -125,9 +126,8 @@ export class Machine {
     }
     const model = (this.model = new CpuModel(config.cpu));
     const hasVideo = config.vga !== "none";
-    const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
-    const memory = options.memory ?? allocate(mib, pages);
-    if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
+    const memory = options.memory ?? machineMemory(mib, hasVideo);
+    if (memory === options.memory && options.restore === undefined) new Uint8Array(memory.buffer).fill(0);
     const env = {
       apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
       tscKhz: TSC_KHZ,
@@ -161,7 +161,11 @@ export class Machine {
     }, options.tape ?? null);
     this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
-    this.boot(boot);
+    if (options.restore === undefined) this.boot(boot);
+    else {
+      this.vcpu.reset();
+      options.restore(this);
+    }
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
@@ -249,7 +253,10 @@ export class Machine {
     if (images.kernel === null) return;
     const ram = {
       size,
-      write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
+      write: (paddr: number, bytes: Uint8Array): void => {
+        this.vcpu.phys.beforeWrites(paddr, bytes.length);
+        state.u8.set(bytes, RAM_BASE + paddr);
+      },
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
     const screen = this.bootScreen(images.cmdline);
@@ -271,6 +278,9 @@ export class Machine {
     }
     return { kind: "linear", mode, base: framebufferBase, memoryBytes: VRAM_BYTES };
   }
+
+  /** It began in its firmware. */
+  readonly hasFirmware: boolean;
 
   /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
   present(sink: DisplaySink): boolean {
@@ -485,7 +495,7 @@ export class Machine {
   };
 
   private persistents(): Persistent[] {
-    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, ...this.board.persistents];
+    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, this.console, ...this.board.persistents];
   }
 
   /** Every component's section, without RAM. */
@@ -498,8 +508,10 @@ export class Machine {
     return saveSection(this.vcpu.cpu.persistence);
   }
 
-  /** Where RAM and video memory stand in `memory`: first byte and end. */
+  /** Where RAM and video memory stand in `memory`: first byte and end. All of it is there then. */
   get guestMemoryRange(): readonly [number, number] {
+    const { phys } = this.vcpu;
+    for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
     return [RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES)];
   }
 
@@ -512,9 +524,19 @@ export class Machine {
     this.resume();
   }
 
+  /**
+   * Between runs: the pages of RAM and of video memory that were written since the last call, ascending; an epoch of tracking begins.
+   * The TLBs are empty afterwards, as they are in a machine that is restored.
+   */
+  beginEpoch(): { readonly ram: Uint32Array; readonly video: readonly number[] } {
+    const pages = { ram: this.vcpu.phys.ram.begin(), video: this.video?.beginEpoch() ?? [] };
+    this.vcpu.mmu.flushAll();
+    return pages;
+  }
+
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. Input that waits at the door is not in yet. */
   async stateHash(): Promise<string> {
-    const u8 = this.vcpu.state.u8;
+    const { u8 } = this.vcpu.state;
     const sections = this.save().filter((s) => s.name !== this.door.sectionName);
     const ram = u8.slice(...this.guestMemoryRange);
     // The machine may run on meanwhile.
@@ -551,7 +573,9 @@ function apicPort(apic: () => LocalApicPort): LocalApicPort {
   };
 }
 
-function allocate(mib: number, pages: number): WebAssembly.Memory {
+/** Memory for a machine of `mib` MiB: zeroes. Throws UserError. */
+export function machineMemory(mib: number, hasVideo: boolean): WebAssembly.Memory {
+  const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch {
@@ -561,30 +585,3 @@ function allocate(mib: number, pages: number): WebAssembly.Memory {
 
 /** Regions that the statistics name. */
 const HOTTEST = 16;
-
-const PANIC = "Kernel panic - not syncing";
-const PANIC_END = "---[ end Kernel panic";
-const POWER_DOWN = /reboot: (Power down|System halted)/;
-
-/** Reads the serial console's lines for what a kernel says of its own end. */
-class ConsoleWatch {
-  private line = "";
-  private panic: string | null = null;
-  sawPowerDown = false;
-
-  /** The panic's line once the kernel has said all of it, else null. */
-  take(byte: number): string | null {
-    if (byte !== 10) {
-      if (this.line.length < 400) this.line += String.fromCharCode(byte);
-      return null;
-    }
-    const line = this.line;
-    this.line = "";
-    if (POWER_DOWN.test(line)) this.sawPowerDown = true;
-    if (this.panic !== null && line.includes(PANIC_END)) return this.panic;
-    const at = line.indexOf(PANIC);
-    if (this.panic === null && at >= 0 && !line.includes(PANIC_END)) this.panic = line.slice(at).trim();
-    return null;
-  }
-}
-

@@ -33,12 +33,15 @@ export class TapeDeck {
     return deterministic ? key : crypto.getRandomValues(key);
   }
 
-  powerOn(machine: Machine, key: Uint8Array): void {
-    if (this.tape instanceof Recorder) this.tape.powerOn(machine, key);
-    else if (this.tape !== null) {
+  /** A machine is built. `restored`: it goes on from a state, of a snapshot where it has a name. */
+  powerOn(machine: Machine, key: Uint8Array, restored: { readonly snapshot: string | null } | null): void {
+    if (this.tape instanceof Recorder) {
+      if (restored === null) this.tape.powerOn(machine, key);
+      else this.tape.from(machine, restored.snapshot);
+    } else if (this.tape !== null) {
       const { start } = this.tape.recording;
       if (!this.begun && start.kind === "state") this.tape.recording.restore(machine);
-      if (!this.begun && start.kind === "snapshot") throw new UserError(`replay: the recording begins at snapshot ${start.id}, which has to be restored first`);
+      if (!this.begun && start.kind === "snapshot" && restored?.snapshot !== start.id) throw new UserError(`replay: the recording begins at snapshot ${start.id}, which has to be restored first`);
       this.tape.attach(machine);
     }
     this.begun = true;

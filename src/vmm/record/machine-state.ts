@@ -21,6 +21,8 @@ export function* machineState(machine: Machine): Generator<StateFields> {
 export function restoreMachine(machine: Machine, pieces: Iterable<StateValue>): void {
   const [start, end] = machine.guestMemoryRange;
   const { u8 } = machine.vcpu.state;
+  // All of it is new to whoever takes snapshots.
+  machine.vcpu.phys.beforeWrites(0, machine.vcpu.phys.ramSize);
   u8.fill(0, start, end);
   let sections: Uint8Array | null = null;
   for (const piece of pieces) {
