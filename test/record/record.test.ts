@@ -33,6 +33,8 @@ function fuzzed(config: MachineConfig, seed: number, inputs: number, most = 60_0
   const type = (text: string): MachineInput => ({ kind: "serial", port: 0, bytes: new TextEncoder().encode(text) });
   return record(config, {}, { lightEvery: 150_000, fullEvery: 500_000 }, (machine) => {
     left--;
+    // As a snapshot does.
+    if (chance.below(12) === 0) machine.beginEpoch();
     if (left === Math.floor(inputs / 2)) machine.input(type("r"));
     else if (left <= 0) machine.input(type("q"));
     else for (let n = chance.below(3); n > 0; n--) machine.input(anyInput(chance));

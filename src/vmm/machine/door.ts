@@ -19,7 +19,9 @@ export type MachineInput =
   | { readonly kind: "mouse"; readonly input: MouseInput }
   | { readonly kind: "power-button" }
   /** The entropy source begins anew from these 32 bytes: a fork's, so that it does not draw what its parent draws. */
-  | { readonly kind: "reseed"; readonly key: Uint8Array };
+  | { readonly kind: "reseed"; readonly key: Uint8Array }
+  /** The TLBs are emptied, which a capture of the machine does: a guest can tell by the accessed bits that follow. */
+  | { readonly kind: "flush" };
 
 /** A point of a machine's history, counted from its power-on. */
 export interface Position {
@@ -109,6 +111,12 @@ export class Door implements Persistent {
   /** Takes effect when the machine next stands between two slices. A replay ignores it. */
   add(input: MachineInput): void {
     if (this.tape?.mode !== "replay") this.waiting.push(input);
+  }
+
+  /** What the host has done to the machine, between two runs of it. */
+  note(input: MachineInput): void {
+    const { tape, parts } = this;
+    if (tape?.mode === "record") tape.input(parts.position(), input);
   }
 
   get replaying(): boolean {
@@ -248,6 +256,7 @@ export function inputOf(r: StateReader): MachineInput {
     case "mouse":
       return { kind, input: { dx: r.int("dx"), dy: r.int("dy"), dz: r.int("dz"), buttons: r.int("buttons") } };
     case "power-button":
+    case "flush":
       return { kind };
     case "reseed":
       return { kind, key: r.bytes("key", KEY_BYTES) };

@@ -315,6 +315,9 @@ export class Machine {
         break;
       case "reseed":
         this.entropy.reseed(input.key);
+        break;
+      case "flush":
+        this.vcpu.mmu.flushAll();
     }
   }
 
@@ -530,8 +533,14 @@ export class Machine {
    */
   beginEpoch(): { readonly ram: Uint32Array; readonly video: readonly number[] } {
     const pages = { ram: this.vcpu.phys.ram.begin(), video: this.video?.beginEpoch() ?? [] };
-    this.vcpu.mmu.flushAll();
+    this.forgetTranslations();
     return pages;
+  }
+
+  /** Between runs: empties the TLBs, as they are in a machine that is restored. */
+  forgetTranslations(): void {
+    this.vcpu.mmu.flushAll();
+    this.door.note({ kind: "flush" });
   }
 
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. Input that waits at the door is not in yet. */

@@ -83,6 +83,8 @@ export class Recorder implements Recording {
   /** The run begins in the middle, with a machine as it is; `snapshot` names it where it is kept elsewhere. Between runs of it. */
   from(machine: Machine, snapshot: string | null): void {
     this.head(snapshot === null ? { kind: "state" } : { kind: "snapshot", id: snapshot });
+    // A replay's machine begins with empty ones.
+    machine.forgetTranslations();
     if (snapshot === null) for (const piece of machineState(machine)) this.put(encodeChunk("state", encodeState(piece), 0));
     this.attach(machine);
   }
