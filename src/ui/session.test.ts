@@ -42,6 +42,8 @@ class FakeConnection implements MachineConnection {
   mouse = (): Promise<void> => this.call("mouse");
   attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
+  startRecording = (): Promise<void> => this.call("startRecording");
+  stopRecording = (): Promise<Blob> => Promise.resolve(new Blob());
   prepare = (): Promise<void> => this.call("prepare");
   setShare = (): Promise<void> => this.call("share");
   folder = (): Promise<null> => Promise.resolve(null);

@@ -6,6 +6,7 @@ import type { MachineDefinition } from "./definition/definition.ts";
 import type { FolderEntry } from "./files/kept-folder.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSource, ImageSources } from "./images/source.ts";
+import type { ReplayResult } from "./record/player.ts";
 import type { Screenshot } from "./screenshot.ts";
 import type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
 import type { DiskConfig } from "./storage/open-disk.ts";
@@ -13,6 +14,7 @@ export type { Screenshot } from "./screenshot.ts";
 export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export { COMPILER_NAME, DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export type { ReplayResult } from "./record/player.ts";
 export type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
 export type { SnapshotRecord, DiskLayerRecord } from "./snapshot/record.ts";
 export type { SnapshotComparison } from "./snapshot/compare.ts";
@@ -32,6 +34,10 @@ export interface LoadedBoot {
 
 export interface WorkerConfig extends Omit<MachineConfig, "boot"> {
   readonly boot: LoadedBoot | KernelImages;
+  /** The run is written down from its power-on. */
+  readonly record?: boolean;
+  /** A recorded run is replayed: to the same instruction and state, as fast as it goes. The date is the recording's. */
+  readonly replay?: Blob;
 }
 
 /** A machine out of a definition, as `prepare` gets it: every file named by address or blob. */
@@ -64,6 +70,8 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
+  /** A replay has ended as the recorded run did; `stopped` follows, with the reason if it has not. */
+  replayed?(result: ReplayResult): void;
   /** Files in a shared folder have changed. */
   folder(tag: string): void;
   /** The guest has reset the machine, which starts anew. */
@@ -110,6 +118,10 @@ export interface MachineApi {
   /** The other end of the port that DisplayApi.attach gets: DisplayRequests come in, a DisplayFrame goes out for each. */
   attachDisplay(port: MessagePort): Promise<void>;
   stats(): Promise<MachineStats>;
+  /** From now on the run is written down, from its present state, which is part of the log. */
+  startRecording(): Promise<void>;
+  /** The log of the run that is or was recorded last. The machine runs on. */
+  stopRecording(): Promise<Blob>;
   /** At most so much of one core, 0 to 1, from now on. */
   setShare(share: number): Promise<void>;
   /** A shared folder of the machine that was prepared. */

@@ -75,6 +75,10 @@ export interface MachineStatus {
   readonly load: number;
   /** null: tier 0 alone. */
   readonly tiers: TierStatus | null;
+  /** The run is being written down. */
+  readonly recording?: boolean;
+  /** A replay: instructions done of how many, over all resets. */
+  readonly replay?: { readonly instructions: number; readonly of: number };
 }
 
 /** Tier 1 at a glance. */

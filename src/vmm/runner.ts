@@ -7,6 +7,7 @@ import { DisplayFeed } from "./display-feed.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { bindingOf } from "./record/binding.ts";
 import { immediate, Turn } from "./turn.ts";
 import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
 import type { CapturableDisk } from "./snapshot/disk.ts";
@@ -15,7 +16,7 @@ import type { Restore } from "./snapshot/restore.ts";
 import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
 import { TapeDeck, type EndedBy } from "./record/deck.ts";
 import type { Player, ReplayResult } from "./record/player.ts";
-import type { Recorder } from "./record/recorder.ts";
+import { Recorder, type LogSink } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -49,6 +50,8 @@ const MAX_UNTAKEN = 1 << 20;
 /** A state to go on from. */
 export interface StartFrom {
   readonly from: Restore;
+  /** The snapshot's id, by which a recording names it; without one the state itself goes into the log. */
+  readonly snapshot?: string;
   /** Memory that holds some of it already. */
   readonly memory?: WebAssembly.Memory;
   /** All of the machine's memory has come. */
@@ -69,6 +72,9 @@ export interface RunnerOptions extends Omit<MachineOptions, "tape" | "restore"> 
   /** Writes the run down from its power-on, or replays one that was. */
   readonly tape?: Recorder | Player | null;
 }
+
+/** Milliseconds that a recording waits for the disks. */
+const RECORDING_TRIES = 5000;
 
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
 
@@ -164,10 +170,36 @@ export class Runner {
       entropy: (bytes) => bytes.set(key),
       wake: () => this.wake(),
     }, start === null ? options : { ...options, restore: start.from.apply, ...(start.memory === undefined ? {} : { memory: start.memory }) });
-    this.deck.powerOn(machine, key);
+    this.deck.powerOn(machine, key, start === null ? null : { snapshot: start.snapshot ?? null });
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
+  }
+
+  /** From now on the run is written down, from its present state. Throws UserError where that cannot be replayed. */
+  async startRecording(sink: LogSink): Promise<void> {
+    if (this.state === "stopped") throw new UserError("recording: the machine is off");
+    const { drives = [], devices, images } = this.options;
+    const disks = [...drives.map((d) => d.backend), ...(devices?.disks ?? []).map((d) => d.backend)];
+    if (disks.some((d) => d?.readOnly === false) || (devices?.shares ?? []).length > 0) {
+      throw new UserError("recording: a machine with disks that it writes to, or with shared folders, is recorded from its power-on");
+    }
+    const boot = images === undefined ? this.config.boot : await images();
+    const recorder = new Recorder(sink, await bindingOf({ ...this.config, boot }, this.options));
+    if (images !== undefined) release(imagesIn(boot));
+    // A request that is under way would have another number in the replay.
+    for (let tries = 0; this.machine.completions.outstanding > 0; tries++) {
+      if (tries === RECORDING_TRIES) throw new UserError("recording: a disk does not answer");
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    if (this.deck.running) throw new UserError("recording: this machine is being recorded or replayed already");
+    if (this.ended) throw new UserError("recording: the machine is off");
+    this.deck.start(recorder, this.machine);
+  }
+
+  /** The recording's end; the machine runs on. */
+  async stopRecording(): Promise<void> {
+    await this.deck.stop(this.machine);
   }
 
   get current(): Machine {
@@ -460,6 +492,7 @@ export class Runner {
       idle: this.idle,
       load: this.share.takeLoad(now),
       tiers: this.tiers(n - this.lastInstructions),
+      ...this.deck.progress(),
     };
     this.lastStatusMs = now;
     this.lastInstructions = n;

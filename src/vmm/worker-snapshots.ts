@@ -78,6 +78,7 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
     layer: (drive) => layerOf(record, drive, reader),
     begin: () => ({
       from,
+      snapshot: source.id,
       restored: () => {
         // Disks are read as long as the machine is there.
         if (!onDisks) store.release().catch((e: unknown) => console.warn("tabvisor: the store did not let go of a snapshot:", e));

@@ -13,6 +13,9 @@ import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import type { Prepared } from "./prepare.ts";
+import { bindingOf, checkBinding } from "./record/binding.ts";
+import { Player, Recording } from "./record/player.ts";
+import { Recorder, type LogSink } from "./record/recorder.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
@@ -117,7 +120,9 @@ class WorkerMachine implements MachineApi {
     const startFrom = start?.begin(this.prepared?.snapshotDisks ?? new Map());
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
-    const runner = new Runner(machine, {
+    const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
+    const epochSeconds = tape instanceof Player ? tape.recording.machine.epochSeconds : machine.epochSeconds;
+    const runner = new Runner({ ...machine, epochSeconds }, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
       stopped: (report) => {
@@ -126,13 +131,15 @@ class WorkerMachine implements MachineApi {
         events.stopped(report);
       },
       input: (state) => events.input(state),
+      // A page need not listen to it, and Comlink cannot say whether it does.
+      replayed: (result) => void Promise.resolve(events.replayed?.(result)).catch(() => undefined),
       restarted: () => events.restarted(),
       frame: (update) => {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
     }, {
-      ...options, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
+      ...options, tape, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
       snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
     });
     this.runner = runner;
@@ -294,6 +301,32 @@ class WorkerMachine implements MachineApi {
       onProgress(progress);
     });
     return this.loaded.kept;
+  }
+
+  /** Pieces of the log of the run that is or was recorded last. */
+  private log: Uint8Array<ArrayBuffer>[] | null = null;
+  private newLog(): LogSink {
+    const log: Uint8Array<ArrayBuffer>[] = (this.log = []);
+    return { write: (bytes) => log.push(bytes) };
+  }
+
+  private async tapeOf({ record, replay }: WorkerConfig, machine: MachineConfig, options: RunnerOptions): Promise<Recorder | Player | null> {
+    if (replay !== undefined) {
+      const recording = new Recording(new Uint8Array(await replay.arrayBuffer()));
+      checkBinding(recording.machine, await bindingOf({ ...machine, epochSeconds: recording.machine.epochSeconds }, options));
+      return new Player(recording);
+    }
+    return record === true ? new Recorder(this.newLog(), await bindingOf(machine, options)) : null;
+  }
+
+  async startRecording(): Promise<void> {
+    const runner = this.need();
+    await runner.startRecording(this.newLog());
+  }
+  async stopRecording(): Promise<Blob> {
+    await this.runner?.stopRecording();
+    if (this.log === null) throw new UserError("nothing was recorded");
+    return new Blob(this.log);
   }
 
   /** Images are large: a machine takes them away. */

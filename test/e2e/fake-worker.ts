@@ -175,6 +175,13 @@ class FakeMachine implements MachineApi {
     throw new Error("the fake worker has no figures");
   }
 
+  async startRecording(): Promise<never> {
+    throw new Error("the fake worker has no run");
+  }
+  async stopRecording(): Promise<never> {
+    throw new Error("the fake worker has no run");
+  }
+
   private check({ memoryMib, cpu }: WorkerConfig): void {
     const { kernel } = this;
     const magic = String.fromCharCode(...kernel.subarray(0, 4));

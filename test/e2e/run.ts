@@ -9,6 +9,7 @@ import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { embedTests } from "./embed-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { pwaTests } from "./pwa-tests.ts";
+import { replayTests } from "./replay-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
@@ -37,6 +38,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
   const embedRunner = new Runner("embed", only);
+  const replayRunner = new Runner("replay", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -53,6 +55,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
+        await part(replayRunner, () => replayTests(replayRunner, browser));
         const store = await serveStore();
         await part(storageRunner, () => storeTests(storageRunner, executablePath, store));
         await part(firefoxRunner, async () => storeFirefoxTests(firefoxRunner, await findFirefox(log), store));
@@ -79,7 +82,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, bootRunner, embedRunner, firefoxRunner];
+  const all = [pageRunner, storageRunner, replayRunner, bootRunner, embedRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

@@ -87,8 +87,8 @@ export interface Run {
   serial(): string;
 }
 
-/** A machine that stands before its first instruction. */
-export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}, options: MachineOptions = {}): Run {
+/** A machine that stands before its first instruction. `key`: of a real-time machine's entropy. */
+export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}, options: MachineOptions = {}, key: Uint8Array = new Uint8Array(32).fill(1)): Run {
   if (!provided) {
     const { wasm, info } = ensureInterpreter();
     provideInterpreter(new WebAssembly.Module(wasm), info);
@@ -103,7 +103,7 @@ export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partia
     serial: (b) => serial.push(b),
     debug: (b) => debug.push(b),
     hostNs: () => performance.now() * 1e6,
-    entropy: (bytes) => void bytes.fill(1),
+    entropy: (bytes) => bytes.set(key),
   }, options);
   return { machine, debug: () => Buffer.from(debug).toString("latin1"), serial: () => Buffer.from(serial).toString("latin1") };
 }

@@ -19,7 +19,9 @@ export type MachineInput =
   | { readonly kind: "mouse"; readonly input: MouseInput }
   | { readonly kind: "power-button" }
   /** The entropy source begins anew from these 32 bytes: a fork's, so that it does not draw what its parent draws. */
-  | { readonly kind: "reseed"; readonly key: Uint8Array };
+  | { readonly kind: "reseed"; readonly key: Uint8Array }
+  /** The TLBs are emptied, which a capture of the machine does: a guest can tell by the accessed bits that follow. */
+  | { readonly kind: "flush" };
 
 /** A point of a machine's history, counted from its power-on. */
 export interface Position {
@@ -87,14 +89,34 @@ export class Door implements Persistent {
   /** Where a replay stood when it last found nothing to do. */
   private stuck: Position | null = null;
 
+  private present: Tape | null = null;
+
   constructor(
     private readonly parts: DoorParts,
-    public tape: Tape | null,
-  ) {}
+    tape: Tape | null,
+  ) {
+    this.tape = tape;
+  }
+
+  get tape(): Tape | null {
+    return this.present;
+  }
+  set tape(tape: Tape | null) {
+    this.present = tape;
+    this.stuck = null;
+    // What waits in a state that a recording begins with is in its log as well.
+    if (tape?.mode === "replay") this.waiting = [];
+  }
 
   /** Takes effect when the machine next stands between two slices. A replay ignores it. */
   add(input: MachineInput): void {
     if (this.tape?.mode !== "replay") this.waiting.push(input);
+  }
+
+  /** What the host has done to the machine, between two runs of it. */
+  note(input: MachineInput): void {
+    const { tape, parts } = this;
+    if (tape?.mode === "record") tape.input(parts.position(), input);
   }
 
   get replaying(): boolean {
@@ -185,9 +207,11 @@ export class Door implements Persistent {
   limits(): { readonly instructions: number; readonly deliveries: number } {
     const event = this.replaying ? (this.tape as Replay).next() : null;
     if (event === null) return { instructions: Infinity, deliveries: Infinity };
-    const left = event.at.instructions - this.parts.position().instructions;
+    const now = this.parts.position();
+    const left = event.at.instructions - now.instructions;
+    if (left > 0) return { instructions: left, deliveries: Infinity };
     // One more would be too many, but the machine has to do what comes between two instructions.
-    return left > 0 ? { instructions: left, deliveries: Infinity } : { instructions: 1, deliveries: event.at.deliveries - this.parts.clock.timers.fired };
+    return { instructions: 1, deliveries: event.at.deliveries > now.deliveries ? event.at.deliveries - this.parts.clock.timers.fired : Infinity };
   }
 
   /** A replay whose guest is halted: throws where nothing can come of it. */
@@ -232,6 +256,7 @@ export function inputOf(r: StateReader): MachineInput {
     case "mouse":
       return { kind, input: { dx: r.int("dx"), dy: r.int("dy"), dz: r.int("dz"), buttons: r.int("buttons") } };
     case "power-button":
+    case "flush":
       return { kind };
     case "reseed":
       return { kind, key: r.bytes("key", KEY_BYTES) };

@@ -316,6 +316,9 @@ export class Machine {
         break;
       case "reseed":
         this.entropy.reseed(input.key);
+        break;
+      case "flush":
+        this.vcpu.mmu.flushAll();
     }
   }
 
@@ -531,20 +534,28 @@ export class Machine {
    */
   beginEpoch(): { readonly ram: Uint32Array; readonly video: readonly number[] } {
     const pages = { ram: this.vcpu.phys.ram.begin(), video: this.video?.beginEpoch() ?? [] };
-    this.vcpu.mmu.flushAll();
+    this.forgetTranslations();
     return pages;
   }
 
-  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
+  /** Between runs: empties the TLBs, as they are in a machine that is restored. */
+  forgetTranslations(): void {
+    this.vcpu.mmu.flushAll();
+    this.door.note({ kind: "flush" });
+  }
+
+  /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. Input that waits at the door is not in yet. */
   async stateHash(): Promise<string> {
     const { u8 } = this.vcpu.state;
-    const sections = this.save();
+    const sections = this.save().filter((s) => s.name !== this.door.sectionName);
     const ram = u8.slice(...this.guestMemoryRange);
+    // The machine may run on meanwhile.
+    const { instructions, ns } = this.position;
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${this.vcpu.retired} ${this.guestTimeNs}`;
+    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${instructions} ${ns}`;
     return digest(new TextEncoder().encode(inner));
   }
 }

@@ -40,6 +40,8 @@ class Worker implements MachineConnection {
   mouse = (): Promise<void> => this.call("mouse");
   attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
+  startRecording = (): Promise<never> => Promise.reject(new Error("none"));
+  stopRecording = (): Promise<never> => Promise.reject(new Error("none"));
   setShare = (share: number): Promise<void> => this.call(`share ${share}`);
   folder = (_tag: string, call: FolderCall): Promise<FolderAnswer> => this.call(`folder ${call.kind}`).then(() => null);
   openFolder = (): Promise<void> => this.call("openFolder");

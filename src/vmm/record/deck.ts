@@ -1,6 +1,6 @@
 /** What a machine's owner does about a recording or a replay: from power-on over resets to the end. */
 import { UserError } from "../../base/errors.ts";
-import type { StopReport } from "../config.ts";
+import type { MachineStatus, StopReport } from "../config.ts";
 import { KEY_BYTES } from "../machine/entropy.ts";
 import type { Machine } from "../machine/machine.ts";
 import { Player, type ReplayResult } from "./player.ts";
@@ -33,12 +33,15 @@ export class TapeDeck {
     return deterministic ? key : crypto.getRandomValues(key);
   }
 
-  powerOn(machine: Machine, key: Uint8Array): void {
-    if (this.tape instanceof Recorder) this.tape.powerOn(machine, key);
-    else if (this.tape !== null) {
+  /** A machine is built. `restored`: it goes on from a state, of a snapshot where it has a name. */
+  powerOn(machine: Machine, key: Uint8Array, restored: { readonly snapshot: string | null } | null): void {
+    if (this.tape instanceof Recorder) {
+      if (restored === null) this.tape.powerOn(machine, key);
+      else this.tape.from(machine, restored.snapshot);
+    } else if (this.tape !== null) {
       const { start } = this.tape.recording;
       if (!this.begun && start.kind === "state") this.tape.recording.restore(machine);
-      if (!this.begun && start.kind === "snapshot") throw new UserError(`replay: the recording begins at snapshot ${start.id}, which has to be restored first`);
+      if (!this.begun && start.kind === "snapshot" && restored?.snapshot !== start.id) throw new UserError(`replay: the recording begins at snapshot ${start.id}, which has to be restored first`);
       this.tape.attach(machine);
     }
     this.begun = true;
@@ -60,12 +63,20 @@ export class TapeDeck {
     this.tape = recorder;
   }
 
-  /** The recording ends while the machine stands still. It may run on afterwards. */
+  /** The recording ends, and the machine goes on. Between runs of it. Throws UserError where the log could not be written. */
   async stop(machine: Machine): Promise<void> {
     const { recorder } = this;
     if (recorder === null) return;
-    await recorder.end(machine, false, "cut");
     this.tape = null;
+    await recorder.end(machine, false, "cut");
+    if (recorder.error !== null) throw recorder.error;
+  }
+
+  /** How far a replay has come; recording or not. */
+  progress(): Pick<MachineStatus, "replay" | "recording"> {
+    const { player } = this;
+    if (player === null) return { recording: this.recorder !== null };
+    return { replay: { instructions: player.instructions, of: player.recording.instructions } };
   }
 
   /** The machine has ended. What is reported in place of `report`, and how the replay went. */

@@ -93,7 +93,8 @@ export function parseLog(log: Uint8Array): LogFile {
       instructions: view.getFloat64(at + 12, true),
       data: () => {
         try {
-          const data = inflateSync(payload, { out: new Uint8Array(bytes) });
+          // What does not fit would be left out in silence.
+          const data = inflateSync(payload, { out: new Uint8Array(bytes + 1) });
           if (data.length === bytes) return data;
         } catch {
           // The same answer.

@@ -29,6 +29,8 @@ export interface RecorderOptions {
   readonly command?: readonly string[];
   /** Instructions between hashes of everything; 0: none but at the end. */
   readonly fullEvery?: number;
+  /** Instructions between hashes of the processor. */
+  readonly lightEvery?: number;
 }
 
 /** Bytes of entries in a chunk, and the longest that they wait. */
@@ -43,6 +45,7 @@ export class Recorder implements Recording {
   private nextLight = 0;
   private nextFull = 0;
   private readonly fullEvery: number;
+  private readonly lightEvery: number;
   /** Deliveries of the machine before the log began. */
   private before = 0;
   /** Instructions of the machines before a reset, and where this one stood when the log began. */
@@ -61,6 +64,7 @@ export class Recorder implements Recording {
   ) {
     this.entries = new EntryWriter(bound.deterministic);
     this.fullEvery = options.fullEvery ?? FULL_EVERY;
+    this.lightEvery = options.lightEvery ?? LIGHT_EVERY;
   }
 
   private head(start: LogStart): void {
@@ -79,6 +83,8 @@ export class Recorder implements Recording {
   /** The run begins in the middle, with a machine as it is; `snapshot` names it where it is kept elsewhere. Between runs of it. */
   from(machine: Machine, snapshot: string | null): void {
     this.head(snapshot === null ? { kind: "state" } : { kind: "snapshot", id: snapshot });
+    // A replay's machine begins with empty ones.
+    machine.forgetTranslations();
     if (snapshot === null) for (const piece of machineState(machine)) this.put(encodeChunk("state", encodeState(piece), 0));
     this.attach(machine);
   }
@@ -89,7 +95,7 @@ export class Recorder implements Recording {
     this.checkpoints = new Checkpoints(machine);
     this.before = deliveries;
     this.begun = instructions;
-    this.nextLight = instructions + LIGHT_EVERY;
+    this.nextLight = instructions + this.lightEvery;
     this.nextFull = instructions + (this.fullEvery || Infinity);
     machine.tape = this;
   }
@@ -120,13 +126,18 @@ export class Recorder implements Recording {
 
   /** What is not in the sink yet goes there. */
   flush(): void {
-    if (this.entries.length === 0) return;
-    this.put(encodeChunk("events", this.entries.take(), this.total + (this.machine?.vcpu.retired ?? 0) - this.begun));
+    if (this.entries.length === 0 || this.ended) return;
+    this.put(encodeChunk("events", this.entries.take(), this.done));
+  }
+
+  /** Instructions that are recorded, over all resets. */
+  private get done(): number {
+    return this.total + (this.machine?.vcpu.retired ?? 0) - this.begun;
   }
 
   /** Now and then: a killed recorder loses a second. */
   poll(nowMs: number): void {
-    if (nowMs - this.flushedMs < CHUNK_MS) return;
+    if (nowMs - this.flushedMs < CHUNK_MS || this.ended) return;
     this.flushedMs = nowMs;
     this.flush();
   }
@@ -146,7 +157,7 @@ export class Recorder implements Recording {
   passed(at: Position): void {
     const { checkpoints } = this;
     if (at.instructions < this.nextLight || checkpoints === null) return;
-    this.nextLight = at.instructions + LIGHT_EVERY;
+    this.nextLight = at.instructions + this.lightEvery;
     const full = at.instructions >= this.nextFull;
     if (full) this.nextFull = at.instructions + this.fullEvery;
     this.add({ kind: "hash", at: this.at(at), full, hash: full ? checkpoints.full() : checkpoints.light() });
@@ -159,13 +170,15 @@ export class Recorder implements Recording {
     this.begun = 0;
   }
 
-  /** The run ended, or is not recorded any more: the machine stands still meanwhile. */
+  /** The run ended, or is not recorded any more; the machine may run on at once. */
   async end(machine: Machine, guest: boolean, why: string): Promise<void> {
     if (this.ended) return;
     this.ended = true;
-    const hash = await machine.stateHash();
-    this.entries.write({ kind: "end", at: this.at(machine.position), end: { guest, why, hash } });
-    this.flush();
     machine.tape = null;
+    const at = this.at(machine.position);
+    const instructions = this.done;
+    const hash = await machine.stateHash();
+    this.entries.write({ kind: "end", at, end: { guest, why, hash } });
+    this.put(encodeChunk("events", this.entries.take(), instructions));
   }
 }
