@@ -6,8 +6,10 @@ import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { embedTests } from "./embed-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { replayTests } from "./replay-tests.ts";
+import { pwaTests } from "./pwa-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
@@ -36,6 +38,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
   const replayRunner = new Runner("replay", only);
+  const embedRunner = new Runner("embed", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -69,6 +72,8 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           });
         }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
+        if (real) await part(embedRunner, () => embedTests(embedRunner, browser));
+        if (real) await part(bootRunner, () => pwaTests(bootRunner, browser));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();
@@ -77,7 +82,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, replayRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, storageRunner, replayRunner, bootRunner, embedRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 
