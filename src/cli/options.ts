@@ -234,6 +234,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
   const [record, replay] = [one("record"), one("replay")];
+  if ((record !== null || replay !== null) && (up !== null || resume !== null)) throw new UserError("--record and --replay go with machines of options, not with 'up' and 'resume'");
   if (record !== null && replay !== null) throw new UserError("--record and --replay exclude each other");
   const store = one("store");
   const save = one("save");

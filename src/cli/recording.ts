@@ -12,7 +12,7 @@ import { LISTS, STRINGS, type CliOptions } from "./options.ts";
 import { reason } from "./reason.ts";
 
 /** Options that say what is done with a machine's run, and not what it is. */
-const NOT_THE_MACHINE = new Set(["serial", "nographic", "timeout", "tier", "display", "dump-region", "dump-hot", "stats", "record", "replay", "checkpoint", "help", "h", "version"]);
+const NOT_THE_MACHINE = new Set(["serial", "nographic", "timeout", "tier", "display", "dump-region", "dump-hot", "stats", "record", "replay", "checkpoint", "store", "save", "save-disk", "help", "h", "version"]);
 const WITH_VALUE: ReadonlySet<string> = new Set([...STRINGS, ...LISTS]);
 
 /** Options with their values, as they were given. */
@@ -83,7 +83,7 @@ function recordingTo(path: string, options: CliOptions, argv: readonly string[])
   let file: number | null = null;
   let recorder: Recorder | null = null;
   const writable = [...options.drives].filter((d) => !d.readOnly && !d.snapshot && !options.snapshot);
-  for (const { file: image } of writable) process.stderr.write(`tabvisor: --record: '${image}' will change, and a replay needs it as it is now: keep a copy, or use -snapshot\n`);
+  for (const { file: image, overlay } of writable) process.stderr.write(`tabvisor: --record: '${overlay ?? image}' will change, and a replay needs it as it is now: keep a copy, or use -snapshot\n`);
   return {
     makeTree: (index, folder, readOnly) => new TapedTree(hostTree(index, folder, readOnly), readOnly, { mode: "record", answer: (answer) => recorder?.answer(index, answer) }),
     open: async (config, machine) => {

@@ -69,6 +69,7 @@ export async function bindingOf(config: MachineConfig, options: MachineOptions):
   };
   await file("kernel", boot.kernel);
   await file("firmware", boot.firmware);
+  await file("VGA BIOS", boot.videoRom);
   for (const [i, initrd] of boot.initrds.entries()) await file(boot.initrds.length === 1 ? "initrd" : `initrd ${i + 1}`, initrd);
   for (const { interface: kind, index, backend } of options.drives ?? []) {
     const name = `drive ${kind} ${index}`;
