@@ -69,7 +69,7 @@ export function pwaPlugin(): Plugin {
           .sort();
         const hash = createHash("sha256");
         for (const path of files) hash.update(path).update(readFileSync(join(outDir, path)));
-        const list = files.map((path) => ({ path, hashed: path.startsWith("assets/") }));
+        const list = files.map((path) => ({ path, hashed: /^(assets|later)\//.test(path) }));
         const code = readFileSync(WORKER, "utf8")
           .replace("/* @files */ []", JSON.stringify(list))
           .replace('/* @version */ ""', JSON.stringify(hash.digest("hex").slice(0, 16)));
