@@ -114,8 +114,11 @@ function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start>
 /** What a start needs is loaded, and has run once: a machine that is small, and goes nowhere. */
 export async function warm(): Promise<void> {
   await loadTools();
+  const firmware = new Uint8Array(1 << 16);
+  // At the reset vector: jmp to itself.
+  firmware.set([0xeb, 0xfe], firmware.length - 16);
   new Machine({
-    memoryMib: 2, cpu: "max", boot: { kernel: null, firmware: new Uint8Array(1 << 16), initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
+    memoryMib: 2, cpu: "max", boot: { kernel: null, firmware, initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
   }, { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined }).run(1, 1000);
 }
 

@@ -4,6 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Page } from "playwright";
 import { build, preview } from "vite";
+import { ensureBios } from "../../bios/build.ts";
+import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
 import { ensureImage } from "../../tools/image/ensure.ts";
 import { check, ROOT, type Runner } from "./harness.ts";
@@ -16,6 +18,9 @@ export interface SnapshotSite {
 
 export async function serveSnapshots(): Promise<SnapshotSite> {
   const outDir = join(ROOT, "build", "e2e-snapshots");
+  // The worker fetches them as assets.
+  ensureInterpreter();
+  ensureBios();
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", publicDir: false, worker: { format: "es" } } as const;
   await build({ ...common, build: { target: "es2022", outDir, emptyOutDir: true, rolldownOptions: { input: join(ROOT, "test/e2e/snapshot-page.html") } } });
   const guest = await ensureImage();
