@@ -24,7 +24,8 @@ export default defineConfig({
     rollupOptions: {
       input: { tabvisor: "src/embed/index.ts", "tab-machine": "src/embed/element.ts" },
       preserveEntrySignatures: "strict",
-      output: { format: "es", entryFileNames: "[name].js", chunkFileNames: "assets/[name]-[hash].js" },
+      // Chunks beside the entries: the module that looks for `../guest/` may end up in any of them.
+      output: { format: "es", entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" },
     },
   },
   plugins: [{

@@ -33,8 +33,9 @@ export interface RunnerEvents {
   restarted?(): void;
 }
 
-/** Status reports while running. */
+/** Status reports while running; of a guest that sleeps, whose every report wakes the page as well. */
 const STATUS_MS = 500;
+const IDLE_STATUS_MS = 2000;
 /** Waits shorter than this are run through. */
 const MIN_SLEEP_MS = 0.05;
 /** Host timers have milliseconds, and may be one early or late: what is shorter, or left over, blocks the thread. */
@@ -467,7 +468,7 @@ export class Runner {
   }
 
   private maybeReport(): void {
-    if (performance.now() - this.lastStatusMs >= STATUS_MS) this.reportStatus();
+    if (performance.now() - this.lastStatusMs >= (this.idle && this.reportedIdle ? IDLE_STATUS_MS : STATUS_MS)) this.reportStatus();
   }
 
   private tiers(instructions: number): MachineStatus["tiers"] {
@@ -496,7 +497,9 @@ export class Runner {
     };
     this.lastStatusMs = now;
     this.lastInstructions = n;
+    this.reportedIdle = this.idle;
     this.events.status?.(status);
   }
+  private reportedIdle = false;
 }
 

@@ -155,8 +155,8 @@ export async function embedTests(runner: Runner, browser: Browser): Promise<void
     await runner.test("a machine that spins does not disturb another, and its share holds", async () => {
       const page = await open("examples/element.html");
       try {
-        await boot(page, "a", { memory: "64M" });
-        await boot(page, "b", { memory: "64M", cpu: { share: 0.3 } });
+        await boot(page, "a", { memory: "128M" });
+        await boot(page, "b", { memory: "128M", cpu: { share: 0.3 } });
         const alone = await roundTrips(page, "a", 40);
         await page.evaluate(() => globalThis.machines["b"].type("while :; do :; done\n"));
         await page.waitForTimeout(1500);
@@ -179,7 +179,7 @@ export async function embedTests(runner: Runner, browser: Browser): Promise<void
 
     await runner.test("disks and folders that are kept are there after a reload; folders work while the machine is off", async () => {
       const page = await open("examples/element.html");
-      const definition: MachineInput = { memory: "64M", disks: [{ image: { blank: "64M" } }], sharedFolders: [{ tag: "share" }], network: true };
+      const definition: MachineInput = { memory: "128M", disks: [{ image: { blank: "64M" } }], sharedFolders: [{ tag: "share" }], network: true };
       try {
         await boot(page, "k", definition, "a test");
         await page.evaluate(() => globalThis.machines["k"].folder("share").write("in/hello.txt", new Blob(["from the page\n"])));
@@ -204,7 +204,7 @@ export async function embedTests(runner: Runner, browser: Browser): Promise<void
     await runner.test("snapshots: taken, restored, branched, forked, saved, exported and imported", async () => {
       const page = await open("examples/element.html");
       try {
-        await boot(page, "s", { memory: "64M", disks: [{ image: { blank: "16M" } }] });
+        await boot(page, "s", { memory: "128M", disks: [{ image: { blank: "16M" } }] });
         await run(page, "s", "echo one > /f; echo disk-one | dd of=/dev/vda conv=fsync 2>/dev/null");
         const took = await page.evaluate(async () => {
           const { s } = globalThis.machines;
