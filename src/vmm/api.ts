@@ -1,14 +1,20 @@
 /** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
-import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSources } from "./images/source.ts";
-export type { MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
+export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
+
+export type {
+  CdromDefinition, ConsoleListener, DiskDefinition, FileSource, FirmwareBoot, FloppyDefinition, FolderEntry, KernelBoot, MachineConsole, MachineDefinition,
+  MachineInput, MachinePhase, MachineSummary, Manager, ManagerEvent, NicDefinition, RemovableDrive, SharedFolder, SharedFolderDefinition, SnapshotDifference,
+  SnapshotInfo, StorageInfo, StoredFile,
+} from "./manager/api.ts";
 
 /** To boot what `load` has brought into the worker. */
 export interface LoadedBoot {
@@ -26,14 +32,6 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
-}
-
-/** What the guest has made of keyboard and mouse. */
-export interface InputState {
-  /** Bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
-  readonly leds: number;
-  /** It listens to the mouse. */
-  readonly mouse: boolean;
 }
 
 /** One machine in one worker. A call that fails rejects with an Error whose message is the one clear line. */

@@ -1,9 +1,8 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
-import type { InputState } from "./api.ts";
 import { DisplayFeed } from "./display-feed.ts";
-import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions } from "./machine/machine.ts";
 

@@ -10,7 +10,7 @@ import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
+import { MAX_MEMORY_MIB, MIN_MEMORY_MIB, type KernelImages, type MachineConfig, type MachineStats, type StopKind, type StopReport, type Tier1Stats } from "../config.ts";
 import type { BootScreen } from "../boot/bootParams.ts";
 import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
@@ -80,9 +80,6 @@ const PAGE = 65536;
 const MIB = 1024 * 1024;
 /** Instructions between looks at the host clock. */
 const SLICE = 100_000;
-/** RAM above this leaves no room under 4 GiB for devices and our own tables. */
-export const MAX_MEMORY_MIB = 3072;
-const MIN_MEMORY_MIB = 2;
 
 export class Machine {
   readonly vcpu: Vcpu;
