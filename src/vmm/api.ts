@@ -11,8 +11,8 @@ export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
 
 export type {
-  CdromDefinition, ConsoleListener, DiskDefinition, FileSource, FirmwareBoot, FloppyDefinition, FolderEntry, KernelBoot, MachineConsole, MachineDefinition,
-  MachineInput, MachinePhase, MachineSummary, Manager, ManagerEvent, NicDefinition, RemovableDrive, SharedFolder, SharedFolderDefinition, SnapshotDifference,
+  CdromDefinition, ConsoleListener, DefinitionError, DefinitionProblem, DiskDefinition, FileSource, FirmwareBoot, FloppyDefinition, FolderEntry, KernelBoot, MachineConsole, MachineDefinition,
+  MachineInput, MachinePhase, MachineSummary, Manager, ManagerEvent, NicDefinition, DriveInfo, SharedFolder, SharedFolderDefinition, SnapshotDifference,
   SnapshotInfo, StorageInfo, StoredFile,
 } from "./manager/api.ts";
 

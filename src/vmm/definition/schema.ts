@@ -37,7 +37,7 @@ const source = v.pipe(
         file: v.pipe(v.optional(text(1024)), v.description("Name of a file that the user has given to the page, which keeps it; for the command a path")),
         guest: v.pipe(v.optional(v.picklist(["default", "debian"])), v.description("What `npm run image` (default) or `npm run image -- debian` makes")),
       }),
-      v.check((s) => Object.values(s).filter((x) => x !== undefined).length === 1, "names its file by one of url, file and guest"),
+      v.check((s) => Object.values(s).filter((x) => x !== undefined).length === 1, "must name its file by one of url, file and guest"),
     ),
   ]),
   v.transform((s): FileSource => {
@@ -62,7 +62,7 @@ const writes = (value: "keep" | "discard") =>
   );
 
 const format = optional(v.nullable(v.picklist(["raw", "qcow2"])), null, "Format of the image; null: what it looks like");
-const slot = optional(v.nullable(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(0, "is 0 to 3"), v.maxValue(3, "is 0 to 3"))), null,
+const slot = optional(v.nullable(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(0, "must be 0 to 3"), v.maxValue(3, "must be 0 to 3"))), null,
   "Place on IDE, 0 (primary master) to 3 (secondary slave); null: the first free one");
 const serialNumber = optional(v.nullable(v.pipe(v.string(), v.regex(/^[ -~]{1,20}$/, "is not 1 to 20 ASCII characters"))), null, "What the disk says of itself");
 const packed = optional(v.boolean(), false, "Offer virtio's packed rings");
@@ -77,7 +77,7 @@ const disk = v.strictObject({
   format,
   writes: writes("keep"),
   serial: serialNumber,
-  queues: optional(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, "is 1 to 16"), v.maxValue(16, "is 1 to 16")), 1, "virtio queues"),
+  queues: optional(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, "must be 1 to 16"), v.maxValue(16, "must be 1 to 16")), 1, "virtio queues"),
   packed,
 });
 
@@ -128,7 +128,7 @@ const cpuFields = v.strictObject({
   share: v.pipe(
     v.optional(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+(\.\d+)?\s*%$/, "is not a share such as 50% or 0.5"))]), 1),
     v.transform(parseShare),
-    v.check((share) => share >= 0.01 && share <= 1, "is 1% to 100% of a core"),
+    v.check((share) => share >= 0.01 && share <= 1, "must be 1% to 100% of a core"),
     v.description("At most so much of one core: 0.5 or 50%"),
   ),
   tier: optional(v.picklist(["auto", "0", "1"]), "auto", "Which tiers run the guest: the interpreter alone (0), compiled code at once (1), or what is hot"),
@@ -143,7 +143,7 @@ const boot = v.pipe(
     order: optional(v.array(v.picklist(["disk", "cdrom", "floppy"])), ["disk", "cdrom", "floppy"], "What firmware tries, in this order"),
     menu: optional(v.boolean(), false, "Firmware offers a menu"),
   }),
-  v.check((b) => !(b.kernel && b.firmware), "names both a kernel and a firmware"),
+  v.check((b) => !(b.kernel && b.firmware), "must not name both a kernel and a firmware"),
 );
 
 /** The fields, each for itself; `definition.ts` checks what goes together. */
@@ -170,7 +170,7 @@ export const MachineFields = v.strictObject({
   display: optional(v.picklist(["std", "none"]), "std", "The display adapter: QEMU's std VGA, or none"),
   console: v.optional(
     v.strictObject({
-      serial: optional(v.boolean(), true, "COM1 goes to the terminal; else its output is dropped"),
+      ports: optional(v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(0, "must be 0 to 4"), v.maxValue(4, "must be 0 to 4")), 1, "Serial ports that go to terminals, from COM1 on; output of others is dropped"),
       backlog: v.pipe(v.optional(size(1, 0, 64 * MIB, "must be at most 64M"), "256K"), v.description("How much of its output a terminal that is opened later gets")),
     }),
     {},
@@ -179,7 +179,7 @@ export const MachineFields = v.strictObject({
     v.strictObject({
       rng: v.pipe(v.optional(withPacked, false), v.description("virtio entropy device")),
       balloon: v.pipe(v.optional(withPacked, false), v.description("virtio memory balloon")),
-      debugExit: optional(v.nullable(v.strictObject({ iobase: port("must be a port, 1 to 0xffff"), iosize: v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, "is 1 to 8"), v.maxValue(8, "is 1 to 8")) })), null,
+      debugExit: optional(v.nullable(v.strictObject({ iobase: port("must be a port, 1 to 0xffff"), iosize: v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, "must be 1 to 8"), v.maxValue(8, "must be 1 to 8")) })), null,
         "isa-debug-exit: a write there ends the machine with a code"),
     }),
     {},

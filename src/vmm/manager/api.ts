@@ -1,6 +1,6 @@
 /** What the page and the embedding see of the machines: the manager's contract. Everything here is on the page's main thread. */
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
-import type { FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
+import type { DiskDefinition, FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
 import type { MouseInput } from "../../devices/ps2/mouse.ts";
 import type { LoadProgress } from "../images/progress.ts";
 
@@ -51,16 +51,18 @@ export type ManagerEvent =
 
 /** What a terminal of the machine gets. Several may listen; each gets the backlog first. */
 export interface ConsoleListener {
-  /** Serial output, byte for byte. A promise holds the guest back until it resolves. */
-  serial?(bytes: Uint8Array): void | Promise<void>;
+  /** Output of a serial port (0 is COM1), byte for byte. A promise holds the guest back until it resolves. */
+  serial?(bytes: Uint8Array, port: number): void | Promise<void>;
   /** A machine starts anew on this terminal: by the user's wish, or because the guest asked for a reset. */
   restarted?(byGuest: boolean): void;
 }
 
 /** A terminal's way into a machine. It stays valid over stops and starts, until the machine is removed or `close`. */
 export interface MachineConsole {
-  /** Bytes typed or pasted. Dropped while no machine runs. */
-  type(bytes: Uint8Array): void;
+  /** Serial ports that go to terminals: `definition.console.ports`. */
+  readonly ports: number;
+  /** Bytes typed or pasted at a port (default COM1). Dropped while no machine runs. */
+  type(bytes: Uint8Array, port?: number): void;
   /** A key by its place, named as KeyboardEvent.code; null lets go of all keys. */
   key(code: string | null, pressed: boolean): void;
   mouse(input: MouseInput): void;
@@ -119,11 +121,13 @@ export interface SharedFolder {
   list(path?: string): Promise<readonly FolderEntry[]>;
   read(path: string): Promise<Blob>;
   /** Makes the folders on the way; replaces a file that is there. */
-  write(path: string, data: Blob): Promise<void>;
+  write(path: string, data: Blob, onProgress?: (done: number) => void): Promise<void>;
   makeFolder(path: string): Promise<void>;
   /** A folder with what is in it. */
   remove(path: string): Promise<void>;
 }
+
+export type { DefinitionError, DefinitionProblem } from "../definition/problems.ts";
 
 export interface StorageInfo {
   /** Bytes of this origin. */
@@ -133,8 +137,16 @@ export interface StorageInfo {
   readonly persisted: boolean;
 }
 
-/** A drive whose medium can be changed: `cdrom0`, `floppy0`, … in the definition's order. */
-export type RemovableDrive = `cdrom${number}` | `floppy${number}`;
+export interface DriveInfo {
+  /** `disk0`, `cdrom0`, `floppy0`, …: kind and place in the definition. */
+  readonly id: string;
+  readonly kind: "disk" | "cdrom" | "floppy";
+  /** What is in it; null: empty. */
+  readonly image: DiskDefinition["image"] | null;
+  readonly writes: DiskDefinition["writes"];
+  /** Bytes that the machine's own layer above the image takes in the store; 0: there is none. */
+  readonly keptBytes: number;
+}
 
 /**
  * All machines of a page. Each runs in a worker of its own; what one does disturbs no other. Calls reject with an Error whose message
@@ -146,7 +158,7 @@ export interface Manager {
   /** Returns the function that ends the subscription. */
   subscribe(listener: (event: ManagerEvent) => void): () => void;
 
-  /** Checks a definition out of YAML or JSON; errors are `FILE:LINE: FIELD: what`. */
+  /** Checks a definition out of YAML or JSON. Rejects with a DefinitionError: `FILE:LINE: FIELD: what`, and `problems` one by one. */
   parse(text: string, fileName: string): Promise<MachineDefinition>;
   /** As YAML. */
   describe(id: string): Promise<string>;
@@ -173,7 +185,10 @@ export interface Manager {
   /** The screen as RGBA, or null: no machine, or no display. */
   screenshot(id: string): Promise<{ readonly width: number; readonly height: number; readonly pixels: Uint32Array; readonly text: string | null } | null>;
   /** Changes the medium of a running machine's drive, and of its definition; null takes it out. */
-  insert(id: string, drive: RemovableDrive, image: FileSource | null): Promise<void>;
+  insert(id: string, driveId: string, image: FileSource | null): Promise<void>;
+  drives(id: string): Promise<readonly DriveInfo[]>;
+  /** Forgets what the guest has written to a drive. The machine must be off. */
+  forgetWrites(id: string, driveId: string): Promise<void>;
   folder(id: string, tag: string): SharedFolder;
 
   snapshots(id: string): Promise<readonly SnapshotInfo[]>;
@@ -192,7 +207,7 @@ export interface Manager {
   importMachine(file: Blob): Promise<string>;
 
   /** Keeps a file that the user gave; a name that is taken by other content gets a number. */
-  addFile(file: File): Promise<StoredFile>;
+  addFile(file: File, onProgress?: (done: number) => void): Promise<StoredFile>;
   files(): Promise<readonly StoredFile[]>;
   removeFile(name: string): Promise<void>;
 
