@@ -108,6 +108,18 @@ export function sizePlugin(): Plugin {
   };
 }
 
+/** Page tests only: the page gets its machines from test/e2e/fake-manager.ts. */
+export function fakeManagerPlugin(): Plugin {
+  return {
+    name: "tabvisor-fake-manager",
+    enforce: "pre",
+    transform(_code, id) {
+      if (!id.split("?", 1)[0].endsWith("/src/ui/manager.ts")) return null;
+      return { code: 'export { openPageManager } from "../../test/e2e/fake-manager.ts";', map: null };
+    },
+  };
+}
+
 /** Page tests only: the page talks to test/e2e/fake-worker.ts instead of the machine. */
 export function fakeWorkerPlugin(): Plugin {
   return {

@@ -13,7 +13,7 @@ import { KeyBar } from "./views/keybar.ts";
 import { MachineList } from "./views/machine-list.ts";
 import { Monitor } from "./views/monitor.ts";
 import { Panel } from "./views/panel.ts";
-import { Panes } from "./views/panes.ts";
+import { paneKey, Panes } from "./views/panes.ts";
 import { showStorage } from "./views/storage.ts";
 import { StatusView } from "./views/status.ts";
 import { Tasks } from "./views/tasks.ts";
@@ -64,10 +64,9 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
 
   const panes: Panes = new Panes(byId("terminals"), {
     connect: (id, listener) => manager.console(id, listener),
-    name: (id) => manager.get(id)?.name ?? "",
+    name: (id, port) => `${manager.get(id)?.name ?? ""}${port === 0 ? "" : `, ttyS${port}`}`,
     resized: (columns, rows) => status.terminalSize(columns, rows),
     transform: (text) => keybar.transform(text),
-    changed: () => undefined,
   });
   const keybar: KeyBar = new KeyBar(byId("keybar"), () => panes.current?.terminal ?? null);
   const monitor: Monitor = new Monitor(connectDisplay, {
@@ -149,7 +148,6 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
     { code: "KeyG", key: "G", description: "Snapshots", run: () => panel.toggle("snapshots") },
     { code: "KeyD", key: "D", description: "Drives", run: () => panel.toggle("drives") },
     { code: "KeyO", key: "O", description: "Shared folder", run: () => panel.toggle("files") },
-    { code: "KeyX", key: "X", description: "Inspect", run: () => panel.toggle("inspect") },
     { code: "KeyJ", key: "J", description: "Log", run: () => panel.toggle("log") },
     { code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => {
       if (panes.focused || monitor.focused) toolbar.focusFirst();
@@ -194,10 +192,9 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
   byId("add-terminal").addEventListener("click", (event) => {
     const at = event.currentTarget as HTMLElement;
     attempt(import("./later/menu.ts").then(({ openMenu }) => {
-      const others = manager.list().filter((m) => !panes.shown.includes(m.id));
-      openMenu(at, others.length === 0
-        ? [{ label: "No other machine", run: () => undefined, disabled: true }]
-        : others.map((m) => ({ label: `Terminal of ${m.name}`, run: () => panes.add(m.id) })), "Add a terminal");
+      const others = manager.list().flatMap(({ id, name, definition }) =>
+        Array.from({ length: definition.console.ports }, (_, port) => ({ label: `${name}, ttyS${port}`, run: () => panes.add(id, port), disabled: panes.shown.includes(paneKey(id, port)) })));
+      openMenu(at, others, "Add a terminal");
     }));
   });
   byId("open-storage").addEventListener("click", () => attempt(import("./later/storage.ts").then((m) => m.openStorage(services))));

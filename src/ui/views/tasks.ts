@@ -4,12 +4,25 @@ import { h } from "../dom.ts";
 import { formatBytes } from "../format.ts";
 
 const SHOW_AFTER_MS = 500;
+const RATE_OVER_MS = 3000;
 
 export type Report = (progress: LoadProgress) => void;
 
 /** `3.2 of 14.0 MB`, `120 MB`. */
 export function describeAmount({ received, total }: LoadProgress): string {
   return total !== null && total > 0 ? `${formatBytes(Math.min(received, total))} of ${formatBytes(total)}` : formatBytes(received);
+}
+
+/** Turns mere amounts into progress with a rate over the last seconds. */
+export function rated(total: number | null, report: Report, nowMs: () => number = () => performance.now()): (done: number) => void {
+  const marks: { at: number; done: number }[] = [{ at: nowMs(), done: 0 }];
+  return (done) => {
+    const at = nowMs();
+    marks.push({ at, done });
+    while (marks.length > 2 && at - marks[1].at > RATE_OVER_MS) marks.shift();
+    const seconds = (at - marks[0].at) / 1000;
+    report({ received: done, total, bytesPerSecond: seconds > 0 ? (done - marks[0].done) / seconds : 0 });
+  };
 }
 
 export class Tasks {

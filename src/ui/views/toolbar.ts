@@ -17,7 +17,6 @@ export interface ToolbarActions {
   openSettings(): void;
   nextTheme(): void;
   openHelp(): void;
-  toggleFocus(): void;
 }
 
 const THEME_NAMES: Readonly<Record<ThemeChoice, string>> = { system: "as the system", light: "light", dark: "dark" };
@@ -57,7 +56,6 @@ export class Toolbar {
     bind(byId("toggle-machines", HTMLButtonElement), "KeyM", "M", "Show or hide the machines", () => actions.toggleMachines());
     bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
     bind(byId("open-help", HTMLButtonElement), "KeyK", "K", "Keyboard help", () => actions.openHelp());
-    list.push({ code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => actions.toggleFocus() });
     this.shortcuts = [...list, ...more];
   }
 

@@ -114,7 +114,7 @@ export async function applyDraft(draft: Draft, before: MachineDefinition, keep: 
     deterministic: draft.deterministic,
     background: draft.pauseHidden ? "pause" : "run",
     // Test kernels end through it; the default guest has no use for it.
-    devices: { ...before.devices, debugExit: before.devices.debugExit ?? (draft.mode === "kernel" ? { iobase: 0xf4, iosize: 4 } : null) },
+    devices: { rng: before.devices.rng ?? false, balloon: before.devices.balloon ?? false, debugExit: before.devices.debugExit ?? (draft.mode === "kernel" ? { iobase: 0xf4, iosize: 4 } : null) },
   };
 }
 

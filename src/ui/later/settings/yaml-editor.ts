@@ -1,20 +1,13 @@
 /** The definition as text: line numbers, checked while it is typed, each error at its line. */
-import type { MachineDefinition } from "../../../vmm/api.ts";
+import type { DefinitionError, DefinitionProblem, MachineDefinition } from "../../../vmm/api.ts";
 import { h, messageOf } from "../../dom.ts";
-
-export interface LineError {
-  readonly line: number | null;
-  readonly message: string;
-}
 
 const CHECK_AFTER_MS = 400;
 
-/** Takes apart `FILE:LINE: FIELD: what`, one or several. */
-export function lineErrors(text: string): readonly LineError[] {
-  return text.split("\n").filter((line) => line.trim() !== "").map((line) => {
-    const found = /^.*?:(\d+)(?::\d+)?: *(.*)$/.exec(line);
-    return found === null ? { line: null, message: line.trim() } : { line: Number(found[1]), message: found[2] };
-  });
+/** The problems that an error of the manager's names, or the error itself as one. */
+function problemsOf(error: unknown): readonly DefinitionProblem[] {
+  const { problems } = error as Partial<DefinitionError>;
+  return Array.isArray(problems) ? (problems as readonly DefinitionProblem[]) : [{ line: null, field: "", message: messageOf(error) }];
 }
 
 export class YamlEditor {
@@ -59,24 +52,25 @@ export class YamlEditor {
       if (turn === this.turn) this.show([]);
       return definition;
     } catch (error) {
-      if (turn === this.turn) this.show(lineErrors(error instanceof Error ? error.message : messageOf(error)));
+      if (turn === this.turn) this.show(problemsOf(error));
       return null;
     }
   }
 
-  private show(errors: readonly LineError[]): void {
+  private show(errors: readonly DefinitionProblem[]): void {
     this.number(errors);
     if (errors.length === 0) this.text.removeAttribute("aria-invalid");
     else this.text.setAttribute("aria-invalid", "true");
-    this.errors.replaceChildren(...errors.map(({ line, message }) => {
-      if (line === null) return h("li", {}, message);
+    this.errors.replaceChildren(...errors.map(({ line, field, message }) => {
+      const words = h("span", {}, ...(field === "" ? [] : [h("code", {}, field), " "]), message);
+      if (line === null) return h("li", {}, words);
       const go = h("button", { type: "button" }, `Line ${line}`);
       go.addEventListener("click", () => this.go(line));
-      return h("li", {}, go, ` ${message}`);
+      return h("li", {}, go, " ", words);
     }));
   }
 
-  private number(errors: readonly LineError[]): void {
+  private number(errors: readonly DefinitionProblem[]): void {
     const wrong = new Set(errors.map((e) => e.line));
     const count = this.text.value.split("\n").length;
     this.numbers.replaceChildren(...Array.from({ length: count }, (_, i) => h("span", wrong.has(i + 1) ? { class: "wrong" } : {}, `${i + 1}\n`)));
