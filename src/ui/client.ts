@@ -1,14 +1,10 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
 import type {
-  DisplayApi, DisplayEvents, ImageSources, LoadProgress, MachineApi, MachineEvents, MouseInput, WorkerConfig,
+  DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineEvents, MachineSpec, MouseInput, WorkerConfig,
 } from "../vmm/api.ts";
 
-/** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
-export interface MachineConnection extends MachineApi {
-  /** Ends the worker and gives its memory back. */
-  terminate(): void;
-}
+export type { MachineConnection } from "../vmm/api.ts";
 
 /** Starts a worker. `onCrash` is called once if it dies on its own (out of memory, script that does not load). */
 export function connectMachine(onCrash: (message: string) => void): MachineConnection {
@@ -35,7 +31,8 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
 
   return {
     load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
-    powerOn: (config: WorkerConfig, events: MachineEvents) => guard(remote.powerOn(config, Comlink.proxy(events))),
+    prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
+    powerOn: (config: WorkerConfig | "prepared", events: MachineEvents) => guard(remote.powerOn(config, Comlink.proxy(events))),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),
     reset: () => guard(remote.reset()),
@@ -46,6 +43,11 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     mouse: (input: MouseInput) => guard(remote.mouse(input)),
     attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
+    setShare: (share: number) => guard(remote.setShare(share)),
+    folder: (tag: string, call: FolderCall) => guard(remote.folder(tag, call) as Promise<FolderAnswer>),
+    openFolder: (tag: string, path: string) => guard(remote.openFolder(tag, path)),
+    screenshot: () => guard(remote.screenshot()),
+    useCompiler: (port: MessagePort | null) => guard(remote.useCompiler(port === null ? null : Comlink.transfer(port, [port]))),
     terminate: () => {
       if (ended) return;
       ended = true;

@@ -26,7 +26,7 @@ class FakeConnection implements MachineConnection {
     this.calls.push(name);
     return this.failOn === name ? Promise.reject(new Error(`${name} failed`)) : Promise.resolve();
   }
-  powerOn(_config: WorkerConfig, events: MachineEvents): Promise<void> {
+  powerOn(_config: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
     this.events = events;
     return this.call("powerOn");
   }
@@ -42,6 +42,12 @@ class FakeConnection implements MachineConnection {
   mouse = (): Promise<void> => this.call("mouse");
   attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
+  prepare = (): Promise<void> => this.call("prepare");
+  setShare = (): Promise<void> => this.call("share");
+  folder = (): Promise<null> => Promise.resolve(null);
+  openFolder = (): Promise<void> => this.call("folder");
+  screenshot = (): Promise<null> => Promise.resolve(null);
+  useCompiler = (): Promise<void> => Promise.resolve();
   terminate = (): void => {
     this.ended = true;
   };

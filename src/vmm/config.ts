@@ -66,6 +66,8 @@ export interface MachineStatus {
   readonly memoryMib: number;
   /** True while the guest sleeps in HLT. */
   readonly idle: boolean;
+  /** What the machine's thread was busy over the last status interval, 0 to 1 of one core. */
+  readonly load: number;
   /** null: tier 0 alone. */
   readonly tiers: TierStatus | null;
 }

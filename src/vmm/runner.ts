@@ -1,6 +1,7 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
+import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
@@ -17,8 +18,6 @@ export interface RunnerEvents {
   input?(state: InputState): void;
 }
 
-/** Milliseconds of emulation between turns of the event loop. */
-const SLICE_MS = 8;
 /** Status reports while running. */
 const STATUS_MS = 500;
 /** Waits shorter than this are run through. */
@@ -36,6 +35,8 @@ const MAX_UNTAKEN = 1 << 20;
 export interface RunnerOptions extends MachineOptions {
   /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
   readonly images?: () => Promise<KernelImages>;
+  /** At most so much of one core, 0 to 1. */
+  readonly share?: number;
 }
 
 /** Where a deterministic machine's entropy begins. */
@@ -113,11 +114,18 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
+    this.share.set(options.share ?? 1);
     this.machine = this.build(config, this.options);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  private readonly share = new CpuShare(performance.now());
+
+  /** A new cap, from now on. */
+  setShare(share: number): void {
+    this.share.set(share);
+  }
 
   private build(config: MachineConfig, options: MachineOptions): Machine {
     const machine = new Machine(config, {
@@ -263,7 +271,7 @@ export class Runner {
     if (this.state !== "running" || this.timer === null) return;
     this.cancelSleep();
     this.owedMs = 0;
-    this.turn.schedule(this.step);
+    this.goOn();
   }
 
   stats(peakMemory: number): MachineStats {
@@ -278,8 +286,8 @@ export class Runner {
   /** Lets `ns` pass (null: until something happens). True: a timer will take the next step. */
   private sleep(ns: number | null): boolean {
     const wait = ns === null ? MAX_SLEEP_MS : ns / 1e6;
-    const ms = (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs;
     const now = performance.now();
+    const ms = Math.max(this.share.restMs(now), (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs);
     if (ms >= TIMER_MS) {
       this.startTimer(now, now + ms);
       return true;
@@ -315,14 +323,16 @@ export class Runner {
   private readonly step = (): void => {
     this.cancelSleep();
     if (this.state !== "running") return;
+    const from = performance.now();
     let outcome;
     try {
-      outcome = this.machine.run(SLICE_MS);
+      outcome = this.machine.run(this.share.sliceMs);
     } catch (e) {
       this.fail(e);
       return;
     }
     this.flush();
+    this.share.ran(from, performance.now());
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
@@ -347,8 +357,16 @@ export class Runner {
 
   /** On the next turn, unless the receiver is too far behind: then when it has caught up. */
   private proceed(): void {
-    if (this.untaken <= MAX_UNTAKEN) this.turn.schedule(this.step);
+    if (this.untaken <= MAX_UNTAKEN) this.goOn();
     else this.held = true;
+  }
+
+  /** The next step: on the next turn, or after the rest that the machine's share asks for. */
+  private goOn(): void {
+    const now = performance.now();
+    const rest = this.share.restMs(now);
+    if (rest >= TIMER_MS) this.startTimer(now, now + rest);
+    else this.turn.schedule(this.step);
   }
   private untaken = 0;
   private held = false;
@@ -362,7 +380,7 @@ export class Runner {
       this.untaken -= length;
       if (this.held && this.untaken <= MAX_UNTAKEN) {
         this.held = false;
-        this.step();
+        this.goOn();
       }
     };
     taken.then(done, done);
@@ -410,6 +428,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      load: this.share.takeLoad(now),
       tiers: this.tiers(n - this.lastInstructions),
     };
     this.lastStatusMs = now;

@@ -1,15 +1,20 @@
 /** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
+import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
-  DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, MouseInput, WorkerConfig,
+  DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineSpec, MachineStats, MouseInput,
+  Screenshot, WorkerConfig,
 } from "./api.ts";
-import type { KernelImages } from "./config.ts";
+import type { KernelImages, MachineConfig } from "./config.ts";
+import { machineConfig, machineOptions } from "./definition/wiring.ts";
+import type { KeptFolder } from "./files/kept-folder.ts";
 import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
-import { Runner } from "./runner.ts";
+import type { Prepared } from "./prepare.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
+import { takeScreenshot } from "./screenshot.ts";
 
 /**
  * The interpreter made at build time: fetched while the page fetches its guest, compiled as it streams in, and cached by the
@@ -27,7 +32,7 @@ const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catc
 });
 
 /** A second worker of this same script, so that the page loads it once. */
-function startCompiler(): ReturnType<typeof threadCompiler> {
+function startCompiler(): RegionCompiler {
   return threadCompiler(() => {
     const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
     return {
@@ -39,7 +44,17 @@ function startCompiler(): ReturnType<typeof threadCompiler> {
     };
   });
 }
-let compiler: ReturnType<typeof threadCompiler> | null = null;
+let compiler: RegionCompiler | null = null;
+
+/** One that several machines share, at the other end of a port. */
+function portCompiler(port: MessagePort): RegionCompiler {
+  return threadCompiler(() => ({
+    send: (call) => port.postMessage(call),
+    listen: (onAnswer) => {
+      port.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+    },
+  }));
+}
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -85,25 +100,124 @@ class WorkerMachine implements MachineApi {
   }
 
   // Events are Comlink proxies: calls are queued messages. Only serial output is waited for, by the Runner, when too much is under way.
-  async powerOn(config: WorkerConfig, events: MachineEvents): Promise<void> {
+  async powerOn(config: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;
     await interpreterReady;
-    const { boot, kept } = this.take(config.boot);
-    if (boot.kernel === null && boot.firmware === undefined) await fetchFirmware();
-    const runner = new Runner({ ...config, boot }, {
+    const { machine, options } = config === "prepared" ? this.fromPrepared() : this.fromConfig(config);
+    if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
+    this.events = events;
+    const runner = new Runner(machine, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
-      stopped: (report) => events.stopped(report),
+      stopped: (report) => {
+        // Disks are whole before anyone hears of the end.
+        this.closePrepared();
+        events.stopped(report);
+      },
       input: (state) => events.input(state),
       frame: (update) => {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()) });
+    }, { ...options, compiler: (compiler ??= startCompiler()) });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
+  }
+
+  private fromConfig(config: WorkerConfig): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+    const { boot, kept } = this.take(config.boot);
+    return { machine: { ...config, boot }, options: kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) } };
+  }
+
+  private fromPrepared(): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+    const { prepared } = this;
+    if (prepared === null) throw new UserError("there is no machine: prepare one first");
+    const { spec, options, firmware } = prepared;
+    const { boot, kept } = spec.cmdline === null
+      ? { boot: { kernel: null, initrds: [], cmdline: "", ...(firmware === null ? {} : { firmware }) }, kept: null }
+      : this.take({ cmdline: spec.cmdline });
+    return {
+      machine: machineConfig(spec.definition, boot, spec.epochSeconds),
+      options: { ...options, ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }) },
+    };
+  }
+
+  private prepared: Prepared | null = null;
+  private folders = new Map<string, KeptFolder>();
+  private events: MachineEvents | null = null;
+
+  async prepare(spec: MachineSpec, onProgress: (progress: LoadProgress) => void): Promise<void> {
+    this.closePrepared();
+    const { definition, drives, firmware } = spec;
+    if (Object.keys(drives).length === 0 && definition.sharedFolders.length === 0 && firmware === null) {
+      const options = machineOptions(definition, { drives: new Map(), folders: new Map() });
+      this.prepared = { spec, options, firmware: null, folders: new Map(), close: () => undefined };
+      return;
+    }
+    const { prepareMachine } = await import("./prepare.ts");
+    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder?.(tag));
+    this.folders = new Map(this.prepared.folders);
+  }
+
+  private closePrepared(): void {
+    const { prepared } = this;
+    this.prepared = null;
+    this.folders.clear();
+    try {
+      prepared?.close();
+    } catch (e) {
+      console.error("tabvisor: a disk could not be closed:", e);
+    }
+  }
+
+  async openFolder(tag: string, path: string): Promise<void> {
+    const { openFolder } = await import("./prepare.ts");
+    this.folders.set(tag, await openFolder(path, () => undefined));
+  }
+
+  folder(tag: string, call: FolderCall): Promise<FolderAnswer> {
+    const folder = this.folders.get(tag);
+    if (folder === undefined) return Promise.reject(new UserError(`there is no shared folder '${tag}'`));
+    switch (call.kind) {
+      case "list":
+        return Promise.resolve(folder.list(call.path));
+      case "read": {
+        const bytes = folder.read(call.path);
+        return Promise.resolve(Comlink.transfer(bytes, [bytes.buffer]));
+      }
+      case "write":
+        folder.write(call.path, call.position, call.bytes);
+        break;
+      case "makeFolder":
+        folder.makeFolder(call.path);
+        break;
+      case "remove":
+        folder.remove(call.path);
+    }
+    // In a machine's worker it is saved a moment after the last change.
+    if (this.prepared === null) folder.save();
+    return Promise.resolve(null);
+  }
+
+  setShare(share: number): Promise<void> {
+    this.need().setShare(share);
+    return Promise.resolve();
+  }
+
+  screenshot(): Promise<Screenshot | null> {
+    const machine = this.need().current;
+    const shot = takeScreenshot(machine);
+    // It took what the display would have got.
+    machine.presentAll();
+    return Promise.resolve(shot === null ? null : Comlink.transfer(shot, [shot.pixels.buffer as ArrayBuffer]));
+  }
+
+  useCompiler(port: MessagePort | null): Promise<void> {
+    // A machine keeps the one that it has begun with.
+    compiler = port === null ? null : portCompiler(port);
+    return Promise.resolve();
   }
 
   async load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources> {
@@ -139,7 +253,8 @@ class WorkerMachine implements MachineApi {
     return this.need().reset();
   }
   powerOff(): Promise<void> {
-    this.need().powerOff();
+    if (this.runner !== null) this.runner.powerOff();
+    this.closePrepared();
     return Promise.resolve();
   }
   powerButton(): Promise<boolean> {
@@ -172,6 +287,13 @@ class WorkerMachine implements MachineApi {
   }
 }
 
-if (compiling) {
-  self.onmessage = (e: MessageEvent<CompilerCall>) => void answerCompilerCall(e.data).then((answer) => self.postMessage(answer));
-} else Comlink.expose(new WorkerMachine());
+/** Calls come from who has started this thread, or through a port for each machine. */
+function serveCompiler(from: { onmessage: ((e: MessageEvent<CompilerCall | MessagePort>) => void) | null; postMessage(answer: CompilerAnswer): void }): void {
+  from.onmessage = ({ data }) => {
+    if (data instanceof MessagePort) serveCompiler(data);
+    else void answerCompilerCall(data).then((answer) => from.postMessage(answer));
+  };
+}
+
+if (compiling) serveCompiler(self);
+else Comlink.expose(new WorkerMachine());

@@ -1,6 +1,8 @@
 /** What the page and the embedding see of the machines: the manager's contract. Everything here is on the page's main thread. */
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
 import type { DiskDefinition, FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
+import type { FolderEntry } from "../files/kept-folder.ts";
+import type { Screenshot } from "../screenshot.ts";
 import type { MouseInput } from "../../devices/ps2/mouse.ts";
 import type { LoadProgress } from "../images/progress.ts";
 
@@ -108,13 +110,7 @@ export interface StoredFile {
   readonly usedBy: readonly string[];
 }
 
-/** An entry of a shared folder; `path` has slashes, without one at the front. */
-export interface FolderEntry {
-  readonly path: string;
-  readonly kind: "file" | "folder" | "link";
-  readonly bytes: number;
-  readonly modifiedMs: number;
-}
+export type { FolderEntry } from "../files/kept-folder.ts";
 
 /** A shared folder that the page keeps, seen from the host. Calls reject with one clear line. */
 export interface SharedFolder {
@@ -183,7 +179,7 @@ export interface Manager {
 
   console(id: string, listener: ConsoleListener): MachineConsole;
   /** The screen as RGBA, or null: no machine, or no display. */
-  screenshot(id: string): Promise<{ readonly width: number; readonly height: number; readonly pixels: Uint32Array; readonly text: string | null } | null>;
+  screenshot(id: string): Promise<Screenshot | null>;
   /** Changes the medium of a running machine's drive, and of its definition; null takes it out. */
   insert(id: string, driveId: string, image: FileSource | null): Promise<void>;
   drives(id: string): Promise<readonly DriveInfo[]>;
