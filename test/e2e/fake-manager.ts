@@ -80,12 +80,15 @@ export class FakeManager implements Manager {
     this.emit({ kind: "list" });
   }
 
-  async start(id: string): Promise<void> {
+  start(id: string): Promise<void> {
+    return this.begin(id, false);
+  }
+  private async begin(id: string, byGuest: boolean): Promise<void> {
     const entry = this.need(id);
     const { boot, memory, cpu } = entry.summary.definition;
     const machine = new FakeMachine();
     entry.machine = machine;
-    for (const listener of entry.listeners) listener.restarted?.(false);
+    for (const listener of entry.listeners) listener.restarted?.(byGuest);
     this.change(id, { state: "loading", error: null, report: null, progress: null, status: null });
     this.log(id, "info", "Starting");
     try {
@@ -112,7 +115,7 @@ export class FakeManager implements Manager {
             // Three resets one after the other are a loop.
             entry.resets = report.kind === "reset" ? [...entry.resets, 1] : [];
             if (report.kind === "reset" && entry.resets.length < 3) {
-              void this.start(id);
+              void this.begin(id, true);
               return;
             }
             this.log(id, report.exitCode === 0 ? "info" : "error", report.message);

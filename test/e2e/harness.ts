@@ -206,7 +206,7 @@ export class MachinePage {
 
   async chooseOwn(kernel: { name: string; bytes: Buffer }, cmdline = ""): Promise<void> {
     await this.page.locator("#open-settings").click();
-    await this.page.locator('input[value="own"]').check({ force: true });
+    await this.page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await this.page.locator("#kernel-input").setInputFiles({ name: kernel.name, mimeType: "application/octet-stream", buffer: kernel.bytes });
     await this.page.locator("#cmdline").fill(cmdline);
     await this.page.locator("#settings-start").click();
@@ -214,7 +214,7 @@ export class MachinePage {
 
   async chooseDefault(): Promise<void> {
     await this.page.locator("#open-settings").click();
-    await this.page.locator('input[value="default"]').check({ force: true });
+    await this.page.locator('input[name="source"][value="default"]').check({ force: true });
     await this.page.locator("#settings-start").click();
   }
 

@@ -133,7 +133,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
   await test("own images: the form refuses what cannot be", async (m) => {
     const { page } = m;
     await page.locator("#open-settings").click();
-    await page.locator('input[value="own"]').check({ force: true });
+    await page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await page.locator("#settings-start").click();
     equal(await page.locator("#settings-error").textContent(), "Choose a kernel first.", "message");
     await page.locator("#memory").fill("1e9");
@@ -141,7 +141,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     equal(await page.locator("#settings-error").textContent(), "RAM must be a whole number of MiB.", "message");
     equal(await page.locator("#memory").getAttribute("aria-invalid"), "true", "the field is marked");
     await page.locator("#memory").fill("4");
-    await page.locator('input[value="default"]').check({ force: true });
+    await page.locator('input[name="source"][value="default"]').check({ force: true });
     await page.locator("#settings-start").click();
     await page.locator("#failure").waitFor();
     equal(await page.locator("#failure").textContent(), "RAM of 4 MiB is too small for this kernel", "the worker's line");
@@ -218,9 +218,6 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.locator("#open-settings").click();
     equal(await page.locator("#cmdline").inputValue(), "console=ttyS0 quiet", "command line");
     check(await page.locator("#deterministic").isChecked(), "deterministic");
-    await page.locator("#settings-defaults").click();
-    equal(await page.locator("#cmdline").inputValue(), "console=ttyS0 nokaslr", "the guest's own command line");
-    equal(await page.locator("#memory").inputValue(), "256", "RAM");
   });
 
   await test("files dropped on the page are told apart", async (m) => {
@@ -235,18 +232,23 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await m.page.dispatchEvent("body", "dragover", { dataTransfer: data });
     check(await m.page.locator("#drop-layer").isVisible(), "the drop layer is shown");
     await m.page.dispatchEvent("body", "drop", { dataTransfer: data });
-    await m.page.locator("#settings[open]").waitFor();
+    await m.page.locator("#ask[open]").waitFor();
+    check(/first\.img, mykernel, initrd\.zst/.test((await m.page.locator("#ask").textContent()) ?? ""), "the files are named");
+    check(!(await m.page.locator("#drop-layer").isVisible()), "the drop layer is gone");
+    await m.page.locator("#ask-yes").click();
+    await m.waitForPhase("stopped"); // what the stand-in does with a small kernel
+    equal(await m.page.locator("#machine-name").textContent(), "mykernel", "the new machine is shown");
+    await m.page.locator("#open-settings").click();
     equal(await m.page.locator("#kernel-file .name").allTextContents(), ["mykernel"], "kernel");
     equal(await m.page.locator("#initrd-files .name").allTextContents(), ["first.img", "initrd.zst"], "initrds");
     await m.page.getByRole("button", { name: "Remove first.img" }).click();
     equal(await m.page.locator("#initrd-files .name").allTextContents(), ["initrd.zst"], "initrds after removing one");
-    check(!(await m.page.locator("#drop-layer").isVisible()), "the drop layer is gone");
   });
 
-  await test("without a default guest the page says so and offers own images", async (m) => {
+  await test("without a default guest the page says so and offers another machine", async (m) => {
     await m.page.getByText("There is no default guest here").waitFor();
-    await m.page.locator("#card").getByRole("button", { name: "Images & settings…" }).click();
-    await m.page.locator("#settings[open]").waitFor();
+    await m.page.locator("#card").getByRole("button", { name: "New machine…" }).click();
+    await m.page.locator("#new-machine-sheet[open]").waitFor();
   }, { before: (c) => c.route("**/guest/*", (route) => route.fulfill({ status: 404 })) });
 
   await test("a damaged guest image gives one clear line", async (m) => {
@@ -256,7 +258,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
 
   await test("loading shows bytes and can be cancelled", async (m) => {
     await m.waitForPhase("loading");
-    await m.page.getByRole("heading", { name: "Loading the guest" }).waitFor();
+    await m.page.getByRole("heading", { name: "Loading the machine" }).waitFor();
     await m.poll(async () => /\d/.test((await m.page.locator("#load-amount").textContent()) ?? ""), "an amount");
     await m.button("Cancel").click();
     await m.waitForPhase("off");
@@ -294,7 +296,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await m.waitForPrompt();
     await fits("running");
     await page.locator("#open-settings").click();
-    await page.locator('input[value="own"]').check({ force: true });
+    await page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await page.waitForTimeout(300);
     await fits("settings");
     await page.keyboard.press("Escape");
@@ -350,13 +352,13 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.keyboard.press("Alt+Shift+N");
     await m.waitForPhase("running");
     await m.waitForPrompt();
-    equal(await page.locator("#announcer").textContent(), "Machine: Running", "state changes are announced");
+    equal(await page.locator("#announcer").textContent(), "Linux: Running", "state changes are announced");
   });
 
   await test("every control has a name and a title or text", async (m) => {
     await m.waitForPrompt();
     const nameless = await m.page.evaluate(() =>
-      [...document.querySelectorAll("button, input, textarea")]
+      [...document.querySelectorAll("button, input, textarea, select, meter")]
         .filter((e) => {
           const labels = e instanceof HTMLInputElement || e instanceof HTMLTextAreaElement ? e.labels : null;
           return (e.getAttribute("aria-label") ?? e.textContent ?? "").trim() === "" && (labels === null || labels.length === 0);
