@@ -13,7 +13,7 @@ export const GUEST_FOLDER = join(ROOT, ".cache", "guest");
 const BUDGET_BYTES = 400_000;
 
 /** What the page fetches; the folder also holds the raw images for Node. */
-const PUBLISHED = ["guest.json", "vmlinux.gz", "initramfs.cpio.gz"] as const;
+const PUBLISHED = ["guest.json", "vmlinux.gz", "initramfs.cpio.gz", "modules.cpio.gz"] as const;
 
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", gz: "application/gzip" };
 

@@ -12,5 +12,7 @@ function missingFeature(): string | null {
 
 const autostart = new URLSearchParams(location.search).get("autostart") !== "0";
 const lacking = missingFeature();
-const [manager, { startPage }] = await Promise.all([openPageManager(), import("./page.ts")]);
+// The worker is started before the terminal's code is loaded.
+const opening = openPageManager(autostart && lacking === null);
+const [manager, { startPage }] = await Promise.all([opening, import("./page.ts")]);
 await startPage({ manager, connectDisplay, autostart, lacking });

@@ -1,6 +1,18 @@
-/** The page's manager of machines. In work: it comes with src/vmm/manager/open.ts. */
+/** The page's manager of machines: its workers, the default guest, a first machine. */
 import type { Manager } from "../vmm/api.ts";
+import { DefaultGuest, openManager } from "../vmm/manager/open.ts";
+import { earlyConnect } from "./client.ts";
+import { remembered } from "./remember.ts";
 
-export function openPageManager(): Promise<Manager> {
-  return Promise.reject(new Error("the manager is not there yet"));
+/**
+ * `boot`: the chosen machine starts by itself. Then its worker and, unless it was another machine at the last visit, the default
+ * guest's images are on their way before the records are read.
+ */
+export async function openPageManager(boot: boolean): Promise<Manager> {
+  const { first, connect } = earlyConnect(boot);
+  const guest = new DefaultGuest(new URL("guest/", document.baseURI));
+  if (first !== null && remembered("other") === null) guest.prefetch(first);
+  const manager = await openManager({ spawn: connect, guest, base: document.baseURI });
+  if (manager.list().length === 0) await manager.create({ name: "Linux" });
+  return manager;
 }

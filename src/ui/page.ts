@@ -239,9 +239,11 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
     if (id !== chosen || id === null) {
       chosen = id;
       remember(CHOSEN, id);
+      // main.ts reads it before there is a manager.
+      remember("other", bootsByItself(current()) ? null : "yes");
       showBanner(null);
       panes.choose(id);
-      mine()?.console.attachDisplay(monitor.screen.port());
+      mine()?.console.attachDisplay(() => monitor.screen.port());
     }
     shownState = "";
     list.mark(id);
@@ -299,8 +301,8 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
 }
 
 /** The default guest needs nothing of the user's, and a visitor wants to see something. */
-export function bootsByItself(machine: MachineSummary | null): boolean {
-  if (machine === null || (machine.state !== "off" && machine.state !== "saved")) return false;
+function bootsByItself(machine: MachineSummary | null): boolean {
+  if (machine === null) return false;
   const { boot } = machine.definition;
   return "kernel" in boot && "guest" in boot.kernel && boot.kernel.guest === "default";
 }

@@ -52,7 +52,9 @@ export interface MachineEvents {
   stopped(report: StopReport): void;
   input(state: InputState): void;
   /** Files in a shared folder have changed. */
-  folder?(tag: string): void;
+  folder(tag: string): void;
+  /** The guest has reset the machine, which starts anew. */
+  restarted(): void;
 }
 
 /** What the page asks of a shared folder that its worker keeps. */

@@ -16,6 +16,8 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** The guest has reset the machine: what follows is of the next start. */
+  restarted?(): void;
 }
 
 /** Status reports while running. */
@@ -338,6 +340,7 @@ export class Runner {
         this.finish(outcome.report);
         return;
       case "reset":
+        this.events.restarted?.();
         void this.restart(false);
         return;
       case "idle": {

@@ -116,6 +116,7 @@ class WorkerMachine implements MachineApi {
         events.stopped(report);
       },
       input: (state) => events.input(state),
+      restarted: () => events.restarted(),
       frame: (update) => {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
@@ -157,18 +158,20 @@ class WorkerMachine implements MachineApi {
       return;
     }
     const { prepareMachine } = await import("./prepare.ts");
-    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder?.(tag));
+    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder(tag));
     this.folders = new Map(this.prepared.folders);
   }
 
   private closePrepared(): void {
     const { prepared } = this;
     this.prepared = null;
-    this.folders.clear();
     try {
-      prepared?.close();
+      if (prepared !== null) prepared.close();
+      else for (const folder of this.folders.values()) folder.close();
     } catch (e) {
       console.error("tabvisor: a disk could not be closed:", e);
+    } finally {
+      this.folders.clear();
     }
   }
 

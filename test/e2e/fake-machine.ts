@@ -83,7 +83,7 @@ export class FakeMachine implements MachineApi {
   setShare(): Promise<void> {
     return Promise.resolve();
   }
-  private readonly shared = new KeptFolder([], () => void this.events?.folder?.("share"));
+  private readonly shared = new KeptFolder([], () => void this.events?.folder("share"));
   folder(_tag: string, call: FolderCall): Promise<FolderAnswer> {
     if (call.kind === "list") return Promise.resolve(this.shared.list(call.path));
     if (call.kind === "read") return Promise.resolve(this.shared.read(call.path));

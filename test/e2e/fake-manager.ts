@@ -60,8 +60,8 @@ export class FakeManager implements Manager {
   describe(id: string): Promise<string> {
     return Promise.resolve(formatDefinition(this.need(id).summary.definition));
   }
-  create(definition: MachineInput | MachineDefinition): Promise<string> {
-    return Promise.resolve().then(() => this.add(checkDefinition(definition)));
+  create(definition?: MachineInput | MachineDefinition): Promise<string> {
+    return Promise.resolve().then(() => this.add(checkDefinition(definition ?? {})));
   }
   update(id: string, definition: MachineInput | MachineDefinition): Promise<void> {
     return Promise.resolve().then(() => {
@@ -122,6 +122,8 @@ export class FakeManager implements Manager {
             this.change(id, { state: "stopped", report });
           },
           input: (input) => this.change(id, { input }),
+          folder: (tag) => this.emit({ kind: "folder", id, tag }),
+          restarted: () => undefined,
         },
       );
       if (entry.machine === machine && entry.summary.state === "loading") this.change(id, { state: "running" });
@@ -163,7 +165,7 @@ export class FakeManager implements Manager {
       type: (bytes) => void entry.machine?.serialInput(bytes),
       key: () => undefined,
       mouse: () => undefined,
-      attachDisplay: (port) => port.close(),
+      attachDisplay: () => undefined,
       close: () => entry.listeners.delete(listener),
     };
   }

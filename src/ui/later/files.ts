@@ -221,7 +221,7 @@ class FilesPanel {
         const tell = rated(total, report);
         let before = 0;
         for (const { path, file } of files) {
-          await folder.write(prefix + path, file, (done) => tell(before + done));
+          await folder.write(prefix + path, file, ({ received }) => tell(before + received));
           before += file.size;
           tell(before);
         }

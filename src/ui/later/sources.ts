@@ -3,7 +3,6 @@ import type { FileSource } from "../../vmm/api.ts";
 import { button, h, messageOf } from "../dom.ts";
 import { formatBytes } from "../format.ts";
 import type { PageServices } from "../services.ts";
-import { rated } from "../views/tasks.ts";
 import { textField } from "./fields.ts";
 import { Sheet } from "./sheet.ts";
 
@@ -15,7 +14,7 @@ export function sourceName(source: FileSource): string {
 
 /** Keeps a file of the user's, with progress. */
 export async function keepFile(file: File, { manager, tasks }: PageServices): Promise<FileSource> {
-  const kept = await tasks.run(`Storing ${file.name}`, (report) => manager.addFile(file, rated(file.size, report)));
+  const kept = await tasks.run(`Storing ${file.name}`, (report) => manager.addFile(file, report));
   return { file: kept.name };
 }
 

@@ -1,8 +1,8 @@
 /** Definitions out of YAML, JSON or values, and back into YAML. Loaded when it is needed: the page begins without it. */
-import * as v from "valibot";
 import { type Document, isMap, isScalar, isSeq, LineCounter, parseDocument, stringify } from "yaml";
-import { MachineSchema, type MachineDefinition, type MachineInput } from "./definition.ts";
-import { DefinitionError, fieldOf, type Placed, problemsOf } from "./problems.ts";
+import { check, checkDefinition } from "./check.ts";
+import type { MachineDefinition, MachineInput } from "./definition.ts";
+import { DefinitionError, type Placed } from "./problems.ts";
 
 export { DefinitionError } from "./problems.ts";
 
@@ -26,18 +26,6 @@ export function parseDefinition(text: string, file: string): MachineDefinition {
   }
   if (!isMap(document.contents)) throw new DefinitionError(file, [{ line: document.contents === null ? null : 1, field: "", message: "is no machine definition: it has no fields" }]);
   return check(value, file, (placed) => lineAt(offsetOf(document, placed)));
-}
-
-/** A definition out of a value. Throws DefinitionError without lines. */
-export function checkDefinition(value: MachineInput | MachineDefinition, what = "machine"): MachineDefinition {
-  return check(value, what, null);
-}
-
-function check(value: unknown, file: string, line: ((placed: Placed) => number) | null): MachineDefinition {
-  const result = v.safeParse(MachineSchema, value);
-  if (result.success) return result.output;
-  const problems = problemsOf(result.issues).map((p) => ({ line: line === null ? null : line(p), field: fieldOf(p.path), message: p.message }));
-  throw new DefinitionError(file, problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)));
 }
 
 const oneLine = (text: string): string => text.split("\n", 1)[0].trim();

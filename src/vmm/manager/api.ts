@@ -68,8 +68,8 @@ export interface MachineConsole {
   /** A key by its place, named as KeyboardEvent.code; null lets go of all keys. */
   key(code: string | null, pressed: boolean): void;
   mouse(input: MouseInput): void;
-  /** The other end of the port that DisplayApi.attach gets; it is kept over restarts. One display at a time: the last one. */
-  attachDisplay(port: MessagePort): void;
+  /** `connect` gives the other end of a port for DisplayApi.attach: called now where a machine runs, and at each start. One display at a time: the last one. */
+  attachDisplay(connect: () => MessagePort): void;
   close(): void;
 }
 
@@ -117,7 +117,7 @@ export interface SharedFolder {
   list(path?: string): Promise<readonly FolderEntry[]>;
   read(path: string): Promise<Blob>;
   /** Makes the folders on the way; replaces a file that is there. */
-  write(path: string, data: Blob, onProgress?: (done: number) => void): Promise<void>;
+  write(path: string, data: Blob, onProgress?: (progress: LoadProgress) => void): Promise<void>;
   makeFolder(path: string): Promise<void>;
   /** A folder with what is in it. */
   remove(path: string): Promise<void>;
@@ -158,15 +158,15 @@ export interface Manager {
   parse(text: string, fileName: string): Promise<MachineDefinition>;
   /** As YAML. */
   describe(id: string): Promise<string>;
-  /** Resolves to the new machine's id, when its record is durable. `base`: what relative addresses in it are relative to; default: the page. */
-  create(definition: MachineInput | MachineDefinition, base?: string): Promise<string>;
+  /** Resolves to the new machine's id, when its record is durable. `base`: what relative addresses in it are relative to; default: the page. Without a definition: the default guest. */
+  create(definition?: MachineInput | MachineDefinition, base?: string): Promise<string>;
   /** Takes effect at the next start, except CPU share, background and name, which do at once. */
   update(id: string, definition: MachineInput | MachineDefinition): Promise<void>;
   rename(id: string, name: string): Promise<void>;
   /** Switches it off and removes it with its disks, folders and snapshots. */
   remove(id: string): Promise<void>;
 
-  /** Loads and runs it; resolves when it runs. A machine that is `saved` goes on from where it was. */
+  /** Loads and runs it; resolves when it runs. Rejects with an error named `GuestMissingError` where the server has no default guest. A machine that is `saved` goes on from where it was. */
   start(id: string): Promise<void>;
   pause(id: string): Promise<void>;
   resume(id: string): Promise<void>;
@@ -188,7 +188,7 @@ export interface Manager {
   folder(id: string, tag: string): SharedFolder;
 
   snapshots(id: string): Promise<readonly SnapshotInfo[]>;
-  takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo>;
+  takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo>;
   /** The machine goes on from there; its present state is lost unless it was saved. */
   restoreSnapshot(id: string, snapshotId: string): Promise<void>;
   describeSnapshot(snapshotId: string, about: { readonly name?: string; readonly notes?: string }): Promise<void>;
@@ -199,11 +199,11 @@ export interface Manager {
   /** A running machine's independent twin, which runs. */
   fork(id: string): Promise<string>;
 
-  exportMachine(id: string): Promise<Blob>;
-  importMachine(file: Blob): Promise<string>;
+  exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob>;
+  importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string>;
 
   /** Keeps a file that the user gave; a name that is taken by other content gets a number. */
-  addFile(file: File, onProgress?: (done: number) => void): Promise<StoredFile>;
+  addFile(file: File, onProgress?: (progress: LoadProgress) => void): Promise<StoredFile>;
   files(): Promise<readonly StoredFile[]>;
   removeFile(name: string): Promise<void>;
 

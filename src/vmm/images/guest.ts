@@ -1,11 +1,13 @@
 /** The default guest, as tools/image/ prepares it: described by guest.json, loaded into the machine's worker. */
-import { NOT_FOUND, type ImageSource, type ImageSources, type LoadProgress } from "../vmm/api.ts";
-import type { MachineConnection } from "./client.ts";
 import { fetchJson, NotFoundError } from "./fetch-json.ts";
+import type { LoadProgress } from "./progress.ts";
+import { NOT_FOUND, type ImageSource, type ImageSources } from "./source.ts";
 
 /** The files of the image that the page uses, gzipped as they are on the server. */
 const KERNEL = "vmlinux";
 const INITRAMFS = "initramfs.cpio";
+/** Drivers for virtio and file systems, in an archive of their own. */
+const MODULES = "modules.cpio";
 
 export interface GuestManifest {
   readonly cmdline: string;
@@ -47,23 +49,27 @@ export function parseManifest(json: unknown): GuestManifest {
   };
 }
 
-type Loader = Pick<MachineConnection, "load">;
+/** The worker that images go to. */
+export interface ImageLoader {
+  load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources>;
+}
 
 /** A load on its way. Who waits for it may come later. */
 interface Load {
-  readonly worker: Loader;
+  readonly worker: ImageLoader;
+  readonly modules: boolean;
   readonly done: Promise<void>;
   listener: (progress: LoadProgress) => void;
   last: LoadProgress | null;
 }
 
-/** Keeps the downloaded files as they came, so that the machine can start again without the server. */
+/** Keeps the downloaded files as they came, so that machines can start again without the server. */
 export class DefaultGuest {
   private manifestPromise: Promise<GuestManifest> | null = null;
-  private kept: ImageSources | null = null;
+  private readonly kept = new Map<string, ImageSource>();
   private ahead: Load | null = null;
 
-  constructor(private readonly folder: URL) {}
+  constructor(readonly folder: URL) {}
 
   manifest(): Promise<GuestManifest> {
     this.manifestPromise ??= this.fetchManifest().catch((error: unknown) => {
@@ -74,33 +80,37 @@ export class DefaultGuest {
   }
 
   /** Starts to load into a worker before anyone asks for it. */
-  prefetch(worker: Loader): void {
+  prefetch(worker: ImageLoader): void {
     this.ahead ??= this.begin(worker);
   }
 
-  async load(worker: Loader, onProgress: (progress: LoadProgress) => void): Promise<void> {
-    const load = this.ahead?.worker === worker ? this.ahead : this.begin(worker);
+  /** `modules`: with drivers for virtio. */
+  async load(worker: ImageLoader, onProgress: (progress: LoadProgress) => void, modules = false): Promise<void> {
+    const load = this.ahead?.worker === worker && this.ahead.modules === modules ? this.ahead : this.begin(worker, modules);
     this.ahead = null;
     load.listener = onProgress;
     if (load.last !== null) onProgress(load.last);
     await load.done;
   }
 
-  private begin(worker: Loader): Load {
-    const done = this.loadInto(worker, (progress) => {
+  private begin(worker: ImageLoader, modules = false): Load {
+    const done = this.loadInto(worker, modules, (progress) => {
       load.last = progress;
       load.listener(progress);
     });
     done.catch(() => undefined); // told to who waits for it
-    const load: Load = { worker, done, listener: () => undefined, last: null };
+    const load: Load = { worker, modules, done, listener: () => undefined, last: null };
     return load;
   }
 
-  private async loadInto(worker: Loader, onProgress: (progress: LoadProgress) => void): Promise<void> {
+  private async loadInto(worker: ImageLoader, modules: boolean, onProgress: (progress: LoadProgress) => void): Promise<void> {
     // The manifest is here before the worker's code is.
     const { sizes } = await this.manifest();
+    const names = [KERNEL, INITRAMFS, ...(modules ? [MODULES] : [])];
+    const [kernel, ...initrds] = names.map((name) => this.kept.get(name) ?? this.source(name, sizes));
     try {
-      this.kept = await worker.load(this.kept ?? { kernel: this.source(KERNEL, sizes), initrds: [this.source(INITRAMFS, sizes)] }, onProgress);
+      const kept = await worker.load({ kernel, initrds }, onProgress);
+      [kept.kernel, ...kept.initrds].forEach((source, i) => this.kept.set(names[i], source));
     } catch (error) {
       if (error instanceof Error && error.name === NOT_FOUND) throw new GuestMissingError(error.message, { cause: error });
       throw error;
