@@ -2,7 +2,7 @@
 import { defineConfig } from "vitest/config";
 import { ensureBios } from "./bios/build.ts";
 import { ensureInterpreter } from "./src/cli/interpreter.ts";
-import { guestPlugin, sizePlugin } from "./tools/vite-guest.ts";
+import { guestPlugin, laterPlugin, sizePlugin } from "./tools/vite-guest.ts";
 
 // The worker fetches them as assets.
 if (process.env["VITEST"] === undefined) {
@@ -12,7 +12,7 @@ if (process.env["VITEST"] === undefined) {
 
 export default defineConfig({
   base: "./",
-  plugins: [guestPlugin(), sizePlugin()],
+  plugins: [guestPlugin(), laterPlugin(), sizePlugin()],
   worker: { format: "es" },
   build: { target: "es2022" },
   server: { host: "127.0.0.1" },

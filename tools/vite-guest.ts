@@ -9,7 +9,7 @@ import type { Plugin } from "vite";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 export const GUEST_FOLDER = join(ROOT, ".cache", "guest");
-/** The whole application without the guest, gzipped. */
+/** The application at first load without the guest, gzipped. */
 const BUDGET_BYTES = 400_000;
 
 /** What the page fetches; the folder also holds the raw images for Node. */
@@ -76,14 +76,48 @@ export function guestPlugin({ folder = GUEST_FOLDER, copy = true }: GuestOptions
   };
 }
 
-/** Gzipped bytes of all files below a folder that are not the guest's. */
+/** Folder of what the page loads when it is first used: not needed to show a running machine. */
+const LATER = "later";
+
+/** Names the chunks that only `import()` reaches, the entry's own page aside, so that they are told apart from the first load. */
+export function laterPlugin(): Plugin {
+  const first = new Set<string>();
+  const isFirst = (ids: readonly string[]): boolean => ids.some((id) => first.has(id));
+  return {
+    name: "tabvisor-later",
+    config: () => ({
+      build: {
+        rollupOptions: {
+          output: {
+            chunkFileNames: (chunk) => `${isFirst(chunk.moduleIds) ? "assets" : LATER}/[name]-[hash].js`,
+            assetFileNames: (asset) => `${asset.originalFileNames.some((name) => name.includes("src/ui/later/")) ? LATER : "assets"}/[name]-[hash][extname]`,
+          },
+        },
+      },
+    }),
+    buildEnd() {
+      first.clear();
+      const visit = (id: string): void => {
+        if (first.has(id)) return;
+        first.add(id);
+        const info = this.getModuleInfo(id);
+        for (const next of info?.importedIds ?? []) visit(next);
+        for (const next of info?.dynamicallyImportedIds ?? []) if (next.endsWith("/src/ui/page.ts")) visit(next);
+      };
+      for (const id of this.getModuleIds()) if (this.getModuleInfo(id)?.isEntry === true) visit(id);
+    },
+  };
+}
+
+/** Gzipped bytes of the files below a folder that a first visit loads, the guest's left out. */
 export function applicationBytes(folder: string): number {
   let sum = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
     // The guest's kernel, initramfs and firmware: what runs inside the machine.
     const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name);
-    if (entry.isFile() && !ofGuest) sum += gzipSync(readFileSync(file), { level: 9 }).length;
+    const later = relative(folder, file).startsWith(`${LATER}${sep}`);
+    if (entry.isFile() && !ofGuest && !later) sum += gzipSync(readFileSync(file), { level: 9 }).length;
   }
   return sum;
 }
@@ -101,7 +135,7 @@ export function sizePlugin(): Plugin {
     writeBundle() {
       if (!building) return;
       const bytes = applicationBytes(outDir);
-      const line = `application without the guest: ${(bytes / 1000).toFixed(1)} KB gzipped, of ${BUDGET_BYTES / 1000} KB`;
+      const line = `application at first load, without the guest: ${(bytes / 1000).toFixed(1)} KB gzipped, of ${BUDGET_BYTES / 1000} KB`;
       if (bytes > BUDGET_BYTES) throw new Error(`${line}: over the budget`);
       console.log(line);
     },

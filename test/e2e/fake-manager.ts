@@ -6,7 +6,8 @@ import type {
   ConsoleListener, DriveInfo, FileSource, FolderEntry, MachineConsole, MachineDefinition, MachineInput, MachineSummary, Manager, ManagerEvent, SharedFolder,
   SnapshotDifference, SnapshotInfo, StorageInfo, StoredFile,
 } from "../../src/vmm/api.ts";
-import { checkDefinition, formatDefinition, parseDefinition } from "../../src/vmm/definition/parse.ts";
+import { checkDefinition } from "../../src/vmm/definition/check.ts";
+import { formatDefinition, parseDefinition } from "../../src/vmm/definition/parse.ts";
 import { FakeMachine } from "./fake-machine.ts";
 
 interface Entry {

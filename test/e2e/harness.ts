@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import type {} from "../../src/ui/test-hook.ts";
-import { applicationBytes, fakeManagerPlugin, guestPlugin } from "../../tools/vite-guest.ts";
+import { applicationBytes, fakeManagerPlugin, guestPlugin, laterPlugin } from "../../tools/vite-guest.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RESULTS = join(ROOT, "test-results");
@@ -82,7 +82,7 @@ export async function serveSite(options: { fake: boolean }): Promise<Site> {
   const folder = join(ROOT, "build", options.fake ? "e2e-fake" : "e2e");
   // As vite.config.ts does: the real worker fetches it as an asset.
   if (!options.fake) ensureInterpreter();
-  const plugins = options.fake ? [guestPlugin({ folder: fakeGuest(), copy: false }), fakeManagerPlugin()] : [guestPlugin({ copy: false })];
+  const plugins = options.fake ? [guestPlugin({ folder: fakeGuest(), copy: false }), laterPlugin(), fakeManagerPlugin()] : [guestPlugin({ copy: false }), laterPlugin()];
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins } as const;
   await build({
     ...common,

@@ -12,17 +12,11 @@ const STRIPS = 128;
 /** For each strip of the RAM the part of its pages that differs, 0 to 1. */
 export function strips(pages: SnapshotDifference["pages"], count = STRIPS): readonly number[] {
   const size = pages.total / count;
-  const sums = new Array<number>(count).fill(0);
-  for (const [first, end] of pages.ranges) {
-    for (let at = first; at < end; ) {
-      const strip = Math.min(count - 1, Math.floor(at / size));
-      const next = Math.min(end, strip === count - 1 ? end : (strip + 1) * size);
-      sums[strip] += next - at;
-      // A page that lies across a border counts on both sides by its share.
-      at = next > at ? next : at + 1;
-    }
-  }
-  return sums.map((n) => (size > 0 ? Math.min(1, n / size) : 0));
+  return Array.from({ length: count }, (_, i) => {
+    const [from, to] = [i * size, (i + 1) * size];
+    const differing = pages.ranges.reduce((n, [first, end]) => n + Math.max(0, Math.min(end, to) - Math.max(first, from)), 0);
+    return size > 0 ? Math.min(1, differing / size) : 0;
+  });
 }
 
 export async function openCompare(a: SnapshotInfo, b: SnapshotInfo, { manager, tasks, fail }: PageServices): Promise<void> {
