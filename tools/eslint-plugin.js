@@ -20,6 +20,8 @@ const LAYERS = {
   "src/vmm/display-worker.ts": { parts: ["src/devices", "src/vmm/api.ts"], packages: [/^comlink$/] },
   "src/ui": { parts: ["src/vmm/api.ts", "src/vmm/manager/open.ts"], packages: [/^@xterm\//, /^idb-keyval$/] },
   "src/ui/client.ts": { parts: ["src/ui", "src/vmm/api.ts", "src/vmm/manager/open.ts"], packages: [/^comlink$/] },
+  // The element has a terminal and a screen, as the page has.
+  "src/embed": { parts: ["src/vmm/api.ts", "src/vmm/manager/open.ts", "src/ui/client.ts", "src/ui/serial-queue.ts", "src/ui/screen-input.ts"], packages: [/^@xterm\//] },
   // Assembled at build time; the font is the VGA's.
   bios: { parts: ["src/base", "src/cpu/isa", "src/devices/vga"], packages: [/^node:/] },
   "src/cli": { parts: ["src/base", "src/vmm", "bios"], packages: [/^node:/, /^yargs-parser$/] },

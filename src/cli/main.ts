@@ -15,6 +15,7 @@ import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { makeDevices } from "./devices.ts";
 import { reason } from "./reason.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
+import { openMachine } from "./up.ts";
 
 const EXIT_TIMEOUT = 124;
 /** As of a program that SIGPIPE ends: nobody reads the guest's output any more. */
@@ -151,7 +152,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   await useStoredInterpreter();
-  if (options.firmware && (options.bios === null || options.bios === "own")) await useOwnFirmware();
+  const defined = options.up === null ? null : await openMachine(options.up, options.store);
+  const boot = defined?.definition.boot;
+  if (boot === undefined ? options.firmware && (options.bios === null || options.bios === "own") : "firmware" in boot && boot.firmware === "own") await useOwnFirmware();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {
@@ -160,8 +163,10 @@ async function main(argv: readonly string[]): Promise<number> {
       throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
-  const { drives, devices, close } = await makeDevices(options);
-  const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
+  const { drives, devices, close } = defined === null ? await makeDevices(options) : { ...defined.options, close: () => defined.close() };
+  const stdio = options.serial.kind === "stdio" && defined?.definition.console.ports !== 0 ? new StdioConsole() : null;
+  // The images are read again for a reset, and not kept in memory until then.
+  const first = defined === null ? null : await defined.config();
 
   return await new Promise<number>((resolve, reject) => {
     let timeout: ReturnType<typeof setTimeout> | null = null;
@@ -187,8 +192,7 @@ async function main(argv: readonly string[]): Promise<number> {
       resolve(code);
     };
     try {
-      // The images are read again for a reset, and not kept in memory until then.
-      const { config, moduleStrings, kernelName } = configOf(options);
+      const { config, moduleStrings, kernelName } = first === null ? configOf(options) : { config: first, moduleStrings: [...(defined?.moduleStrings ?? [])], kernelName: defined?.kernelName ?? "" };
       runner = new Runner(config, {
         serial: (bytes) => {
           try {
@@ -207,7 +211,9 @@ async function main(argv: readonly string[]): Promise<number> {
         },
       }, {
         kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
-        images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
+        images: async () => (defined === null ? configOf(options).config : await defined.config()).boot,
+        ...(defined?.options ?? {}),
+        ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
       });
     } catch (e) {
       stdio?.close();

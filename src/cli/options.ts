@@ -5,6 +5,10 @@ import { parseDevices, type DeviceOptions } from "./device-options.ts";
 import { DRIVE_OPTIONS, parseBoot, parseDrives, type DriveArgument, type DriveOption } from "./drives.ts";
 
 export interface CliOptions {
+  /** `up FILE`: a machine's definition in place of options. */
+  readonly up: string | null;
+  /** Where machines of definitions keep what they change. */
+  readonly store: string | null;
   readonly help: boolean;
   readonly version: boolean;
   readonly kernel: string | null;
@@ -37,6 +41,9 @@ export interface CliOptions {
 }
 
 export const HELP = `Usage: tabvisor [options]
+       tabvisor up FILE [options]      a machine out of its definition (YAML or JSON, docs/MACHINES.md)
+
+  --store FOLDER        with up: where the machine keeps what is written to its disks and folders
 
   -kernel FILE          bzImage, ELF vmlinux, or Multiboot 1 ELF (default: the guest made by 'npm run image')
   -initrd FILE[,FILE]   initramfs archives; Multiboot modules ("FILE ARGS,FILE ARGS")
@@ -76,7 +83,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot"] as const;
+const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "store"] as const;
 /** Options that may be given several times. */
 const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -119,6 +126,20 @@ function parseDisplay(text: string): CliOptions["display"] {
   throw new UserError(`-display: '${text}' is not none, text or png:PATH`);
 }
 
+/** Options that say what a machine is: with a definition, that says it. */
+const OF_THE_MACHINE: readonly string[] = [
+  "kernel", "initrd", "append", "m", "cpu", "tier", "vga", "boot", "bios", "device", "netdev", "nic", "virtfs", "snapshot", "no-reboot", "deterministic", ...DRIVE_OPTIONS,
+];
+
+/** The file of `up FILE`. */
+function upFile(values: Record<string, unknown> & { _: (string | number)[] }): string {
+  const file = values._[1];
+  if (file === undefined) throw new UserError("up: name a machine's definition: tabvisor up machine.yaml");
+  const twice = OF_THE_MACHINE.find((name) => values[name] !== undefined && values[name] !== false);
+  if (twice !== undefined) throw new UserError(`up: option '-${twice}' is not taken: the definition says what the machine is`);
+  return String(file);
+}
+
 /** QEMU's option values may begin with a dash only where none can be an option: each takes exactly the next word. */
 export function parseOptions(argv: readonly string[]): CliOptions {
   const parsed = parse.detailed([...argv], {
@@ -131,7 +152,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   });
   if (parsed.error !== null) throw new UserError(parsed.error.message.replace(/^Not enough arguments following: (.*)$/, "option '-$1' needs a value"));
   const values = parsed.argv as Record<string, unknown> & { _: (string | number)[] };
-  const stray = values._[0];
+  const up = values._[0] === "up" ? upFile(values) : null;
+  const stray = up === null ? values._[0] : values._[2];
   if (stray !== undefined) {
     const text = String(stray);
     throw new UserError(text.startsWith("-") ? `unknown option '${text}' (--help lists them)` : `unexpected argument '${text}': a kernel is given with -kernel`);
@@ -167,7 +189,11 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
+  const store = one("store");
+  if (store !== null && up === null) throw new UserError("--store: goes with 'up FILE'");
   return {
+    up,
+    store,
     help: flag("help") || flag("h"),
     version: flag("version"),
     kernel,

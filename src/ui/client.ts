@@ -1,5 +1,6 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
+import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
   DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineEvents, MachineSpec, MouseInput, WorkerConfig,
 } from "../vmm/api.ts";
@@ -54,6 +55,20 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
       worker.terminate();
       fail(new Error("the machine was switched off"));
     },
+  };
+}
+
+/** The compiler that all machines of a page share: a port for each. */
+export function connectCompiler(): { port(): MessagePort; terminate(): void } {
+  // The machine's script under another name (vmm/compiler.ts), so that the page loads it once.
+  const worker = new Worker(new URL("../vmm/worker.ts", import.meta.url), { type: "module", name: COMPILER_NAME });
+  return {
+    port: () => {
+      const { port1, port2 } = new MessageChannel();
+      worker.postMessage(port1, [port1]);
+      return port2;
+    },
+    terminate: () => worker.terminate(),
   };
 }
 

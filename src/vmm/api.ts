@@ -11,7 +11,7 @@ import type { DiskConfig } from "./storage/open-disk.ts";
 export type { Screenshot } from "./screenshot.ts";
 export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
-export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export { COMPILER_NAME, DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
 

@@ -36,6 +36,9 @@ export const MAX_MEMORY_MIB = 3072;
 export const MIN_MEMORY_MIB = 2;
 export const DEFAULT_MEMORY_MIB = 256;
 
+/** A web worker's name when it is to compile regions instead of running a machine. */
+export const COMPILER_NAME = "tabvisor-compiler";
+
 /** 2026-01-01 UTC: the date that deterministic machines start at. */
 export const DETERMINISTIC_EPOCH_SECONDS = 1_767_225_600;
 

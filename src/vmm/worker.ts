@@ -1,12 +1,12 @@
 /** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
+import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineSpec, MachineStats, MouseInput,
   Screenshot, WorkerConfig,
 } from "./api.ts";
-import type { KernelImages, MachineConfig } from "./config.ts";
+import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
 import { machineConfig, machineOptions } from "./definition/wiring.ts";
 import type { KeptFolder } from "./files/kept-folder.ts";
 import { provideFirmware } from "./firmware.ts";

@@ -105,8 +105,8 @@ const folder = v.strictObject({
 });
 
 const withPacked = v.pipe(
-  v.union([v.boolean(), v.strictObject({ packed })]),
-  v.transform((given) => (given === false ? null : given === true ? { packed: false } : given)),
+  v.nullable(v.union([v.boolean(), v.strictObject({ packed })])),
+  v.transform((given) => (given === false || given === null ? null : given === true ? { packed: false } : given)),
 );
 
 const port = (what: string) => v.pipe(v.number(), v.integer("must be a whole number"), v.minValue(1, what), v.maxValue(0xffff, what));

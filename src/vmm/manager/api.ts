@@ -158,8 +158,8 @@ export interface Manager {
   parse(text: string, fileName: string): Promise<MachineDefinition>;
   /** As YAML. */
   describe(id: string): Promise<string>;
-  /** Resolves to the new machine's id, when its record is durable. `base`: what relative addresses in it are relative to; default: the page. Without a definition: the default guest. */
-  create(definition?: MachineInput | MachineDefinition, base?: string): Promise<string>;
+  /** Resolves to the new machine's id, when its record is durable. `base`: what relative addresses in it are relative to; default: the page. Without a definition: the default guest. `id`: one of the caller's own instead of eight random digits. */
+  create(definition?: MachineInput | MachineDefinition, base?: string, id?: string): Promise<string>;
   /** Takes effect at the next start, except CPU share, background and name, which do at once. */
   update(id: string, definition: MachineInput | MachineDefinition): Promise<void>;
   rename(id: string, name: string): Promise<void>;

@@ -48,7 +48,7 @@ export class MachineManager implements Manager {
     this.host = {
       spawn: parts.spawn,
       guest: parts.guest,
-      sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: canKeep() },
+      sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
         if (parts.spawnCompiler === undefined) return null;
         return (this.compiler ??= parts.spawnCompiler()).port();
@@ -63,7 +63,9 @@ export class MachineManager implements Manager {
     const manager = new MachineManager(parts, records);
     await manager.readAll();
     if (manager.channel !== null) manager.channel.onmessage = () => void manager.readAll();
-    if (canKeep()) sweepMachineFiles(new Set(manager.machines.keys())).catch(() => undefined);
+    if (records.durable && canKeep()) {
+      sweepMachineFiles(async () => new Set((await records.list(KEY)).map(([key]) => key.slice(KEY.length)))).catch(() => undefined);
+    }
     return manager;
   }
 
@@ -139,13 +141,13 @@ export class MachineManager implements Manager {
     return (await import("../definition/check.ts")).checkDefinition(definition);
   }
 
-  async create(definition?: MachineInput | MachineDefinition, base = this.parts.base): Promise<string> {
+  async create(definition?: MachineInput | MachineDefinition, base = this.parts.base, id = crypto.randomUUID().slice(0, 8)): Promise<string> {
     const checked = definition === undefined ? DEFAULT_DEFINITION : await this.check(definition);
-    return this.add(checked, base);
+    return this.add(checked, base, id);
   }
 
-  private async add(definition: MachineDefinition, base: string): Promise<string> {
-    const record: MachineRecord = { version: 1, id: crypto.randomUUID().slice(0, 8), definition, base, createdMs: Date.now() };
+  private async add(definition: MachineDefinition, base: string, id: string): Promise<string> {
+    const record: MachineRecord = { version: 1, id, definition, base, createdMs: Date.now() };
     await this.keep(record);
     this.machines.set(record.id, new ManagedMachine(record, this.host));
     this.emit({ kind: "list" });

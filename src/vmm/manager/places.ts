@@ -31,11 +31,20 @@ export async function removeMachineFiles(machineId: string): Promise<void> {
   await machines?.removeEntry(machineId, { recursive: true }).catch(() => undefined);
 }
 
-/** What machines left behind that are no more: a page that was closed while it removed one. */
-export async function sweepMachineFiles(known: ReadonlySet<string>): Promise<void> {
+/** Machines of lesson pages have ids of their own, and records elsewhere. */
+const SWEPT = /^[0-9a-f]{8}$/;
+
+/**
+ * What machines left behind that are no more: a page that was closed while it removed one. `known` is asked after the folders are listed:
+ * a machine's record is there before its folder is.
+ */
+export async function sweepMachineFiles(known: () => Promise<ReadonlySet<string>>): Promise<void> {
   const machines = await folder(MACHINES, false);
   if (machines === null) return;
-  for await (const name of machines.keys()) if (!known.has(name)) await removeMachineFiles(name);
+  const names: string[] = [];
+  for await (const name of machines.keys()) if (SWEPT.test(name)) names.push(name);
+  const keep = await known();
+  for (const name of names) if (!keep.has(name)) await removeMachineFiles(name);
 }
 
 /** Bytes of the layer above a drive's image; 0: there is none. */

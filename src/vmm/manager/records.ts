@@ -3,6 +3,8 @@ import { createStore, delMany, entries, get, set, type UseStore } from "idb-keyv
 
 /** Durable when a call resolves; a record is whole or absent. Values are what can be cloned. */
 export interface Records {
+  /** They outlive the page. */
+  readonly durable: boolean;
   get(key: string): Promise<unknown>;
   set(key: string, value: unknown): Promise<void>;
   remove(keys: readonly string[]): Promise<void>;
@@ -11,10 +13,11 @@ export interface Records {
 }
 
 /** In IndexedDB. A browser that keeps nothing (private window) rejects: `memoryRecords` then. */
-export function browserRecords(): Records {
+export function browserRecords(name = "tabvisor-manager"): Records {
   let store: UseStore | null = null;
-  const open = (): UseStore => (store ??= createStore("tabvisor-manager", "records"));
+  const open = (): UseStore => (store ??= createStore(name, "records"));
   return {
+    durable: true,
     get: (key) => get<unknown>(key, open()),
     set: (key, value) => set(key, value, open()),
     remove: (keys) => delMany([...keys], open()),
@@ -25,6 +28,7 @@ export function browserRecords(): Records {
 export function memoryRecords(): Records {
   const map = new Map<string, unknown>();
   return {
+    durable: false,
     get: (key) => Promise.resolve(map.get(key)),
     set: (key, value) => {
       map.set(key, structuredClone(value));
