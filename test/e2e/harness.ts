@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import type {} from "../../src/ui/test-hook.ts";
-import { applicationBytes, fakeManagerPlugin, guestPlugin, laterPlugin } from "../../tools/vite-guest.ts";
+import { applicationBytes, fakeManagerPlugin, fakeWorkerPlugin, guestPlugin, laterPlugin } from "../../tools/vite-guest.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RESULTS = join(ROOT, "test-results");
@@ -77,12 +77,18 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** What stands in: nothing, each machine's worker, or the whole manager. */
+export type StandIn = "none" | "worker" | "manager";
+
+const FOLDERS: Readonly<Record<StandIn, string>> = { none: "e2e", worker: "e2e-fake", manager: "e2e-manager" };
+
 /** Builds the page as it is shipped and serves it on a free loopback port. */
-export async function serveSite(options: { fake: boolean }): Promise<Site> {
-  const folder = join(ROOT, "build", options.fake ? "e2e-fake" : "e2e");
+export async function serveSite({ standIn }: { standIn: StandIn }): Promise<Site> {
+  const folder = join(ROOT, "build", FOLDERS[standIn]);
   // As vite.config.ts does: the real worker fetches it as an asset.
-  if (!options.fake) ensureInterpreter();
-  const plugins = options.fake ? [guestPlugin({ folder: fakeGuest(), copy: false }), laterPlugin(), fakeManagerPlugin()] : [guestPlugin({ copy: false }), laterPlugin()];
+  if (standIn === "none") ensureInterpreter();
+  const others = { none: [], worker: [fakeWorkerPlugin()], manager: [fakeManagerPlugin()] }[standIn];
+  const plugins = [guestPlugin({ copy: false, ...(standIn === "none" ? {} : { folder: fakeGuest() }) }), laterPlugin(), ...others];
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins } as const;
   await build({
     ...common,

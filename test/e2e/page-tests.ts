@@ -1,31 +1,14 @@
 /** The page itself, with the fake worker: controls, own images, settings, themes, sizes, ways to end. */
 import { createHash } from "node:crypto";
-import type { Browser, BrowserContext, BrowserContextOptions } from "playwright";
-import { check, equal, MachinePage, sampleText, type Runner, type Site } from "./harness.ts";
+import type { Browser } from "playwright";
+import { check, equal, sampleText, type Runner, type Site } from "./harness.ts";
+import { pageTest } from "./one-page.ts";
 
 const BAD_KERNEL = { name: "holiday.jpg", bytes: Buffer.from("not a kernel at all") };
 const TINY_KERNEL = { name: "tiny.elf", bytes: Buffer.concat([Buffer.from("\x7fELF", "latin1"), Buffer.alloc(500)]) };
 
 export async function pageTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
-  let machine: MachinePage | null = null;
-
-  const test = (name: string, body: (m: MachinePage, context: BrowserContext) => Promise<void>, options: { query?: string; context?: BrowserContextOptions; before?: (c: BrowserContext) => Promise<unknown> } = {}): Promise<void> =>
-    runner.test(
-      name,
-      async () => {
-        // A failed test leaves its page open until its evidence is taken.
-        await machine?.page.context().close();
-        machine = null;
-        const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options.context });
-        await options.before?.(context);
-        machine = await MachinePage.open(context, site.url, options.query);
-        await body(machine, context);
-        equal(machine.errors, [], "uncaught errors on the page");
-        await context.close();
-        machine = null;
-      },
-      () => machine?.page ?? null,
-    );
+  const test = pageTest(runner, browser, site);
 
   await test("boots by itself and answers a command", async (m) => {
     await m.waitForText(/Linux version/);
@@ -352,7 +335,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.keyboard.press("Alt+Shift+N");
     await m.waitForPhase("running");
     await m.waitForPrompt();
-    equal(await page.locator("#announcer").textContent(), "Linux: Running", "state changes are announced");
+    equal(await page.locator("#announcer").textContent(), "Machine: Running", "state changes are announced");
   });
 
   await test("every control has a name and a title or text", async (m) => {

@@ -6,7 +6,9 @@ import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
+import { panelTests } from "./panel-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { storageTests } from "./storage-tests.ts";
 
@@ -30,6 +32,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const real = existsSync(join(ROOT, "src/vmm/worker.ts")) && process.env["TABVISOR_E2E_FAKE"] === undefined;
   if (!real) log("the machine's worker is replaced by test/e2e/fake-worker.ts");
   const pageRunner = new Runner("page", only);
+  const panelRunner = new Runner("panel", only);
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
   const firefoxRunner = new Runner("firefox", only);
@@ -38,10 +41,14 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
     const executablePath = await findChromium(log);
     const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
     try {
-      const fake = await serveSite({ fake: true });
+      const fake = await serveSite({ standIn: "worker" });
       await part(pageRunner, () => pageTests(pageRunner, browser, fake));
+      await part(pageRunner, () => machineTests(pageRunner, browser, fake));
       await fake.close();
-      const site = await serveSite({ fake: !real });
+      const panels = await serveSite({ standIn: "manager" });
+      await part(panelRunner, () => panelTests(panelRunner, browser, panels));
+      await panels.close();
+      const site = await serveSite({ standIn: real ? "none" : "worker" });
       try {
         await bootRunner.test("the application is within 400 KB gzipped", async () => {
           log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
@@ -58,7 +65,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, panelRunner, storageRunner, bootRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 
