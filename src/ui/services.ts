@@ -23,3 +23,11 @@ export interface PageServices {
   /** Files that were dropped where they mean nothing special: images, definitions, exports. */
   takeFiles(files: readonly File[]): void;
 }
+
+/** One panel's content. It is made for each opening, and for each machine that is chosen meanwhile. */
+export interface PanelContent {
+  close(): void;
+}
+
+/** Fills `host` for a machine. */
+export type PanelMaker = (host: HTMLElement, id: string, services: PageServices) => PanelContent;

@@ -108,7 +108,7 @@ export class FakeManager implements Manager {
       await machine.powerOn(
         { memoryMib: memory, cpu: cpu.model, boot: { cmdline: (own ? boot.cmdline : null) ?? "" }, deterministic: false, debugExit: null, epochSeconds: 0, noReboot: true },
         {
-          serial: (bytes) => Promise.all([...entry.listeners].map((l) => l.serial?.(bytes, 0))).then(() => undefined),
+          serial: (bytes) => Promise.all([...entry.listeners].map(async (l) => l.serial?.(bytes, 0))).then(() => undefined),
           status: (status) => entry.machine === machine && this.change(id, { status, load: 0.3 }),
           stopped: (report) => {
             if (entry.machine !== machine) return;

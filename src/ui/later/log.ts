@@ -1,8 +1,7 @@
 /** What has happened to a machine since the page was opened. */
 import "./styles/panels.css";
 import { button, copyText, h } from "../dom.ts";
-import type { LogLine, PageServices } from "../services.ts";
-import type { PanelContent } from "../views/panel.ts";
+import type { LogLine, PageServices, PanelContent } from "../services.ts";
 
 export function openLog(host: HTMLElement, id: string, services: PageServices): PanelContent {
   const list = h("ol", { class: "log", role: "log", "aria-label": "Log", tabindex: 0 });

@@ -2,18 +2,10 @@
 import type { Manager } from "../../vmm/api.ts";
 import { byId, h, messageOf } from "../dom.ts";
 import { remember, remembered } from "../remember.ts";
-import type { PageServices } from "../services.ts";
+import type { PageServices, PanelContent, PanelMaker } from "../services.ts";
 
 export const PANELS = ["snapshots", "drives", "files", "log"] as const;
 export type PanelName = (typeof PANELS)[number];
-
-/** One panel's content. It is made for each opening, and for each machine that is chosen meanwhile. */
-export interface PanelContent {
-  close(): void;
-}
-
-/** Fills `host` for a machine. */
-export type PanelMaker = (host: HTMLElement, id: string, services: PageServices) => PanelContent;
 
 const MAKERS: Readonly<Record<PanelName, () => Promise<PanelMaker>>> = {
   snapshots: async () => (await import("../later/snapshots/panel.ts")).openSnapshots,

@@ -4,8 +4,7 @@ import "../styles/dialogs.css";
 import type { SnapshotInfo } from "../../../vmm/api.ts";
 import { button, h } from "../../dom.ts";
 import { describeState, formatBytes, formatGuestTime, formatMemory } from "../../format.ts";
-import type { PageServices } from "../../services.ts";
-import type { PanelContent } from "../../views/panel.ts";
+import type { PageServices, PanelContent } from "../../services.ts";
 import { ask, askText } from "../sheet.ts";
 import { openCompare } from "./compare.ts";
 import { subtree } from "./layout.ts";
@@ -39,7 +38,7 @@ class SnapshotPanel {
       rename: (snapshot) => void this.rename(snapshot),
       remove: (snapshot) => void this.remove(snapshot),
     });
-    this.take = button("Take a snapshot…", () => takeSnapshot(id, services), { primary: true, id: "snapshots-take" });
+    this.take = button("Take a snapshot…", () => void takeSnapshot(id, services), { primary: true, id: "snapshots-take" });
     host.append(h("div", { class: "panel-actions" }, this.take), this.empty, h("div", { class: "tree-box" }, this.tree.element), this.details);
     this.unsubscribe = services.manager.subscribe((event) => {
       if (!("id" in event) || event.id !== id) return;
