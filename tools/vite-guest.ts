@@ -17,11 +17,24 @@ const PUBLISHED = ["guest.json", "vmlinux.gz", "initramfs.cpio.gz", "modules.cpi
 
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", gz: "application/gzip" };
 
-/** Serves `GUEST_FOLDER` as /guest/. The files go out as they are: the page unzips them, so that it can show progress. */
+/** One range of bytes as `Range` asks for it (RFC 9110 §14.1); null: the whole, or what cannot be given. */
+export function rangeOf(header: string | undefined, size: number): { readonly first: number; readonly last: number } | "unsatisfiable" | null {
+  const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? "");
+  if (match === null || (match[1] === "" && match[2] === "")) return null;
+  const first = match[1] === "" ? Math.max(0, size - Number(match[2])) : Number(match[1]);
+  const last = match[1] === "" || match[2] === "" ? size - 1 : Math.min(size - 1, Number(match[2]));
+  if (first > last) return first >= size ? "unsatisfiable" : null;
+  return { first, last };
+}
+
+/**
+ * Serves `GUEST_FOLDER` as /guest/, with the Debian disk below it. The files go out as they are: the page unzips them, so that
+ * it can show progress, and asks for pieces of a disk.
+ */
 function serve(folder: string) {
   return (request: IncomingMessage, response: ServerResponse, next: () => void): void => {
     const path = (request.url ?? "").split("?", 1)[0];
-    const name = /^\/guest\/([\w.+-]+)$/.exec(path)?.[1];
+    const name = /^\/guest\/((?:debian\/)?[\w+-][\w.+-]*)$/.exec(path)?.[1];
     if (name === undefined) {
       next();
       return;
@@ -32,18 +45,29 @@ function serve(folder: string) {
       response.writeHead(404, { "content-type": "text/plain" }).end("not found\n");
       return;
     }
-    const etag = `"${stat.size.toString(36)}-${Math.round(stat.mtimeMs).toString(36)}"`;
-    const headers = { etag, "cache-control": "no-cache", "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream" };
+    const { size } = stat;
+    const etag = `"${size.toString(36)}-${Math.round(stat.mtimeMs).toString(36)}"`;
+    const headers = { etag, "cache-control": "no-cache", "accept-ranges": "bytes", "content-type": TYPES[name.split(".").at(-1) ?? ""] ?? "application/octet-stream" };
     if (request.headers["if-none-match"] === etag) {
       response.writeHead(304, headers).end();
       return;
     }
-    response.writeHead(200, { ...headers, "content-length": stat.size });
-    if (request.method === "HEAD") {
+    const range = rangeOf(request.headers.range, size);
+    if (range === "unsatisfiable") {
+      response.writeHead(416, { ...headers, "content-range": `bytes */${size}` }).end();
+      return;
+    }
+    const { first, last } = range ?? { first: 0, last: size - 1 };
+    response.writeHead(range === null ? 200 : 206, {
+      ...headers,
+      "content-length": last - first + 1,
+      ...(range === null ? {} : { "content-range": `bytes ${first}-${last}/${size}` }),
+    });
+    if (request.method === "HEAD" || size === 0) {
       response.end();
       return;
     }
-    createReadStream(file).on("error", () => response.destroy()).pipe(response);
+    createReadStream(file, { start: first, end: last }).on("error", () => response.destroy()).pipe(response);
   };
 }
 

@@ -53,20 +53,18 @@ async function fromFiles(files: readonly File[], services: PageServices): Promis
   };
 }
 
-const SHARED = { tag: "share" };
-
 const TEMPLATES: readonly Template[] = [
   {
     id: "default", title: "Default guest", icon: "terminal", file: null,
     about: "Debian's kernel with BusyBox. Boots in seconds, keeps nothing on a disk.",
-    make: async () => ({ name: "Linux", boot: { kernel: { guest: "default" } }, network: true, sharedFolders: [SHARED] }),
+    make: async () => ({ name: "Linux", boot: { kernel: { guest: "default" } } }),
   },
   {
     id: "debian", title: "Debian disk", icon: "disk", file: null,
     about: "Bash, coreutils, Python and Perl on a disk that keeps what you write. Made by npm run image -- debian.",
     make: async () => ({
-      name: "Debian", memory: 512, boot: { kernel: { guest: "default" }, initrds: [], cmdline: "console=tty0 console=ttyS0 root=/dev/vda rw" },
-      disks: [{ image: { guest: "debian" }, bus: "virtio" }], network: true, sharedFolders: [SHARED],
+      name: "Debian", memory: 512, boot: { kernel: { guest: "debian" } },
+      disks: [{ image: { guest: "debian" }, bus: "virtio" }], network: true, sharedFolders: [{ tag: "share" }],
     }),
   },
   {
