@@ -10,6 +10,7 @@ import { environmentText, replaceFigures, table, verdict, type Results, type Row
 import { boot } from "./suites/boot.ts";
 import { cold } from "./suites/cold.ts";
 import { disk } from "./suites/disk.ts";
+import { firmware } from "./suites/firmware.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { memory } from "./suites/memory.ts";
@@ -18,7 +19,7 @@ import { programs } from "./suites/programs.ts";
 import { screen } from "./suites/screen.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen, firmware];
 
 const HELP = `Usage: npm run bench -- [options]
 

@@ -4,7 +4,7 @@ import type { BlockBackend } from "../base/block.ts";
 import type { Drive } from "../vmm/drives.ts";
 import type { DeviceSet } from "../vmm/machine/cards.ts";
 import type { DriveOption } from "./drives.ts";
-import { openHostDisk, type HostDisk } from "./host-file.ts";
+import { openHostDisk, writeRaw, type HostDisk } from "./host-file.ts";
 import { HostTree } from "./host-tree.ts";
 import type { CliOptions } from "./options.ts";
 
@@ -17,10 +17,21 @@ export interface Devices {
 
 async function open(drive: DriveOption, snapshotAll: boolean, opened: HostDisk[]): Promise<BlockBackend> {
   const snapshot = !drive.readOnly && (drive.snapshot || snapshotAll);
-  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot });
+  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot, overlay: drive.overlay });
   opened.push(disk);
-  if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add readonly=on or -snapshot`);
+  if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add overlay=FILE, readonly=on or -snapshot`);
   return disk.disk;
+}
+
+/** Writes the one drive of the command line, with its overlay, to a raw image. Throws UserError. */
+export async function saveDisk({ drives, snapshot }: Pick<CliOptions, "drives" | "snapshot">, path: string): Promise<void> {
+  if (drives.length !== 1) throw new UserError(`--save-disk: ${drives.length === 0 ? "there is no drive" : "more than one drive is given"}`);
+  const opened: HostDisk[] = [];
+  try {
+    await writeRaw(await open({ ...drives[0], readOnly: true }, snapshot, opened), path);
+  } finally {
+    for (const disk of opened) disk.close();
+  }
 }
 
 /** Throws UserError for files that cannot be used. */

@@ -80,6 +80,8 @@ export interface BoardOptions {
   readonly drives?: readonly Drive[];
   /** Firmware image; it ends at 4 GiB, and its last 128 KiB at 1 MiB too. Null: the board is left as firmware leaves it. */
   readonly firmware?: Uint8Array | null;
+  /** The VGA's option ROM, for the firmware; unused without a VGA. */
+  readonly videoRom?: Uint8Array | null;
   readonly bootOrder?: readonly BootDevice[];
   readonly bootMenu?: boolean;
   /** ACPI tables for firmware instead of the board's own. */
@@ -220,6 +222,7 @@ export class Board {
     fillFirmwareConfig(this.fwCfg, {
       memoryBytes: options.memoryBytes, drives, order: bootOrder, menu: options.bootMenu === true,
       serialConsole: this.vga === null ? SERIAL_PORTS[0].port : null,
+      videoRom: this.vga === null ? null : (options.videoRom ?? null),
       acpi: options.acpi ?? (firmware === null ? null : firmwareAcpi(this.acpiInput())),
     });
 

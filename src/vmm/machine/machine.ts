@@ -143,14 +143,14 @@ export class Machine {
       this.vcpu.kick();
       host.wake?.();
     });
-    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
+    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null, boot.videoRom ?? null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     this.boot(boot);
     this.started = host.hostNs();
     this.clock.resume(this.started);
   }
 
-  private wire(firmware: Uint8Array | null): Board {
+  private wire(firmware: Uint8Array | null, videoRom: Uint8Array | null): Board {
     // Devices see the time of the present instruction, not of the last timer.
     const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
@@ -188,6 +188,7 @@ export class Machine {
       },
       dma: dmaMemory(this.vcpu.phys),
       firmware,
+      videoRom,
       drives: (this.options.drives ?? []).map((d) => ({ ...d, backend: d.backend === null ? null : deferred(d.backend, this.completions) })),
       ...(this.options.bootOrder === undefined ? {} : { bootOrder: this.options.bootOrder }),
       ...(this.options.bootMenu === undefined ? {} : { bootMenu: this.options.bootMenu }),
