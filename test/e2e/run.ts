@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
 import { bootTests, firefoxTests } from "./boot-tests.ts";
+import { diskTests } from "./disk-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
@@ -57,6 +58,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();
