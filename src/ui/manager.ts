@@ -13,6 +13,6 @@ export async function openPageManager(boot: boolean): Promise<Manager> {
   const guest = new DefaultGuest(new URL("guest/", document.baseURI));
   if (first !== null && remembered("other") === null) guest.prefetch(first);
   const manager = await openManager({ spawn: connect, guest, base: document.baseURI });
-  if (manager.list().length === 0) await manager.create({ name: "Linux" });
+  if (manager.list().length === 0) await manager.create();
   return manager;
 }

@@ -77,7 +77,7 @@ export class FakeMachine implements MachineApi {
     if (this.spec === null) throw new Error("there is no machine: prepare one first");
     const { definition, cmdline, epochSeconds } = this.spec;
     const { memory, cpu, deterministic, devices } = definition;
-    return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: true, boot: { cmdline: cmdline ?? "" } };
+    return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: !definition.reboot, boot: { cmdline: cmdline ?? "" } };
   }
 
   setShare(): Promise<void> {
@@ -248,7 +248,11 @@ export class FakeMachine implements MachineApi {
       this.print(`${[...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("")}  ${words[0]}\r\n`);
     } else if (name === "flood") return this.flood(Number(words[0]));
     else if (name === "poweroff") return this.stop(report("power-off", "the guest powered off", 0));
-    else if (name === "reboot") return this.stop(report("reset", "the guest reset the machine", 0));
+    else if (name === "reboot") {
+      if (this.config?.noReboot === true) return this.stop(report("reset", "the guest reset the machine", 0));
+      this.events?.restarted();
+      return this.boot();
+    }
     else if (name === "panic") return this.stop(report("kernel-panic", "Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000b00", 1));
     else if (name === "halt") return this.stop(report("halted-forever", "HLT with interrupts disabled at rip 0xffffffff8106b5c4", 1));
     else if (name === "throw") setTimeout(() => { throw new Error("the emulator ran out of memory"); });

@@ -177,7 +177,7 @@ export class MachinePage {
   }
 
   async type(text: string): Promise<void> {
-    await this.page.locator(".xterm-helper-textarea").focus();
+    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
     await this.page.keyboard.type(text);
   }
 
@@ -202,7 +202,7 @@ export class MachinePage {
   /** Pastes as a user does: clipboard, then Ctrl+Shift+V. */
   async paste(text: string): Promise<void> {
     await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
-    await this.page.locator(".xterm-helper-textarea").focus();
+    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
     await this.page.keyboard.press("Control+Shift+V");
   }
 
@@ -215,13 +215,30 @@ export class MachinePage {
     await this.page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await this.page.locator("#kernel-input").setInputFiles({ name: kernel.name, mimeType: "application/octet-stream", buffer: kernel.bytes });
     await this.page.locator("#cmdline").fill(cmdline);
-    await this.page.locator("#settings-start").click();
+    await this.startFromSettings();
   }
 
   async chooseDefault(): Promise<void> {
     await this.page.locator("#open-settings").click();
     await this.page.locator('input[name="source"][value="default"]').check({ force: true });
+    await this.startFromSettings();
+  }
+
+  /** The machine that was there is no more what is seen: it has been off, or loads anew. */
+  private async startFromSettings(): Promise<void> {
+    await this.page.evaluate(() => {
+      const root = document.documentElement;
+      const before = root.dataset["phase"];
+      delete root.dataset["left"];
+      const observer = new MutationObserver(() => {
+        if (root.dataset["phase"] === before) return;
+        root.dataset["left"] = "yes";
+        observer.disconnect();
+      });
+      observer.observe(root, { attributeFilter: ["data-phase"] });
+    });
     await this.page.locator("#settings-start").click();
+    await this.page.waitForSelector("html[data-left]", { state: "attached" });
   }
 
   async poll(condition: () => Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
