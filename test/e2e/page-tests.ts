@@ -223,6 +223,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await m.waitForPhase("stopped"); // what the stand-in does with a small kernel
     equal(await m.page.locator("#machine-name").textContent(), "mykernel", "the new machine is shown");
     await m.page.locator("#open-settings").click();
+    await m.page.locator("#kernel-file .name").waitFor();
     equal(await m.page.locator("#kernel-file .name").allTextContents(), ["mykernel"], "kernel");
     equal(await m.page.locator("#initrd-files .name").allTextContents(), ["first.img", "initrd.zst"], "initrds");
     await m.page.getByRole("button", { name: "Remove first.img" }).click();
@@ -325,7 +326,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.keyboard.press("Alt+Shift+I");
     await page.locator("#settings[open]").waitFor();
     await page.keyboard.press("Escape");
-    await page.locator("#settings:not([open])").waitFor({ state: "attached" });
+    await page.locator("#settings").waitFor({ state: "detached" });
     equal(await focused(), "reset", "focus comes back");
     await page.keyboard.press("Alt+Shift+K");
     await page.locator("#help[open]").waitFor();
