@@ -114,8 +114,15 @@ export function laterPlugin(): Plugin {
         rollupOptions: {
           output: {
             chunkFileNames: (chunk) => `${isFirst(chunk.moduleIds) ? "assets" : LATER}/[name]-[hash].js`,
-            assetFileNames: (asset) => `${asset.originalFileNames.some((name) => name.includes("src/ui/later/")) ? LATER : "assets"}/[name]-[hash][extname]`,
+            // Style sheets are named after the chunks that bring them.
+            assetFileNames: ({ names }) => `${names.some((name) => /\.css$/.test(name) && !/^(index|page)\.css$/.test(name)) ? LATER : "assets"}/[name]-[hash][extname]`,
           },
+        },
+      },
+      worker: {
+        rollupOptions: {
+          // Every start goes through `prepare`; the rest is for who wants it.
+          output: { chunkFileNames: (chunk) => `${chunk.isDynamicEntry && chunk.name !== "prepare" ? LATER : "assets"}/[name]-[hash].js` },
         },
       },
     }),
@@ -133,15 +140,15 @@ export function laterPlugin(): Plugin {
   };
 }
 
-/** Gzipped bytes of the files below a folder that a first visit loads, the guest's left out. */
+/** What a first visit loads, besides the guest. */
+const FIRST = new RegExp(`^(index\\.html|favicon\\.svg|assets\\${sep}.*)$`);
+
+/** Gzipped bytes of the files below a folder that a first visit loads, the guest's left out: its kernel, initramfs and firmware. */
 export function applicationBytes(folder: string): number {
   let sum = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
-    // The guest's kernel, initramfs and firmware: what runs inside the machine.
-    const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name);
-    const later = relative(folder, file).startsWith(`${LATER}${sep}`);
-    if (entry.isFile() && !ofGuest && !later) sum += gzipSync(readFileSync(file), { level: 9 }).length;
+    if (entry.isFile() && FIRST.test(relative(folder, file)) && !/^(bios|vgabios)-.*\.bin$/.test(entry.name)) sum += gzipSync(readFileSync(file), { level: 9 }).length;
   }
   return sum;
 }

@@ -10,6 +10,7 @@ import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import { readOnlyView } from "../vmm/storage/read-only-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
 import { lockForWriting, type FileLock } from "./file-lock.ts";
+import { ScratchStore } from "../vmm/storage/scratch-store.ts";
 import { reason } from "./reason.ts";
 
 /** A host file as a store. */
@@ -73,6 +74,8 @@ export interface HostDiskOptions {
   readonly snapshot: boolean;
   /** A file that takes what the guest writes; it is made if it is not there. */
   readonly overlay?: string | null;
+  /** A replay: the image stays as it is, though the disk behaves as if it took writes. */
+  readonly scratch?: boolean;
 }
 
 export interface HostDisk {
@@ -114,12 +117,18 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
     const format = options.format ?? (await probeFormat(file.bytes));
     const overlay = options.overlay ?? null;
     if (overlay === null && format === "raw" && !options.readOnly && !options.snapshot) {
+      if (options.scratch === true) {
+        const store = HostFile.open(path, "read");
+        files.push(store);
+        return { disk: new RawDisk(new ScratchStore(store)), close };
+      }
       close();
       const store = writable(path, "write");
       return { disk: new RawDisk(store), close: flushing(() => store.flush(), close) };
     }
     let image = await openImage(file, format);
-    if (overlay !== null && !options.readOnly && !options.snapshot) {
+    const forgotten = options.snapshot || options.scratch === true;
+    if (overlay !== null && !options.readOnly && !forgotten) {
       const disk = Overlay.open(writable(overlay, "create"), { base: image, baseId: file.identity });
       return { disk, close: flushing(() => disk.flush(fail), close) };
     }
@@ -129,7 +138,7 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
       files.push(store);
       if (store.size() > 0) image = readOnlyView(Overlay.open(store, { base: image, baseId: file.identity }), basename(overlay));
     }
-    if (!options.snapshot) return { disk: image, close };
+    if (!forgotten) return { disk: image, close };
     return { disk: Overlay.open(new MemoryStore(`snapshot of ${file.name}`), { base: image, baseId: file.identity }), close };
   } catch (e) {
     close();

@@ -38,6 +38,11 @@ export interface CliOptions {
   readonly timeoutSeconds: number | null;
   readonly deterministic: boolean;
   readonly stats: boolean;
+  /** Files that the run is written down in, or taken from. */
+  readonly record: string | null;
+  readonly replay: string | null;
+  /** Million instructions between hashes of the whole state in a recording. */
+  readonly checkpointMillions: number | null;
   /** Which tiers run the guest. */
   readonly tier: "0" | "1" | "auto";
   /** Compiled regions to be printed at exit: those at linear addresses, and the so many that were entered most. */
@@ -82,6 +87,10 @@ export const HELP = `Usage: tabvisor [options]
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
+  --record FILE         write the run down: everything that enters the machine, and when
+  --replay FILE         run it again, to the same instruction and state (docs/REPLAY.md); the recorded command's options
+                        hold unless they are given anew
+  --checkpoint MILLIONS instructions between hashes of the whole state in a recording (default 500; 0: only at the end)
   --tier 0|1|auto       the interpreter alone, compiled code at once, or what is hot (default)
   --dump-region ADDRESS[,ADDRESS]  the compiled regions there at exit, from instructions to WebAssembly, on standard error
   --dump-hot N          those of the N regions that were entered most
@@ -91,11 +100,12 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = [
-  "kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot", "store",
+export const STRINGS = [
+  "kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot", "record",
+  "replay", "checkpoint", "store",
 ] as const;
 /** Options that may be given several times. */
-const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
+export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -116,6 +126,12 @@ function parseDump(regions: string | null, hot: string | null): CliOptions["dump
   const hottest = hot === null ? 0 : Number(hot);
   if (hot !== null && !(/^\d+$/.test(hot) && hottest > 0)) throw new UserError(`--dump-hot: '${hot}' is not a number of regions`);
   return { addresses, hottest };
+}
+
+function parseCheckpoint(text: string | null): number | null {
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text)) throw new UserError(`--checkpoint: '${text}' is not a number of million instructions`);
+  return Number(text);
 }
 
 function parseSerial(text: string): CliOptions["serial"] {
@@ -206,6 +222,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
+  const [record, replay] = [one("record"), one("replay")];
+  if (record !== null && replay !== null) throw new UserError("--record and --replay exclude each other");
   const store = one("store");
   if (store !== null && up === null) throw new UserError("--store: goes with 'up FILE'");
   return {
@@ -233,6 +251,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     timeoutSeconds,
     deterministic: flag("deterministic"),
     stats: flag("stats"),
+    record,
+    replay,
+    checkpointMillions: parseCheckpoint(one("checkpoint")),
     tier,
     dump: parseDump(one("dump-region"), one("dump-hot")),
   };

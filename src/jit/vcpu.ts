@@ -77,6 +77,8 @@ export class Vcpu {
   readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
   /** Instructions retired since construction. */
   retired = 0;
+  /** `run` returns before another interrupt or exception once `deliveries` is this. */
+  deliveryLimit = Infinity;
   private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
@@ -137,6 +139,11 @@ export class Vcpu {
     return Number(this.state.i64[STATE.regionCount >> 3]);
   }
 
+  /** Interrupts and exceptions delivered between instructions since construction. */
+  get deliveries(): number {
+    return this.cpu.interrupts.deliveries;
+  }
+
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
   requestStop(): void {
     this.stopRequested = true;
@@ -170,6 +177,7 @@ export class Vcpu {
     let prepared = false;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
+      if (this.cpu.interrupts.deliveries >= this.deliveryLimit) return "budget";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
       if (this.options.env.interruptPending() && state.interruptsEnabled) {

@@ -2,7 +2,8 @@
 import * as Comlink from "comlink";
 import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
-  DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineEvents, MachineSpec, MouseInput, WorkerConfig,
+  DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
+  SnapshotResult, StartSource, WorkerConfig,
 } from "../vmm/api.ts";
 
 export type { MachineConnection } from "../vmm/api.ts";
@@ -33,7 +34,11 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   return {
     load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
     prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
-    powerOn: (config: WorkerConfig | "prepared", events: MachineEvents) => guard(remote.powerOn(config, Comlink.proxy(events))),
+    useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
+    snapshot: (request: SnapshotRequest) => guard(remote.snapshot(request) as Promise<SnapshotResult>),
+    fork: (port: MessagePort) => guard(remote.fork(Comlink.transfer(port, [port]))),
+    powerOn: (config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource) =>
+      guard(remote.powerOn(config, Comlink.proxy(events), start?.kind === "fork" ? Comlink.transfer(start, [start.port]) : start)),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),
     reset: () => guard(remote.reset()),

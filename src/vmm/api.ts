@@ -7,11 +7,15 @@ import type { FolderEntry } from "./files/kept-folder.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSource, ImageSources } from "./images/source.ts";
 import type { Screenshot } from "./screenshot.ts";
+import type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
 import type { DiskConfig } from "./storage/open-disk.ts";
 export type { Screenshot } from "./screenshot.ts";
 export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export { COMPILER_NAME, DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
+export type { SnapshotRecord, DiskLayerRecord } from "./snapshot/record.ts";
+export type { SnapshotComparison } from "./snapshot/compare.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
 
@@ -42,7 +46,16 @@ export interface MachineSpec {
   /** By mount tag: where in OPFS the folder is kept; null: nowhere. */
   readonly folders: Readonly<Record<string, string | null>>;
   readonly epochSeconds: number;
+  /** A snapshot whose writes lie below those of `drives`: where a machine that was restored is switched on again. */
+  readonly below?: string | null;
 }
+
+/** What a machine goes on from in place of booting. `images`: of the kernel that a reset boots, as `load` gave them; null: there is none. */
+export type StartSource =
+  /** A snapshot of the store. The drives of `prepare` begin empty: what the snapshot has of them lies below. */
+  | { readonly kind: "snapshot"; readonly id: string; readonly images: ImageSources | null }
+  /** What another machine's `fork` sends. */
+  | { readonly kind: "fork"; readonly port: MessagePort; readonly images: ImageSources | null };
 
 /** Events from worker to page. */
 export interface MachineEvents {
@@ -71,10 +84,16 @@ export interface MachineApi {
    * file that the server has not is named `NOT_FOUND`.
    */
   load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources>;
+  /** The store's end of a port (StoreConnection.openPort): before `snapshot`, and before a start from one. */
+  useStore(port: MessagePort): Promise<void>;
+  /** Takes a snapshot of the machine as it is now, which runs on; resolves when it is in the store. A second one waits for the first. */
+  snapshot(request: SnapshotRequest): Promise<SnapshotResult>;
+  /** The other end of the port is given to a fresh worker's `powerOn`, which goes on from this instant. Resolves when all has been sent. */
+  fork(port: MessagePort): Promise<{ readonly pauseMs: number }>;
   /** Opens drives, folders and firmware of a definition, for the `powerOn` that follows. A kernel is loaded by `load`. */
   prepare(spec: MachineSpec, onProgress: (progress: LoadProgress) => void): Promise<void>;
   /** Builds and starts a machine; the previous one of this worker, if any, is discarded. "prepared": that of `prepare`. */
-  powerOn(config: WorkerConfig | "prepared", events: MachineEvents): Promise<void>;
+  powerOn(config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;

@@ -7,8 +7,11 @@ import { KeptFolder } from "./files/kept-folder.ts";
 import type { FileTree } from "./files/tree.ts";
 import { loadImage } from "./images/load.ts";
 import { ProgressMeter, type LoadProgress } from "./images/progress.ts";
+import { SnapshotDisk } from "./snapshot/disk.ts";
+import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import { openDisk } from "./storage/open-disk.ts";
 import { openOpfs } from "./storage/opfs-store.ts";
+import { Overlay } from "./storage/overlay.ts";
 import { Quota } from "./storage/quota-store.ts";
 
 export interface Prepared {
@@ -17,6 +20,8 @@ export interface Prepared {
   /** Null: our own, or none at all. */
   readonly firmware: Uint8Array | null;
   readonly folders: ReadonlyMap<string, KeptFolder>;
+  /** Drives that the guest writes to, by id. */
+  readonly snapshotDisks: ReadonlyMap<string, SnapshotDisk>;
   /** Flushes, and gives files free for the next machine. */
   close(): void;
 }
@@ -30,7 +35,9 @@ export async function openFolder(path: string | null, changed: () => void): Prom
 }
 
 /** Throws UserError, one clear line; nothing stays open then. */
-export async function prepareMachine(spec: MachineSpec, onProgress: (progress: LoadProgress) => void, onFolder: (tag: string) => void): Promise<Prepared> {
+export async function prepareMachine(
+  spec: MachineSpec, onProgress: (progress: LoadProgress) => void, onFolder: (tag: string) => void, layer: (drive: string) => DiskLayer | undefined = () => undefined,
+): Promise<Prepared> {
   const closers: (() => void)[] = [];
   const close = (): void => {
     for (const closer of closers.splice(0).reverse()) closer();
@@ -40,11 +47,22 @@ export async function prepareMachine(spec: MachineSpec, onProgress: (progress: L
     const meter = new ProgressMeter(onProgress);
     const quota = definition.storage.quota === null ? undefined : new Quota(definition.storage.quota);
     const drives = new Map<string, BlockBackend>();
+    const snapshotDisks = new Map<string, SnapshotDisk>();
     for (const [id, config] of Object.entries(spec.drives)) {
       try {
-        const { disk, close: closeDisk } = await openDisk(config, {}, quota);
+        const { disk, identity, close: closeDisk } = await openDisk(config, {}, quota);
         closers.push(closeDisk);
-        drives.set(id, disk);
+        if (disk.readOnly) {
+          drives.set(id, disk);
+          continue;
+        }
+        const below = layer(id);
+        const kept = new SnapshotDisk(disk, {
+          base: identity, ...(below === undefined ? {} : { layer: below }),
+          ...(disk instanceof Overlay ? { written: (range: (sector: number, count: number) => void) => disk.eachWritten(range) } : {}),
+        });
+        snapshotDisks.set(id, kept);
+        drives.set(id, kept);
       } catch (e) {
         throw e instanceof UserError ? new UserError(`${id}: ${e.message}`) : e;
       }
@@ -58,7 +76,7 @@ export async function prepareMachine(spec: MachineSpec, onProgress: (progress: L
       trees.set(tag, folder.view(readOnly));
     }
     const firmware = spec.firmware === null ? null : (await loadImage(spec.firmware, meter, new AbortController().signal)).bytes;
-    return { spec, firmware, folders, options: machineOptions(definition, { drives, folders: trees }), close };
+    return { spec, firmware, folders, snapshotDisks, options: machineOptions(definition, { drives, folders: trees }), close };
   } catch (e) {
     close();
     throw e;

@@ -4,7 +4,7 @@ import { UserError } from "../base/errors.ts";
 import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineSpec, MachineStats, MouseInput,
-  Screenshot, WorkerConfig,
+  Screenshot, SnapshotRequest, SnapshotResult, StartSource, WorkerConfig,
 } from "./api.ts";
 import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
 import { machineConfig, machineOptions } from "./definition/wiring.ts";
@@ -15,6 +15,8 @@ import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import type { Prepared } from "./prepare.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 import { takeScreenshot } from "./screenshot.ts";
+import type { DiskLayer } from "./snapshot/disk-layer.ts";
+import type * as Snapshots from "./worker-snapshots.ts";
 
 /**
  * The interpreter made at build time: fetched while the page fetches its guest, compiled as it streams in, and cached by the
@@ -84,6 +86,11 @@ function asSources(images: KernelImages): ImageSources | null {
   return { kernel: source("kernel", images.kernel), initrds: images.initrds.map((bytes) => source("initrd", bytes)) };
 }
 
+/** A kernel that a reset loads. */
+const notLoaded = (cmdline: string): KernelImages => ({ kernel: new Uint8Array(0), initrds: [], cmdline });
+
+const snapshotModule = (): Promise<typeof Snapshots> => import("./worker-snapshots.ts");
+
 /** Between reports of progress. */
 const PROGRESS_MS = 40;
 
@@ -100,11 +107,14 @@ class WorkerMachine implements MachineApi {
   }
 
   // Events are Comlink proxies: calls are queued messages. Only serial output is waited for, by the Runner, when too much is under way.
-  async powerOn(config: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
+  async powerOn(config: WorkerConfig | "prepared", events: MachineEvents, source?: StartSource): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;
+    const start = source === undefined ? null : await (await snapshotModule()).openStart(source, this.store);
     await interpreterReady;
-    const { machine, options } = config === "prepared" ? this.fromPrepared() : this.fromConfig(config);
+    if (this.preparing !== null) await this.openPrepared(start?.layer);
+    const { machine, options } = config === "prepared" ? this.fromPrepared(source) : this.fromConfig(config, source);
+    const startFrom = start?.begin(this.prepared?.snapshotDisks ?? new Map());
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
     const runner = new Runner(machine, {
@@ -121,24 +131,27 @@ class WorkerMachine implements MachineApi {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, { ...options, compiler: (compiler ??= startCompiler()) });
+    }, {
+      ...options, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
+      snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
+    });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
   }
 
-  private fromConfig(config: WorkerConfig): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
-    const { boot, kept } = this.take(config.boot);
+  private fromConfig(config: WorkerConfig, start?: StartSource): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+    const { boot, kept } = start === undefined || start.images === null ? this.take(config.boot) : { boot: notLoaded(config.boot.cmdline), kept: start.images };
     return { machine: { ...config, boot }, options: kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) } };
   }
 
-  private fromPrepared(): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+  private fromPrepared(start?: StartSource): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
     const { prepared } = this;
     if (prepared === null) throw new UserError("there is no machine: prepare one first");
     const { spec, options, firmware } = prepared;
     const { boot, kept } = spec.cmdline === null
       ? { boot: { kernel: null, initrds: [], cmdline: "", ...(firmware === null ? {} : { firmware }) }, kept: null }
-      : this.take({ cmdline: spec.cmdline });
+      : start === undefined || start.images === null ? this.take({ cmdline: spec.cmdline }) : { boot: notLoaded(spec.cmdline), kept: start.images };
     return {
       machine: machineConfig(spec.definition, boot, spec.epochSeconds),
       options: { ...options, ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }) },
@@ -154,12 +167,54 @@ class WorkerMachine implements MachineApi {
     const { definition, drives, firmware } = spec;
     if (Object.keys(drives).length === 0 && definition.sharedFolders.length === 0 && firmware === null) {
       const options = machineOptions(definition, { drives: new Map(), folders: new Map() });
-      this.prepared = { spec, options, firmware: null, folders: new Map(), close: () => undefined };
+      this.prepared = { spec, options, firmware: null, folders: new Map(), snapshotDisks: new Map(), close: () => undefined };
       return;
     }
+    this.preparing = { spec, onProgress };
+    // What lies below a snapshot's drives is known when the machine is started.
+    if (spec.below === undefined || spec.below === null) await this.openPrepared();
+  }
+  private preparing: { readonly spec: MachineSpec; readonly onProgress: (progress: LoadProgress) => void } | null = null;
+
+  private async openPrepared(layer?: (drive: string) => DiskLayer | undefined): Promise<void> {
+    const { preparing } = this;
+    if (preparing === null) return;
+    this.preparing = null;
+    const { spec, onProgress } = preparing;
     const { prepareMachine } = await import("./prepare.ts");
-    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder(tag));
+    let below = layer;
+    if (below === undefined && spec.below !== undefined && spec.below !== null) {
+      below = (await (await snapshotModule()).openStart({ kind: "snapshot", id: spec.below, images: null }, this.store)).layer;
+    }
+    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder(tag), below);
     this.folders = new Map(this.prepared.folders);
+  }
+
+  private store: Snapshots.WorkerStore | null = null;
+
+  async useStore(port: MessagePort): Promise<void> {
+    this.store = new (await snapshotModule()).WorkerStore(port);
+  }
+
+  snapshot(request: SnapshotRequest): Promise<SnapshotResult> {
+    const taken = this.snapshots.then(async () => {
+      const runner = this.need();
+      if (this.store === null) throw new UserError("there is no store to keep the snapshot in");
+      return runner.snapshot(request, await this.store.sink());
+    });
+    this.snapshots = taken.catch(() => undefined);
+    return taken;
+  }
+  /** The last of those that wait for each other. */
+  private snapshots: Promise<unknown> = Promise.resolve();
+
+  fork(port: MessagePort): Promise<{ readonly pauseMs: number }> {
+    const forked = this.snapshots.then(async () => {
+      const { sendTo } = await snapshotModule();
+      return this.need().fork(sendTo(port));
+    });
+    this.snapshots = forked.catch(() => undefined);
+    return forked;
   }
 
   private closePrepared(): void {

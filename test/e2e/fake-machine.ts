@@ -80,6 +80,15 @@ export class FakeMachine implements MachineApi {
     return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: !definition.reboot, boot: { cmdline: cmdline ?? "" } };
   }
 
+  useStore(): Promise<void> {
+    return Promise.resolve();
+  }
+  snapshot(): Promise<never> {
+    return Promise.reject(new Error("the stand-in takes no snapshots"));
+  }
+  fork(): Promise<never> {
+    return Promise.reject(new Error("the stand-in does not fork"));
+  }
   setShare(): Promise<void> {
     return Promise.resolve();
   }

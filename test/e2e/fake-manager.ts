@@ -278,6 +278,10 @@ export class FakeManager implements Manager {
     return twin;
   }
 
+  async save(id: string): Promise<void> {
+    await this.powerOff(id);
+    this.change(id, { state: "saved" });
+  }
   exportMachine(id: string): Promise<Blob> {
     return Promise.resolve(new Blob([JSON.stringify(this.need(id).summary.definition)]));
   }

@@ -125,7 +125,7 @@ export async function panelTests(runner: Runner, browser: Browser, site: Site): 
     await menu("Linux", "Fork: a twin that runs on");
     await m.poll(async () => (await page.locator("#machine-name").textContent()) === "Linux fork", "the twin is shown");
     await m.waitForPrompt();
-    const [download] = await Promise.all([page.waitForEvent("download"), menu("Linux", "Save as a file…")]);
+    const [download] = await Promise.all([page.waitForEvent("download"), menu("Linux", "Export as a file…")]);
     equal(download.suggestedFilename(), "Linux.tabvisor", "file name");
     const file = await download.path();
     await page.locator("#new-machine").click();

@@ -34,9 +34,10 @@ export function openMachineMenu(id: string, at: HTMLElement, services: PageServi
       const copy = structuredClone(machine.definition) as typeof machine.definition;
       choose(await tasks.run(`Cloning ${name}`, () => manager.create({ ...copy, name: `${name} copy` })));
     }) },
+    { label: "Save and switch off", disabled: !alive, run: attempt(() => tasks.run(`Saving ${name}`, () => manager.save(id))) },
     "line",
-    { label: "Save as a file…", run: attempt(async () => {
-      const file = await tasks.run(`Packing ${name}`, () => manager.exportMachine(id));
+    { label: "Export as a file…", run: attempt(async () => {
+      const file = await tasks.run(`Packing ${name}`, (report) => manager.exportMachine(id, report));
       download(file, `${fileName(name)}.tabvisor`);
     }) },
     { label: "Definition as YAML…", run: attempt(async () => download(new Blob([await manager.describe(id)], { type: "application/yaml" }), `${fileName(name)}.yaml`)) },

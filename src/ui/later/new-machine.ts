@@ -104,7 +104,7 @@ async function create(input: MachineInput, { manager, choose }: PageServices): P
 }
 
 async function importFile(file: File, { manager, tasks, choose }: PageServices): Promise<void> {
-  choose(await tasks.run(`Reading ${file.name}`, () => manager.importMachine(file)));
+  choose(await tasks.run(`Reading ${file.name}`, (report) => manager.importMachine(file, report)));
 }
 
 async function fromDefinition(file: File, services: PageServices): Promise<void> {

@@ -44,6 +44,9 @@ class Worker implements MachineConnection {
   folder = (_tag: string, call: FolderCall): Promise<FolderAnswer> => this.call(`folder ${call.kind}`).then(() => null);
   openFolder = (): Promise<void> => this.call("openFolder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  useStore = (): Promise<void> => this.call("store");
+  snapshot = (): Promise<never> => Promise.reject(new Error("none"));
+  fork = (): Promise<never> => Promise.reject(new Error("none"));
   useCompiler = (): Promise<void> => this.call("compiler");
   terminate = (): void => {
     this.ended = true;

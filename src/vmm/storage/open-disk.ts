@@ -32,9 +32,14 @@ export interface DiskEvents {
 
 export interface OpenDisk {
   readonly disk: BlockBackend;
+  /** What lies below the guest's writes. */
+  readonly identity: string;
   /** Flushes, and gives files free for the next machine. */
   close(): void;
 }
+
+/** The identity of what is below a new disk. */
+const BLANK = "a new disk";
 
 /** Where images of servers are kept between sessions. */
 const CACHE_FOLDER = "http-cache";
@@ -52,17 +57,17 @@ export async function openDisk(config: DiskConfig, events: DiskEvents = {}, quot
     const store = await writable(config, quota);
     if (store === null) {
       if (image === null) throw new UserError("a new disk needs a place for what is written to it");
-      return { disk: image, close };
+      return { disk: image, identity: file?.identity ?? BLANK, close };
     }
     closers.push(() => store.close());
     const overlay = Overlay.open(store, {
       base: image,
-      baseId: file?.identity ?? "a new disk",
+      baseId: file?.identity ?? BLANK,
       ...(source.kind === "blank" ? { sectors: source.sectors } : {}),
     });
     closers.pop();
     closers.push(() => overlay.close());
-    return { disk: overlay, close };
+    return { disk: overlay, identity: file?.identity ?? BLANK, close };
   } catch (e) {
     close();
     throw e;
