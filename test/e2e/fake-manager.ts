@@ -17,6 +17,8 @@ interface Entry {
   snapshots: SnapshotInfo[];
   files: Map<string, Blob>;
   resets: number[];
+  /** What a terminal that is opened later gets. */
+  backlog: Uint8Array[];
 }
 
 const KEY = "fake.machines";
@@ -89,6 +91,7 @@ export class FakeManager implements Manager {
     const { boot, memory, cpu } = entry.summary.definition;
     const machine = new FakeMachine();
     entry.machine = machine;
+    entry.backlog = [];
     for (const listener of entry.listeners) listener.restarted?.(byGuest);
     this.change(id, { state: "loading", error: null, report: null, progress: null, status: null });
     this.log(id, "info", "Starting");
@@ -108,7 +111,10 @@ export class FakeManager implements Manager {
       await machine.powerOn(
         { memoryMib: memory, cpu: cpu.model, boot: { cmdline: (own ? boot.cmdline : null) ?? "" }, deterministic: false, debugExit: null, epochSeconds: 0, noReboot: true },
         {
-          serial: (bytes) => Promise.all([...entry.listeners].map(async (l) => l.serial?.(bytes, 0))).then(() => undefined),
+          serial: (bytes) => {
+            entry.backlog.push(bytes);
+            return Promise.all([...entry.listeners].map(async (l) => l.serial?.(bytes, 0))).then(() => undefined);
+          },
           status: (status) => entry.machine === machine && this.change(id, { status, load: 0.3 }),
           stopped: (report) => {
             if (entry.machine !== machine) return;
@@ -161,6 +167,7 @@ export class FakeManager implements Manager {
   console(id: string, listener: ConsoleListener): MachineConsole {
     const entry = this.need(id);
     entry.listeners.add(listener);
+    for (const bytes of entry.backlog) void listener.serial?.(bytes, 0);
     return {
       ports: entry.summary.definition.console.ports,
       type: (bytes) => void entry.machine?.serialInput(bytes),
@@ -339,7 +346,7 @@ export class FakeManager implements Manager {
         id, name: definition.name, definition, state: "off", status: null, load: 0, responding: true, report: null, thumbnail: null, error: null, progress: null,
         createdMs: Date.now(), input: { leds: 0, mouse: false },
       },
-      machine: null, listeners: new Set(), snapshots: [], files: new Map(), resets: [],
+      machine: null, listeners: new Set(), snapshots: [], files: new Map(), resets: [], backlog: [],
     });
     this.keep();
     this.emit({ kind: "list" });

@@ -1,4 +1,4 @@
-/** The page in Firefox, over WebDriver BiDi: boot and terminal, screen and keyboard, a second machine, a reload. */
+/** The page in Firefox, over WebDriver BiDi: boot and terminal, screen and keyboard, a snapshot, a reload. */
 import puppeteer, { type Browser, type Page } from "puppeteer-core";
 import { check, equal, PROMPT, type Runner, type Site } from "./harness.ts";
 
@@ -80,6 +80,24 @@ export async function firefoxTests(runner: Runner, executablePath: string, site:
       for (const c of "echo seen in firefox") await f.page.keyboard.press(c === " " ? "Space" : (`Key${c.toUpperCase()}` as "KeyA"));
       await f.page.keyboard.press("Enter");
       await f.waitForScreen(/^seen in firefox$/m, 20_000);
+    });
+    await test("a snapshot is taken and restored", async (f) => {
+      const dialog = async (): Promise<void> => {
+        await f.click("#ask-yes");
+        await f.page.waitForSelector("#ask", { hidden: true });
+      };
+      await f.click('#panel-tabs [data-panel="snapshots"]');
+      await f.click("#take-snapshot");
+      await dialog();
+      await f.page.waitForSelector(".tree-row:nth-of-type(2)", { timeout: 60_000 });
+      await f.page.focus("#screen");
+      for (const c of "echo after it") await f.page.keyboard.press(c === " " ? "Space" : (`Key${c.toUpperCase()}` as "KeyA"));
+      await f.page.keyboard.press("Enter");
+      await f.waitForScreen(/^after it$/m, 20_000);
+      await f.click(".tree-row:nth-of-type(1)");
+      await f.click("#snapshot-restore");
+      await dialog();
+      await f.until("the screen as it was", 30_000, async () => /seen in firefox/.test(await f.screen()) && !/after it/.test(await f.screen()));
     });
     await test("machines are there after a reload", async (f) => {
       await f.page.reload();

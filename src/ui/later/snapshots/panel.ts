@@ -39,7 +39,7 @@ class SnapshotPanel {
       remove: (snapshot) => void this.remove(snapshot),
     });
     this.take = button("Take a snapshot…", () => void takeSnapshot(id, services), { primary: true, id: "snapshots-take" });
-    host.append(h("div", { class: "panel-actions" }, this.take), this.empty, h("div", { class: "tree-box" }, this.tree.element), this.details);
+    host.append(h("div", { class: "snapshots" }, h("div", { class: "panel-actions" }, this.take), this.empty, h("div", { class: "tree-box" }, this.tree.element), this.details));
     this.unsubscribe = services.manager.subscribe((event) => {
       if (!("id" in event) || event.id !== id) return;
       if (event.kind === "snapshots") void this.load();
