@@ -5,7 +5,7 @@ import type { InputState } from "./api.ts";
 import { DisplayFeed } from "./display-feed.ts";
 import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
-import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -16,6 +16,16 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+}
+
+/** A debugger between the runner and its machine (vmm/debug). */
+export interface RunHook {
+  /** Instead of `machine.run`; `debug` means: the machine is to be paused. */
+  run(machine: Machine, hostMs: number): RunOutcome;
+  /** A machine is there: this one, until the next. */
+  attach(machine: Machine): void;
+  /** The machine runs, is paused, or has ended. */
+  changed(state: "running" | "paused" | "stopped", report: StopReport | null): void;
 }
 
 /** Milliseconds of emulation between turns of the event loop. */
@@ -152,9 +162,21 @@ export class Runner {
     return this.machine;
   }
 
+  get running(): boolean {
+    return this.state === "running";
+  }
+
+  /** One debugger at a time; null takes it away. */
+  debugWith(hook: RunHook | null): void {
+    this.hook = hook;
+    hook?.attach(this.machine);
+  }
+  private hook: RunHook | null = null;
+
   resume(): void {
     if (this.state !== "paused") return;
     this.state = "running";
+    this.hook?.changed("running", null);
     this.machine.resume();
     this.reportStatus();
     // Not at once: a guest that resets itself without end must leave room for timers and input.
@@ -166,6 +188,7 @@ export class Runner {
     this.state = "paused";
     this.cancelSleep();
     this.reportStatus();
+    this.hook?.changed("paused", null);
   }
 
   /** Power cycle with the same configuration; a paused machine stays paused. */
@@ -190,6 +213,7 @@ export class Runner {
       this.owedMs = 0;
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
+      this.hook?.attach(this.machine);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(imagesIn(boot));
@@ -318,7 +342,7 @@ export class Runner {
     if (this.state !== "running") return;
     let outcome;
     try {
-      outcome = this.machine.run(SLICE_MS);
+      outcome = this.hook === null ? this.machine.run(SLICE_MS) : this.hook.run(this.machine, SLICE_MS);
     } catch (e) {
       this.fail(e);
       return;
@@ -330,6 +354,9 @@ export class Runner {
         return;
       case "reset":
         void this.restart(false);
+        return;
+      case "debug":
+        this.pause();
         return;
       case "idle": {
         this.idle = true;
@@ -384,6 +411,7 @@ export class Runner {
     this.cancelSleep();
     this.turn.close();
     this.reportStatus();
+    this.hook?.changed("stopped", report);
     this.events.stopped(report);
   }
 

@@ -1,4 +1,5 @@
 /** Delivery of interrupts and exceptions. SDM 3A chapter 6, SDM 2A "INT n/INTO/INT3/INT1". */
+import type { DeliveryTap } from "../debug-tap.ts";
 import { GuestFault, VECTOR, generalProtection } from "../fault.ts";
 import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
 import { type Core, Descriptor, SYSTEM, isNull } from "./core.ts";
@@ -35,6 +36,10 @@ function classOf(vector: number, kind: EventKind): FaultClass {
 }
 
 export class Interrupts {
+  /** Handlers entered since construction, by vector; the address that was interrupted last, in halves. For inspection. */
+  readonly counts = new Float64Array(256);
+  readonly lastAt = new Int32Array(512);
+  tap: DeliveryTap | null = null;
   private readonly gate = new Descriptor();
   private readonly frame: PushFrame;
 
@@ -125,7 +130,8 @@ export class Interrupts {
     const virtual = core.iopl < 3;
     const flags = state.flags();
     core.split(nextRip);
-    const returnIp = core.ipOf(core.lo);
+    const at = core.lo;
+    const returnIp = core.ipOf(at);
     const entry = memory.read(vector * 4, 0, 4, memory.index());
     frame.useCurrent(2);
     frame.push(virtual ? virtualImage(flags) : flags);
@@ -137,6 +143,7 @@ export class Interrupts {
     state.i32[STATE.eflags >> 2] &= ~(FLAG.TF | FLAG.RF | FLAG.AC | (virtual ? FLAG.VIF : FLAG.IF));
     this.far.jumpReal(entry >>> 16, entry & 0xffff);
     state.eventTaken = true;
+    this.note(vector, "software", -1, at, 0);
     return STATUS.jump;
   }
 
@@ -164,6 +171,14 @@ export class Interrupts {
     state.halted = false;
     state.interruptShadow = false;
     state.eventTaken = true;
+    this.note(vector, kind, errorCode, lo, hi);
+  }
+
+  private note(vector: number, kind: EventKind, errorCode: number, lo: number, hi: number): void {
+    this.counts[vector]++;
+    this.lastAt[2 * vector] = lo;
+    this.lastAt[2 * vector + 1] = hi;
+    this.tap?.delivered(vector, kind, errorCode);
   }
 
   /** RFLAGS as the frame shows them: RF is set for faults. SDM 3A §6.8.3 (RF), SDM 3B §17.3.1.1. */
