@@ -1,5 +1,5 @@
 /** What a debugger outside the guest may ask to be told by the CPU. A null tap costs one comparison on a slow path. */
-import type { EventKind } from "./helpers/interrupts.ts";
+import type { EventKind } from "./fault.ts";
 
 /** Accesses to data. Told after the access was found possible, before the instruction has ended. */
 export interface AccessTap {

@@ -4,7 +4,7 @@
  */
 import { DECODE_OK, decode, Insn } from "../cpu/decode/decoder.ts";
 import type { AccessTap, DeliveryTap, PortTap } from "../cpu/debug-tap.ts";
-import type { EventKind } from "../cpu/helpers/interrupts.ts";
+import type { EventKind } from "../cpu/fault.ts";
 import { ISA } from "../cpu/isa/isa.ts";
 import { FLAG, REC, STATE } from "../cpu/layout.ts";
 import { liftName } from "../cpu/lift/form.ts";

@@ -23,18 +23,21 @@ const FLAG_SETS: Readonly<Record<string, readonly string[]>> = {
   // Names from bit 0 on; "" is a bit without one, `NAME:n` a field of n bits.
   eflags: ["CF", "", "PF", "", "AF", "", "ZF", "SF", "TF", "IF", "DF", "OF", "IOPL:2", "NT", "", "RF", "VM", "AC", "VIF", "VIP", "ID"],
   cr0: ["PE", "MP", "EM", "TS", "ET", "NE", ":10", "WP", "", "AM", ":10", "NW", "CD", "PG"],
+  cr3: ["PCID:12", "PDBR:52"],
   cr4: ["VME", "PVI", "TSD", "DE", "PSE", "PAE", "MCE", "PGE", "PCE", "OSFXSR", "OSXMMEXCPT", "UMIP", "LA57", "VMXE", "SMXE", "", "FSGSBASE", "PCIDE", "OSXSAVE", "", "SMEP", "SMAP", "PKE"],
   efer: ["SCE", ":7", "LME", "", "LMA", "NXE", "SVME", "LMSLE", "FFXSR", "TCE"],
   mxcsr: ["IE", "DE", "ZE", "OE", "UE", "PE", "DAZ", "IM", "DM", "ZM", "OM", "UM", "PM", ":2", "FZ"],
 };
 
-function fields(names: readonly string[]): string {
+/** GDB prints them in the order given. */
+function fields(names: readonly string[], bits: number, downward: boolean): string {
   let at = 0;
   let out = "";
   for (const item of names) {
     const [name, width = "1"] = item.split(":");
-    const end = at + Number(width) - 1;
-    if (name !== "") out += `<field name="${name}" start="${at}" end="${end}"/>`;
+    const end = Math.min(at + Number(width), bits) - 1;
+    const field = `<field name="${name}" start="${at}" end="${end}"/>`;
+    if (name !== "") out = downward ? field + out : out + field;
     at = end + 1;
   }
   return out;
@@ -85,7 +88,7 @@ export function targetDescription(a: Architecture, annex: string): string | null
   }
   if (annex !== "registers.xml") return null;
   const size = (name: string): number => (name === "eflags" || name === "mxcsr" || a === I386 ? 4 : 8);
-  const flags = Object.entries(FLAG_SETS).map(([name, names]) => `<flags id="flags_${name}" size="${size(name)}">${fields(names)}</flags>`).join("");
+  const flags = Object.entries(FLAG_SETS).map(([name, names]) => `<flags id="flags_${name}" size="${size(name)}">${fields(names, 8 * size(name), name !== "mxcsr")}</flags>`).join("");
   const lanes = LANES.map(([id, type, count]) => `<vector id="${id}" type="${type}" count="${count}"/>`).join("");
   const union = `<union id="vec128">${LANES.map(([id, , , field]) => `<field name="${field}" type="${id}"/>`).join("")}<field name="uint128" type="uint128"/></union>`;
   const registers = a.registers.map((r, n) => `<reg name="${r.name}" bitsize="${r.bits}" type="${r.type}"${r.group === undefined ? "" : ` group="${r.group}"`} regnum="${n}"/>`);

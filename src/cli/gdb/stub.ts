@@ -133,7 +133,10 @@ export class GdbStub {
         const soft = [...this.points].some(([key, p]) => p.id === reason.id && key.startsWith("0"));
         return `${trap}${soft ? "swbreak" : "hwbreak"}:;`;
       }
-      default: return trap;
+      case "port":
+      case "vector":
+      case "step":
+      case undefined: return trap;
     }
   }
 
@@ -243,7 +246,8 @@ export class GdbStub {
 
   /** Outside long mode linear addresses have 32 bits, whatever GDB makes of a negative number. */
   private inMode(address: bigint): bigint {
-    return this.space === "linear" && !this.debug.machine.vcpu.state.longMode ? address & 0xffffffffn : address;
+    const extended = address >> 32n === 0xffffffffn;
+    return extended && this.space === "linear" && !this.debug.machine.vcpu.state.longMode ? address & 0xffffffffn : address;
   }
 
   private go(what: "c" | "s", address: string): void {

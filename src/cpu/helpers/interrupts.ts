@@ -1,6 +1,6 @@
 /** Delivery of interrupts and exceptions. SDM 3A chapter 6, SDM 2A "INT n/INTO/INT3/INT1". */
 import type { DeliveryTap } from "../debug-tap.ts";
-import { GuestFault, VECTOR, generalProtection } from "../fault.ts";
+import { type EventKind, GuestFault, VECTOR, generalProtection } from "../fault.ts";
 import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
 import { type Core, Descriptor, SYSTEM, isNull } from "./core.ts";
 import { CR4 } from "../state.ts";
@@ -10,11 +10,6 @@ import type { Segments } from "./segments.ts";
 import { PushFrame } from "./stack.ts";
 import type { Tasks } from "./tasks.ts";
 
-/**
- * `fault` and `trap` are exceptions (of the faulting or after the trapping instruction), `software` is INT n, INT3 and
- * INTO, `icebp` is INT1, `external` is INTR or NMI.
- */
-export type EventKind = "fault" | "trap" | "software" | "external" | "icebp";
 export type DeliveryResult = "ok" | "triple-fault";
 
 const bits = (...vectors: number[]): number => vectors.reduce((m, v) => m | (1 << v), 0);

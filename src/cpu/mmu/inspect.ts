@@ -66,6 +66,7 @@ const nothing = (mode: PagingMode, steps: readonly WalkStep[], reason: string): 
 /** How `linear` is translated now, whatever the privilege. */
 export function describeWalk(s: CpuState, phys: PhysicalMemory, linear: bigint): Walk {
   const mode = pagingMode(s);
+  if (!s.longMode && linear >> 32n !== 0n) return nothing(mode, [], "beyond 4 GiB");
   switch (mode) {
     case "none": {
       const at = Number(linear & 0xffffffffn);
