@@ -76,14 +76,17 @@ export function guestPlugin({ folder = GUEST_FOLDER, copy = true }: GuestOptions
   };
 }
 
-/** Gzipped bytes of all files below a folder that are not the guest's. */
+/** What the page loads when it is first asked for: the inspector. */
+const ON_DEMAND = /^(inspector|remote-debugger)-/;
+
+/** Gzipped bytes of all files below a folder that are not the guest's and not loaded on demand. */
 export function applicationBytes(folder: string): number {
   let sum = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
     // The guest's kernel, initramfs and firmware: what runs inside the machine.
     const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name);
-    if (entry.isFile() && !ofGuest) sum += gzipSync(readFileSync(file), { level: 9 }).length;
+    if (entry.isFile() && !ofGuest && !ON_DEMAND.test(entry.name)) sum += gzipSync(readFileSync(file), { level: 9 }).length;
   }
   return sum;
 }

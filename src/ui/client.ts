@@ -1,7 +1,7 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
 import type {
-  DisplayApi, DisplayEvents, ImageSources, LoadProgress, MachineApi, MachineEvents, MouseInput, WorkerConfig,
+  DebugState, DisplayApi, DisplayEvents, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MouseInput, WorkerConfig,
 } from "../vmm/api.ts";
 
 /** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
@@ -46,12 +46,33 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     mouse: (input: MouseInput) => guard(remote.mouse(input)),
     attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
+    debugger: async () => wrapDebugger((await guard(remote.debugger())) as unknown as Comlink.Remote<MachineDebugger>, guard),
     terminate: () => {
       if (ended) return;
       ended = true;
       worker.terminate();
       fail(new Error("the machine was switched off"));
     },
+  };
+}
+
+/** A debugger in a worker; its calls reject when the worker dies. */
+function wrapDebugger(remote: Comlink.Remote<MachineDebugger>, guard: <T>(call: Promise<T>) => Promise<T>): MachineDebugger {
+  return {
+    look: (request) => guard(remote.look(request)),
+    listen: (listener: ((state: DebugState) => void) | null) => guard(remote.listen(listener === null ? null : Comlink.proxy(listener))),
+    pause: () => guard(remote.pause()),
+    resume: () => guard(remote.resume()),
+    step: (interrupts) => guard(remote.step(interrupts)),
+    stepOver: () => guard(remote.stepOver()),
+    finish: () => guard(remote.finish()),
+    runTo: (address) => guard(remote.runTo(address)),
+    setBreakpoints: (list) => guard(remote.setBreakpoints(list)),
+    setRegister: (name, value) => guard(remote.setRegister(name, value)),
+    writeMemory: (space, address, bytes) => guard(remote.writeMemory(space, address, bytes)),
+    addSymbols: (file) => guard(remote.addSymbols(file)),
+    evaluate: (text) => guard(remote.evaluate(text)),
+    close: () => guard(remote.close()),
   };
 }
 

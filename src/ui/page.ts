@@ -12,6 +12,7 @@ import { Theme } from "./theme.ts";
 import { Card } from "./views/card.ts";
 import { installDrop } from "./views/drop.ts";
 import { HelpSheet } from "./views/help.ts";
+import { InspectPane } from "./views/inspect-pane.ts";
 import { Monitor } from "./views/monitor.ts";
 import { SettingsDialog } from "./views/settings-dialog.ts";
 import { StatusView } from "./views/status.ts";
@@ -138,6 +139,7 @@ export async function startPage({ guest, connect, connectDisplay, autostart, lac
     }),
     syncSize: () => terminal.syncSize(),
     openSettings,
+    toggleInspect: () => inspect.toggle(),
     nextTheme: () => {
       theme.next();
       status.announce(byId("theme").getAttribute("aria-label") ?? "");
@@ -147,6 +149,9 @@ export async function startPage({ guest, connect, connectDisplay, autostart, lac
       if (terminal.focused || monitor.focused) toolbar.focusFirst();
       else focusView();
     },
+  });
+  const inspect = new InspectPane(() => session.debugger(), (text) => status.announce(text), () => {
+    terminal.fit();
   });
   const help = new HelpSheet(toolbar.shortcuts, () => undefined);
   const theme: Theme = new Theme((changed) => {

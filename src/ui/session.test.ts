@@ -42,6 +42,7 @@ class FakeConnection implements MachineConnection {
   mouse = (): Promise<void> => this.call("mouse");
   attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
+  debugger = (): Promise<never> => Promise.reject(new Error("none"));
   terminate = (): void => {
     this.ended = true;
   };

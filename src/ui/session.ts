@@ -1,5 +1,5 @@
 /** One machine's life as the page sees it: load, start, pause, stop, start again. Free of DOM. */
-import type { InputState, LoadProgress, MachineEvents, MachineStatus, MouseInput, StopReport, WorkerConfig } from "../vmm/api.ts";
+import type { InputState, LoadProgress, MachineDebugger, MachineEvents, MachineStatus, MouseInput, StopReport, WorkerConfig } from "../vmm/api.ts";
 import type { MachineConnection } from "./client.ts";
 import { InputQueue } from "./serial-queue.ts";
 
@@ -150,6 +150,12 @@ export class Session {
     if (this.alive) this.connection?.key(code, pressed).catch(() => undefined);
   }
 
+  /** A debugger of the machine that is there. */
+  debugger(): Promise<MachineDebugger> {
+    if (!this.alive || this.connection === null) return Promise.reject(new Error("there is no machine: power one on first"));
+    return this.connection.debugger();
+  }
+
   mouse(input: MouseInput): void {
     if (this.alive) this.connection?.mouse(input).catch(() => undefined);
   }
@@ -196,7 +202,12 @@ export class Session {
         return this.events.serial(bytes);
       },
       status: (status) => {
-        if (mine()) this.events.status(status);
+        if (!mine()) return;
+        // A debugger may pause it and let it go on.
+        if ((status.state === "paused" && this.current === "running") || (status.state === "running" && this.current === "paused")) {
+          if (!this.busy) this.setPhase(status.state);
+        }
+        this.events.status(status);
       },
       stopped: (report) => {
         if (mine()) this.onStopped(report);

@@ -1,11 +1,13 @@
 /** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
+import type { MachineDebugger } from "./debug/api.ts";
 import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 import type { LoadProgress } from "./images/progress.ts";
 import type { ImageSources } from "./images/source.ts";
 export type { MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
+export type * from "./debug/api.ts";
 export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
@@ -59,6 +61,8 @@ export interface MachineApi {
   /** The other end of the port that DisplayApi.attach gets: DisplayRequests come in, a DisplayFrame goes out for each. */
   attachDisplay(port: MessagePort): Promise<void>;
   stats(): Promise<MachineStats>;
+  /** A debugger of the present machine; one that was given before is closed. */
+  debugger(): Promise<MachineDebugger>;
 }
 
 /** From display to machine: a frame can be taken. `all`: the display knows nothing yet. */

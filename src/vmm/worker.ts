@@ -3,7 +3,7 @@ import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
 import type {
-  DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineStats, MouseInput, WorkerConfig,
+  DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineStats, MouseInput, WorkerConfig,
 } from "./api.ts";
 import type { KernelImages } from "./config.ts";
 import { provideFirmware } from "./firmware.ts";
@@ -170,6 +170,14 @@ class WorkerMachine implements MachineApi {
     const runner = this.need();
     return Promise.resolve(runner.stats(runner.current.vcpu.state.u8.byteLength));
   }
+  async debugger(): Promise<MachineDebugger> {
+    const runner = this.need();
+    const { RemoteDebugger } = await import("./debug/remote-debugger.ts");
+    await this.debug?.close();
+    this.debug = new RemoteDebugger(runner);
+    return Comlink.proxy(this.debug);
+  }
+  private debug: MachineDebugger | null = null;
 }
 
 if (compiling) {

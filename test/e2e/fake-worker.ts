@@ -119,6 +119,10 @@ class FakeMachine implements MachineApi {
     port.close();
   }
 
+  async debugger(): Promise<never> {
+    throw new Error("the fake worker has no debugger");
+  }
+
   async stats(): Promise<never> {
     throw new Error("the fake worker has no figures");
   }

@@ -6,6 +6,7 @@ import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { inspectorTests } from "./inspector-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { storageTests } from "./storage-tests.ts";
@@ -50,6 +51,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();

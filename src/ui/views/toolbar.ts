@@ -12,6 +12,7 @@ export interface ToolbarActions {
   powerButton(): void;
   syncSize(): void;
   openSettings(): void;
+  toggleInspect(): void;
   nextTheme(): void;
   openHelp(): void;
   toggleFocus(): void;
@@ -47,6 +48,7 @@ export class Toolbar {
     bind(this.powerButton, "KeyB", "B", "Press the power button: a guest that listens shuts down", () => actions.powerButton());
     bind(this.syncSize, "KeyZ", "Z", "Sync size: type the stty command", () => actions.syncSize());
     bind(byId("open-settings", HTMLButtonElement), "KeyI", "I", "Images & settings", () => actions.openSettings());
+    bind(byId("open-inspect", HTMLButtonElement), "KeyD", "D", "Inspect: registers, code, memory, breakpoints", () => actions.toggleInspect());
     bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
     bind(byId("open-help", HTMLButtonElement), "KeyK", "K", "Keyboard help", () => actions.openHelp());
     list.push({ code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => actions.toggleFocus() });

@@ -1,4 +1,4 @@
-/** A debugger on one machine: runs it leg by leg, keeps breakpoints over resets, answers looks. Synchronous; `remote.ts` makes a MachineDebugger of it. */
+/** A debugger on one machine: runs it leg by leg, keeps breakpoints over resets, answers looks. Synchronous; `remote-debugger.ts` makes a MachineDebugger of it. */
 import { UserError } from "../../base/errors.ts";
 import { describeWalk } from "../../cpu/mmu/inspect.ts";
 import { type CodeStop, type DataStop, NO_STOPS, type PortStop, type StopCause, type VectorStop } from "../../jit/debug.ts";
