@@ -142,7 +142,7 @@ export async function inspectorTests(runner: Runner, browser: Browser, site: Sit
     await m.page.getByLabel("Address in memory").fill(at("count").toString(16));
     await m.page.getByLabel("Address in memory").press("Enter");
     await m.poll(async () => ((await m.page.locator(".ins-dump td").nth(1).textContent()) ?? "").startsWith("40 e6 80 e8"), "the code's bytes");
-    check(/No paging/.test((await m.page.locator(".ins-note").first().textContent()) ?? ""), "what the walk says");
+    check(/No paging/.test((await m.page.locator("#ins-page-1 .ins-note").first().textContent()) ?? ""), "what the walk says");
     await m.page.getByLabel("Address in memory").fill("no such thing");
     await m.page.getByLabel("Address in memory").press("Enter");
     await m.poll(async () => /neither a hexadecimal number/.test((await m.page.locator(".ins-error:visible").first().textContent()) ?? ""), "a clear line for nonsense");
@@ -150,8 +150,8 @@ export async function inspectorTests(runner: Runner, browser: Browser, site: Sit
   await test("activity: interrupts, ports, tiers", async (m) => {
     await m.page.getByRole("button", { name: "Continue" }).click();
     await tab(m, "Activity");
-    await m.poll(async () => /30interrupt/.test((await m.page.locator(".ins-table").first().textContent()) ?? ""), "vector 30");
-    await m.poll(async () => /portpost/.test((await m.page.locator(".ins-table").nth(1).textContent()) ?? ""), "port 80h");
+    await m.poll(async () => /30interrupt/.test((await m.page.locator("#ins-page-2 .ins-table").first().textContent()) ?? ""), "vector 30");
+    await m.poll(async () => /portpost/.test((await m.page.locator("#ins-page-2 .ins-table").nth(1).textContent()) ?? ""), "port 80h");
   });
   await test("on a phone: nothing is cut off sideways; closing and a new machine", async (m) => {
     await m.page.setViewportSize({ width: 390, height: 800 });

@@ -2,7 +2,7 @@
 import type { Look, LookRequest, RegistersView } from "../../vmm/api.ts";
 import { h } from "../dom.ts";
 import { FLAGS, hex } from "./format.ts";
-import { Cell, Rows, section, table } from "./live.ts";
+import { Cell, Mark, Rows, section, table } from "./live.ts";
 import type { View, ViewHost } from "./view.ts";
 
 const NAMES64 = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
@@ -13,7 +13,7 @@ export class CpuView implements View {
   readonly name = "CPU";
   readonly element = h("div", { class: "ins-view" });
   private readonly mode = new Cell(h("p", { class: "ins-note" }));
-  private readonly flags: readonly { readonly bit: number; readonly chip: HTMLElement }[];
+  private readonly flags: readonly { readonly bit: number; readonly chip: HTMLElement; readonly mark: Mark }[];
   private readonly registers: readonly { readonly name: HTMLElement; readonly value: Cell; readonly box: HTMLElement }[];
   private readonly pointer = new Cell(h("dd"));
   private readonly pointerName = h("dt", {}, "rip");
@@ -24,10 +24,12 @@ export class CpuView implements View {
   private readonly control: Rows;
   private readonly msrs: Rows;
   private readonly vectors: Rows;
-  private known: RegistersView | null = null;
 
   constructor(host: ViewHost) {
-    this.flags = FLAGS.map(([name, bit, meaning]) => ({ bit, chip: h("span", { class: "ins-flag", title: meaning }, name) }));
+    this.flags = FLAGS.map(([name, bit, meaning]) => {
+      const chip = h("span", { class: "ins-flag", title: meaning }, name);
+      return { bit, chip, mark: new Mark(chip) };
+    });
     const list = h("dl", { class: "ins-registers" });
     list.append(h("div", { class: "ins-pointer" }, this.pointerName, this.pointer.element));
     this.registers = ORDER.map((n) => {
@@ -80,14 +82,11 @@ export class CpuView implements View {
 
   private showRegisters(r: RegistersView): void {
     const wide = r.codeBits === 64;
-    const fresh = this.known === null;
-    this.known = r;
     this.mode.set(`${r.codeBits}-bit code, ring ${r.cpl}${r.halted ? ", halted" : ""}`, false);
-    for (const { bit, chip } of this.flags) {
+    for (const { bit, chip, mark } of this.flags) {
       const on = (r.flags >>> bit) & 1;
       const now = on ? "on" : "off";
-      if (chip.dataset["state"] !== undefined && chip.dataset["state"] !== now && !fresh) chip.dataset["changed"] = "";
-      else delete chip.dataset["changed"];
+      mark.set(now);
       chip.dataset["state"] = now;
     }
     this.pointerName.textContent = wide ? "rip" : r.codeBits === 32 ? "eip" : "ip";

@@ -6,6 +6,7 @@ import { ActivityView } from "./activity-view.ts";
 import { BreakpointsView, describe } from "./breakpoints-view.ts";
 import { CpuView } from "./cpu-view.ts";
 import { hex, vectorName } from "./format.ts";
+import { setMoment } from "./live.ts";
 import { MemoryView } from "./memory-view.ts";
 import type { NewBreakpoint, View, ViewHost } from "./view.ts";
 
@@ -193,6 +194,7 @@ class Inspector implements ViewHost {
       const look = await debug.look(view.request());
       if (this.isClosed) return;
       this.showState(look.state);
+      setMoment(look.retired);
       view.show(look, this);
       this.root.dataset["connected"] = "";
       wait = look.state.state === "running" ? LOOK_MS : Infinity;

@@ -1,19 +1,40 @@
 /** DOM that is kept and only told of changes: cells that light up when their value changes, tables whose rows are used again. */
 import { h } from "../dom.ts";
 
-/** Text of an element; marked for a moment, or until the next stop, when it changes. */
-export class Cell {
-  private text: string | null = null;
+/** The moment of the machine that is shown: marks stay as long as it is the same. */
+let moment = -1;
+export const setMoment = (retired: number): void => void (moment = retired);
+
+/** Marks an element when a value changes, until the machine has moved on. */
+export class Mark {
+  private value: string | null = null;
+  private markedAt = -1;
   constructor(readonly element: HTMLElement) {}
 
-  set(text: string, mark = true): void {
-    if (this.text === text) {
-      delete this.element.dataset["changed"];
-      return;
+  /** Whether it has changed. */
+  set(value: string, mark = true): boolean {
+    if (this.value === value) {
+      if (this.markedAt !== moment) delete this.element.dataset["changed"];
+      return false;
     }
-    if (mark && this.text !== null) this.element.dataset["changed"] = "";
-    this.text = text;
-    this.element.textContent = text;
+    if (mark && this.value !== null) {
+      this.element.dataset["changed"] = "";
+      this.markedAt = moment;
+    }
+    this.value = value;
+    return true;
+  }
+}
+
+/** Text that is marked. */
+export class Cell {
+  private readonly mark: Mark;
+  constructor(readonly element: HTMLElement) {
+    this.mark = new Mark(element);
+  }
+
+  set(text: string, mark = true): void {
+    if (this.mark.set(text, mark)) this.element.textContent = text;
   }
 }
 

@@ -65,7 +65,7 @@ export class MemoryView implements View {
 
   /** Registers in the address are followed. */
   async before(): Promise<void> {
-    this.each = this.element.clientWidth > 0 && this.element.clientWidth < 480 ? 8 : 16;
+    this.each = this.element.clientWidth > 0 && this.element.clientWidth < 640 ? 8 : 16;
     if (!this.expression.includes("$")) return;
     try {
       this.address = await this.host.evaluate(this.expression);

@@ -129,6 +129,8 @@ export interface LookRequest {
 }
 export interface Look {
   readonly state: DebugState;
+  /** Instructions retired: two looks with the same number see the same moment. */
+  readonly retired: number;
   readonly registers: RegistersView | null;
   readonly code: readonly CodeLine[] | null;
   readonly stack: readonly StackLine[] | null;

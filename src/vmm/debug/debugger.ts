@@ -232,7 +232,7 @@ export class Debugger implements RunHook {
     const { code, stack, walk, tlb, memory } = request;
     const at = walk?.address ?? vcpu.state.rip;
     return {
-      state: this.state(),
+      state: this.state(), retired: vcpu.retired,
       registers: request.registers === true ? registersView(vcpu) : null,
       code: code === undefined ? null : codeAround(machine, symbols, code.address, Math.min(MOST_LINES, code.lines)),
       stack: stack === undefined ? null : stackAt(machine, symbols, Math.min(MOST_LINES, stack.lines)),
