@@ -148,6 +148,7 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
     { code: "KeyG", key: "G", description: "Snapshots", run: () => panel.toggle("snapshots") },
     { code: "KeyD", key: "D", description: "Drives", run: () => panel.toggle("drives") },
     { code: "KeyO", key: "O", description: "Shared folder", run: () => panel.toggle("files") },
+    { code: "KeyX", key: "X", description: "Inspect", run: () => panel.toggle("inspect") },
     { code: "KeyJ", key: "J", description: "Log", run: () => panel.toggle("log") },
     { code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => {
       if (panes.focused || monitor.focused) toolbar.focusFirst();

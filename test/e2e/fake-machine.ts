@@ -80,6 +80,9 @@ export class FakeMachine implements MachineApi {
     return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: !definition.reboot, boot: { cmdline: cmdline ?? "" } };
   }
 
+  debugger(): Promise<never> {
+    return Promise.reject(new Error("the stand-in has no debugger"));
+  }
   useStore(): Promise<void> {
     return Promise.resolve();
   }

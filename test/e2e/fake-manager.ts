@@ -285,6 +285,9 @@ export class FakeManager implements Manager {
     return twin;
   }
 
+  debug(): Promise<never> {
+    return Promise.reject(new Error("the stand-in has no debugger"));
+  }
   async save(id: string): Promise<void> {
     await this.powerOff(id);
     this.change(id, { state: "saved" });

@@ -8,6 +8,7 @@ import { bootTests } from "./boot-tests.ts";
 import { diskTests } from "./disk-tests.ts";
 import { firefoxTests } from "./firefox-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { inspectorTests } from "./inspector-tests.ts";
 import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { panelTests } from "./panel-tests.ts";
@@ -62,6 +63,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => snapshotTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();

@@ -4,16 +4,17 @@ import { byId, h, messageOf } from "../dom.ts";
 import { remember, remembered } from "../remember.ts";
 import type { PageServices, PanelContent, PanelMaker } from "../services.ts";
 
-export const PANELS = ["snapshots", "drives", "files", "log"] as const;
+export const PANELS = ["snapshots", "drives", "files", "inspect", "log"] as const;
 export type PanelName = (typeof PANELS)[number];
 
 const MAKERS: Readonly<Record<PanelName, () => Promise<PanelMaker>>> = {
   snapshots: async () => (await import("../later/snapshots/panel.ts")).openSnapshots,
   drives: async () => (await import("../later/drives.ts")).openDrives,
   files: async () => (await import("../later/files.ts")).openFiles,
+  inspect: async () => (await import("../later/inspect.ts")).openInspect,
   log: async () => (await import("../later/log.ts")).openLog,
 };
-const TITLES: Readonly<Record<PanelName, string>> = { snapshots: "Snapshots", drives: "Drives", files: "Shared folder", log: "Log" };
+const TITLES: Readonly<Record<PanelName, string>> = { snapshots: "Snapshots", drives: "Drives", files: "Shared folder", inspect: "Inspect", log: "Log" };
 
 export class Panel {
   private readonly element = byId("panel");

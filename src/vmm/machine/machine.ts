@@ -79,6 +79,8 @@ export type RunOutcome =
    * and whoever wants time to look real lets so much of it pass on the host before the next `run`.
    */
   | { readonly kind: "idle"; readonly ns: number | null }
+  /** A debugger's stop was hit: `vcpu.debug.cause` says which. */
+  | { readonly kind: "debug" }
   /** The guest (or the user, in a replay) reset the machine: the owner builds a new one from the same configuration. */
   | { readonly kind: "reset" }
   /** A replay has come to where the recorded run was ended from outside, or to the log's end. */
@@ -370,6 +372,7 @@ export class Machine {
           this.end("triple-fault", `triple fault at 0x${this.vcpu.state.rip.toString(16)}`, 1);
           continue;
         }
+        if (this.vcpu.debug.cause !== null) return { kind: "debug" };
         if (why === "halted") {
           const idle = this.idle();
           if (idle !== null) return idle;

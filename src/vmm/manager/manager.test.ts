@@ -44,6 +44,7 @@ class Worker implements MachineConnection {
   folder = (_tag: string, call: FolderCall): Promise<FolderAnswer> => this.call(`folder ${call.kind}`).then(() => null);
   openFolder = (): Promise<void> => this.call("openFolder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  debugger = (): Promise<never> => Promise.reject(new Error("no debugger"));
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));

@@ -4,7 +4,7 @@ import type {
   ConsoleListener, DriveInfo, FileSource, MachineConsole, MachineDefinition, MachineInput, MachineSummary, Manager, ManagerEvent, SharedFolder, SnapshotDifference, SnapshotInfo,
   StorageInfo, StoredFile,
 } from "./api.ts";
-import type { MachineConnection, Spawn } from "../api.ts";
+import type { MachineConnection, MachineDebugger, Spawn } from "../api.ts";
 import { DEFAULT_DEFINITION } from "../definition/default.ts";
 import { drivesOf } from "../definition/wiring.ts";
 import type { DefaultGuest } from "../images/guest.ts";
@@ -318,6 +318,9 @@ export class MachineManager implements Manager {
   }
   fork(id: string): Promise<string> {
     return this.store.fork(id);
+  }
+  async debug(id: string): Promise<MachineDebugger> {
+    return this.worker(id).debugger();
   }
   save(id: string): Promise<void> {
     return this.doing(id, () => this.store.save(id));
