@@ -59,6 +59,8 @@ export class MachineManager implements Manager {
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
         if (parts.spawnCompiler === undefined) return null;
+        // A machine that is alone starts its own when there is something to compile: nothing holds up the page's first boot.
+        if (this.compiler === null && ![...this.machines.values()].some((m) => m.alive)) return null;
         return (this.compiler ??= parts.spawnCompiler()).port();
       },
       lock: (id) => lock(`tabvisor-machine-${id}`),
