@@ -16,7 +16,7 @@ import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
 import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
-import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
+import { fitCards, type DeviceSet, type FittedCards } from "./fitting.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { ConsoleWatch } from "./console-watch.ts";
 import { Completions, deferred } from "./completions.ts";
@@ -207,7 +207,7 @@ export class Machine {
       },
       onIntr: () => this.vcpu.kick(),
       fitCards: (slots) => {
-        this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
+        this.cards = fitCards(this.options.devices ?? {}, slots, {
           memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
           entropy: { fill: (bytes) => this.entropy.fill(bytes) },
           scheduler,
