@@ -13,7 +13,7 @@ import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { panelTests } from "./panel-tests.ts";
 import { screenTests } from "./screen-tests.ts";
-import { snapshotTests } from "./snapshot-tests.ts";
+import { snapshotPageTests } from "./snapshot-page-tests.ts";
 import { storageTests } from "./storage-tests.ts";
 
 export interface E2eResult {
@@ -61,7 +61,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
-        if (real) await part(bootRunner, () => snapshotTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => snapshotPageTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));

@@ -23,7 +23,7 @@ async function restore(m: MachinePage, name: string): Promise<void> {
 
 const rows = (m: MachinePage): Promise<string[]> => m.page.locator(".tree-row strong").allTextContents();
 
-export async function snapshotTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
+export async function snapshotPageTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
   const context = await browser.newContext();
   let machine: MachinePage | null = null;
   const test = (name: string, body: (m: MachinePage) => Promise<void>): Promise<void> =>
