@@ -17,7 +17,7 @@ const LAYERS = {
   "src/jit/wasm": { parts: ["src/base"], packages: [] },
   "src/vmm": { parts: ["src/base", "src/cpu", "src/jit", "src/devices"], packages: [/^(?!node:|comlink$)/] },
   "src/vmm/worker.ts": { parts: ["src/base", "src/cpu", "src/jit", "src/devices", "src/vmm"], packages: [/^comlink$/] },
-  "src/vmm/store/worker.ts": { parts: ["src/base", "src/vmm"], packages: [/^comlink$/] },
+  "src/vmm/store/store-worker.ts": { parts: ["src/base", "src/vmm"], packages: [/^comlink$/] },
   "src/vmm/store/client.ts": { parts: ["src/base", "src/vmm"], packages: [/^comlink$/] },
   "src/vmm/display-worker.ts": { parts: ["src/devices", "src/vmm/api.ts"], packages: [/^comlink$/] },
   "src/ui": { parts: ["src/vmm/api.ts", "src/vmm/manager/open.ts"], packages: [/^@xterm\//, /^idb-keyval$/] },

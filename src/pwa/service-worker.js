@@ -2,7 +2,7 @@
  * The service worker: the page starts without its server once it was loaded. The build puts the list of its files in (tools/vite-pwa.ts).
  * What is built is served out of the cache of its version; the default guest, which changes by itself, from the server where that answers.
  */
-/* global self, caches, fetch, URL, Response */
+/* global self, caches, fetch, URL */
 const FILES = /* @files */ [];
 const VERSION = /* @version */ "";
 const APP = `tabvisor-app-${VERSION}`;

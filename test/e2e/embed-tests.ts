@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join, normalize } from "node:path";
 import type { Browser, Page } from "playwright";
 import { build } from "vite";
+import type * as Tabvisor from "../../src/embed/index.ts";
 import type { Machine, MachineInput } from "../../src/embed/index.ts";
 import { GUEST_FOLDER } from "../../tools/vite-guest.ts";
 import { check, equal, ROOT, type Runner } from "./harness.ts";
@@ -49,7 +50,7 @@ declare global {
 /** Makes and starts a machine in the page, to its prompt. */
 async function boot(page: Page, name: string, definition: MachineInput, keep?: string): Promise<void> {
   await page.evaluate(async ([as, what, kept]) => {
-    const { Machine } = (await import(new URL("../embed/tabvisor.js", location.href).href)) as typeof import("../../src/embed/index.ts");
+    const { Machine } = (await import(new URL("../embed/tabvisor.js", location.href).href)) as typeof Tabvisor;
     const machine = await Machine.create(what, kept === null ? {} : { keep: kept });
     (globalThis.machines ??= {})[as] = machine;
     await machine.start();
@@ -189,12 +190,73 @@ export async function embedTests(runner: Runner, browser: Browser): Promise<void
         await page.evaluate(() => globalThis.machines["k"].powerOff());
         await page.reload();
         await page.evaluate(async ([what]) => {
-          const { Machine } = (await import(new URL("../embed/tabvisor.js", location.href).href)) as typeof import("../../src/embed/index.ts");
+          const { Machine } = (await import(new URL("../embed/tabvisor.js", location.href).href)) as typeof Tabvisor;
           globalThis.machines = { k: await Machine.create(what, { keep: "a test" }) };
         }, [definition] as const);
         equal(await page.evaluate(async () => (await globalThis.machines["k"].folder("share").read("out")).text()), "from the guest\n", "the page, with the machine off");
         await boot(page, "k", definition, "a test");
         equal(await run(page, "k", "dd if=/dev/vda bs=5 count=1 2>/dev/null"), "kept\n", "the disk");
+      } finally {
+        await page.context().close();
+      }
+    }, undefined, 300_000);
+
+    await runner.test("snapshots: taken, restored, branched, forked, saved, exported and imported", async () => {
+      const page = await open("examples/element.html");
+      try {
+        await boot(page, "s", { memory: "64M", disks: [{ image: { blank: "16M" } }] });
+        await run(page, "s", "echo one > /f; echo disk-one | dd of=/dev/vda conv=fsync 2>/dev/null");
+        const took = await page.evaluate(async () => {
+          const { s } = globalThis.machines;
+          const began = performance.now();
+          const { id, storedBytes, terminalTail } = await s.takeSnapshot("one", "the first");
+          return { id, storedBytes, tail: terminalTail.includes("echo one"), ms: performance.now() - began };
+        });
+        check(took.tail, "the terminal's tail");
+        await run(page, "s", "echo two > /f; echo disk-two | dd of=/dev/vda conv=fsync 2>/dev/null");
+        const second = await page.evaluate(async () => (await globalThis.machines["s"].takeSnapshot("two")).id);
+        equal(await page.evaluate(async () => (await globalThis.machines["s"].snapshots()).map((x) => [x.name, x.notes, x.current, x.parent !== null])), [["one", "the first", false, false], ["two", "", true, true]], "the tree");
+        const look = "cat /f; head -c 8 /dev/vda; echo";
+        const restored = await page.evaluate(async (id) => {
+          const began = performance.now();
+          await globalThis.machines["s"].restoreSnapshot(id);
+          return performance.now() - began;
+        }, took.id);
+        equal(await run(page, "s", look), "one\ndisk-one\n", "after the restore");
+        await page.evaluate(async (id) => {
+          const { s } = globalThis.machines;
+          globalThis.machines["b"] = await s.branch(id);
+          await globalThis.machines["b"].start();
+        }, second);
+        equal(await run(page, "b", look), "two\ndisk-two\n", "the branch");
+        equal(await run(page, "s", look), "one\ndisk-one\n", "the machine beside its branch");
+        await run(page, "s", "echo three > /f; echo disk-thr | dd of=/dev/vda conv=fsync 2>/dev/null");
+        const forked = await page.evaluate(async () => {
+          const began = performance.now();
+          globalThis.machines["f"] = await globalThis.machines["s"].fork();
+          return performance.now() - began;
+        });
+        equal(await run(page, "f", look), "three\ndisk-thr\n", "the fork");
+        await run(page, "f", "echo four > /f");
+        equal(await run(page, "s", look), "three\ndisk-thr\n", "the parent after its fork's write");
+        const saved = await page.evaluate(async () => {
+          const { f } = globalThis.machines;
+          await f.save();
+          const { state } = f;
+          await f.start();
+          return state;
+        });
+        equal(saved, "saved", "state");
+        equal(await run(page, "f", look), "four\ndisk-thr\n", "a saved machine goes on");
+        const bytes = await page.evaluate(async () => {
+          const { Machine } = (await import(new URL("../embed/tabvisor.js", location.href).href)) as typeof Tabvisor;
+          const file = await globalThis.machines["f"].export();
+          globalThis.machines["i"] = await Machine.import(file);
+          await globalThis.machines["i"].start();
+          return file.size;
+        });
+        equal(await run(page, "i", look), "four\ndisk-thr\n", "an imported machine goes on");
+        console.log(`      snapshot ${took.ms.toFixed(0)} ms and ${(took.storedBytes / 1e6).toFixed(1)} MB, restore ${restored.toFixed(0)} ms, fork ${forked.toFixed(0)} ms, export ${(bytes / 1e6).toFixed(1)} MB`);
       } finally {
         await page.context().close();
       }

@@ -8,13 +8,17 @@ import { bootTests } from "./boot-tests.ts";
 import { diskTests } from "./disk-tests.ts";
 import { firefoxTests } from "./firefox-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { embedTests } from "./embed-tests.ts";
 import { inspectorTests } from "./inspector-tests.ts";
 import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { panelTests } from "./panel-tests.ts";
+import { pwaTests } from "./pwa-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { snapshotPageTests } from "./snapshot-page-tests.ts";
+import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
+import { serveStore, storeFirefoxTests, storeTests } from "./store-tests.ts";
 
 export interface E2eResult {
   readonly passed: number;
@@ -39,6 +43,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const panelRunner = new Runner("panel", only);
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
+  const embedRunner = new Runner("embed", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -59,11 +64,27 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
+        const store = await serveStore();
+        await part(storageRunner, () => storeTests(storageRunner, executablePath, store));
+        await part(firefoxRunner, async () => storeFirefoxTests(firefoxRunner, await findFirefox(log), store));
+        await store.close();
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
+        if (real) {
+          await part(bootRunner, async () => {
+            const snapshots = await serveSnapshots();
+            try {
+              await snapshotTests(bootRunner, executablePath, snapshots);
+            } finally {
+              await snapshots.close();
+            }
+          });
+        }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => snapshotPageTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
+        if (real) await part(embedRunner, () => embedTests(embedRunner, browser));
+        if (real) await part(bootRunner, () => pwaTests(bootRunner, browser));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();
@@ -72,7 +93,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, panelRunner, storageRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, panelRunner, storageRunner, bootRunner, embedRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

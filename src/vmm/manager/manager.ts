@@ -13,7 +13,7 @@ import type { Screenshot } from "../screenshot.ts";
 import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.ts";
 import { canKeep, KeptFiles, overlayBytes, removeMachineFiles, removeOverlay, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
-import { Snapshots } from "./snapshots.ts";
+import { FORGOTTEN, lockName, Snapshots } from "./snapshots.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
@@ -23,6 +23,8 @@ export interface ManagerParts {
 }
 
 const KEY = "machine/";
+/** Of machines' records. */
+const KNOWN_VERSION = 1;
 /** Between looks at who has fallen silent. */
 const WATCH_MS = 2000;
 /** Pages that show the same machines tell each other. */
@@ -63,7 +65,7 @@ export class MachineManager implements Manager {
         if (this.compiler === null && ![...this.machines.values()].some((m) => m.alive)) return null;
         return (this.compiler ??= parts.spawnCompiler()).port();
       },
-      lock: (id) => lock(`tabvisor-machine-${id}`),
+      lock: (id) => lock(lockName(id)),
       store: () => this.store.store(),
       emit: (event) => this.emit(event),
       nowMs: () => Date.now(),
@@ -71,7 +73,7 @@ export class MachineManager implements Manager {
   }
 
   private newId(): string {
-    return crypto.randomUUID().slice(0, 8);
+    return `${this.records.durable ? "" : FORGOTTEN}${crypto.randomUUID().slice(0, 8)}`;
   }
 
   static async open(parts: ManagerParts, records: Records): Promise<MachineManager> {
@@ -86,7 +88,7 @@ export class MachineManager implements Manager {
 
   /** What another page has changed, too. */
   private async readAll(): Promise<void> {
-    const found = (await this.records.list(KEY)).map(([, value]) => value as MachineRecord).filter((r) => r.version === 1);
+    const found = (await this.records.list(KEY)).map(([, value]) => value as MachineRecord).filter((r) => r.version === KNOWN_VERSION);
     const ids = new Set(found.map((r) => r.id));
     for (const record of found.sort((a, b) => a.createdMs - b.createdMs)) {
       const machine = this.machines.get(record.id);

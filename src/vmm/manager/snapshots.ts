@@ -16,6 +16,11 @@ import type { Records } from "./records.ts";
 const USED = "store-used";
 const KEY = "snapshot/";
 const MACHINE_KEY = "machine/";
+/** Ids of machines whose manager forgets them, and of those whose manager has records of its own here. */
+export const FORGOTTEN = "temp-";
+const PLAIN_ID = /^[0-9a-f]{8}$/;
+/** Held by the page that runs a machine. */
+export const lockName = (machineId: string): string => `tabvisor-machine-${machineId}`;
 /** Copies of snapshots that a machine's disks stand on: they stay when the snapshot is deleted, and are not shown. */
 const BELOW = "below-";
 
@@ -47,9 +52,22 @@ export class Snapshots {
       const { startStore } = await import("../store/client.ts");
       const store = startStore(() => (this.connection = null));
       await this.records.set(USED, true);
+      await this.sweep(store).catch((e: unknown) => console.warn("tabvisor: the store could not be swept:", e));
       return store;
     })();
     return this.connection;
+  }
+
+  /** Snapshots of machines that are no more: of pages that forget theirs, and of removals that were cut short. */
+  private async sweep(store: StoreConnection): Promise<void> {
+    const { records } = await store.records(KEY);
+    const running = typeof navigator !== "undefined" && "locks" in navigator ? ((await navigator.locks.query()).held ?? []).map((l) => l.name) : [];
+    const gone = records.filter(({ data }) => {
+      const { machineId } = data as Partial<SnapshotRecord>;
+      if (typeof machineId !== "string" || this.host.machines().some((m) => m.id === machineId)) return false;
+      return machineId.startsWith(FORGOTTEN) ? !running.includes(lockName(machineId)) : this.records.durable && PLAIN_ID.test(machineId);
+    });
+    if (gone.length > 0) await store.write([], gone.map(({ key }) => key));
   }
 
   private async used(): Promise<boolean> {

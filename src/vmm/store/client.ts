@@ -89,7 +89,7 @@ export function connectStore(port: MessagePort): Store {
 
 /** Starts the store's worker. A page needs one. `onCrash` is called if it dies on its own. */
 export function startStore(onCrash: (message: string) => void): StoreConnection {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "tabvisor-store" });
+  const worker = new Worker(new URL("./store-worker.ts", import.meta.url), { type: "module", name: "tabvisor-store" });
   let fail: (error: Error) => void = () => {};
   const death = new Promise<never>((_resolve, reject) => (fail = reject));
   death.catch(() => {}); // nobody may be waiting

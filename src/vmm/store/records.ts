@@ -16,13 +16,14 @@ export interface PackRecord {
   readonly objects: number;
 }
 
-/** UserError: not a name that a record can have. */
-export function checkKey(key: string): void {
-  if (!KEY.test(key) || key.length > KEY_MAX || OWN.test(key) || key.split("/").some((part) => /^\.+$/.test(part))) throw new UserError(`'${key}' cannot be a record's name`);
+/** False for the store's own bookkeeping, and for names that are nobody's here. */
+export function isUserKey(key: string): boolean {
+  return KEY.test(key) && key.length <= KEY_MAX && !OWN.test(key) && !key.split("/").some((part) => /^\.+$/.test(part));
 }
 
-export function isUserKey(key: string): boolean {
-  return !OWN.test(key);
+/** UserError: not a name that a record can have. */
+export function checkKey(key: string): void {
+  if (!isUserKey(key)) throw new UserError(`'${key}' cannot be a record's name`);
 }
 
 function isIds(value: unknown): value is readonly string[] {
