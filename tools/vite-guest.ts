@@ -198,7 +198,7 @@ export function fakeWorkerPlugin(): Plugin {
     enforce: "pre",
     transform(code, id) {
       if (!id.split("?", 1)[0].endsWith("/src/ui/client.ts")) return null;
-      const changed = code.replace('"../vmm/worker.ts"', '"../../test/e2e/fake-worker.ts"');
+      const changed = code.replaceAll('"../vmm/worker.ts"', '"../../test/e2e/fake-worker.ts"');
       if (changed === code) throw new Error("src/ui/client.ts no longer names its worker as the fake worker plugin expects");
       return { code: changed, map: null };
     },
