@@ -83,6 +83,9 @@ export class FakeMachine implements MachineApi {
   debugger(): Promise<never> {
     return Promise.reject(new Error("the stand-in has no debugger"));
   }
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
   useStore(): Promise<void> {
     return Promise.resolve();
   }

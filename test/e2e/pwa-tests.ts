@@ -2,13 +2,18 @@
 import { join } from "node:path";
 import type { Browser } from "playwright";
 import { build } from "vite";
+import { ensureInterpreter } from "../../src/cli/interpreter.ts";
+import { pwaPlugin } from "../../tools/vite-pwa.ts";
 import { staticSite } from "./embed-tests.ts";
 import { check, equal, MachinePage, ROOT, type Runner } from "./harness.ts";
 
 export async function pwaTests(runner: Runner, browser: Browser): Promise<void> {
   await runner.test("starts offline once it was loaded, and can be installed", async () => {
     const folder = join(ROOT, "build", "e2e-pwa");
-    await build({ root: ROOT, configFile: join(ROOT, "vite.config.ts"), logLevel: "warn", build: { outDir: folder, emptyOutDir: true } });
+    ensureInterpreter();
+    await build({
+      root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins: [pwaPlugin()], worker: { format: "es" }, build: { target: "es2022", outDir: folder, emptyOutDir: true },
+    });
     const site = await staticSite(folder);
     const context = await browser.newContext();
     try {
@@ -24,10 +29,11 @@ export async function pwaTests(runner: Runner, browser: Browser): Promise<void> 
       });
       equal(manifest, { start: "./", sizes: [true, true] }, "manifest");
       // Registered some seconds after the start; then the guest's files are kept.
-      await first.page.waitForFunction(async () => {
+      await first.poll(() => first.page.evaluate(async () => {
         const kept = await caches.open("tabvisor-guest");
-        return (await kept.match(new URL("guest/vmlinux.gz", document.baseURI))) !== undefined && (await kept.match(new URL("guest/initramfs.cpio.gz", document.baseURI))) !== undefined;
-      }, null, { timeout: 90_000, polling: 500 });
+        const there = await Promise.all(["vmlinux.gz", "initramfs.cpio.gz"].map((name) => kept.match(new URL(`guest/${name}`, document.baseURI))));
+        return there.every((response) => response !== undefined);
+      }), "the guest in the cache", 90_000);
       await first.page.close();
       site.close();
       const again = await MachinePage.open(context, site.url);

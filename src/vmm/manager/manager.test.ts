@@ -45,6 +45,7 @@ class Worker implements MachineConnection {
   openFolder = (): Promise<void> => this.call("openFolder");
   screenshot = (): Promise<null> => Promise.resolve(null);
   debugger = (): Promise<never> => Promise.reject(new Error("no debugger"));
+  warm = (): Promise<void> => this.call("warm");
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));

@@ -16,6 +16,7 @@ import type { Records } from "./records.ts";
 const USED = "store-used";
 const KEY = "snapshot/";
 const MACHINE_KEY = "machine/";
+const SAVED = "Saved when it was switched off";
 /** Ids of machines whose manager forgets them, and of those whose manager has records of its own here. */
 export const FORGOTTEN = "temp-";
 const PLAIN_ID = /^[0-9a-f]{8}$/;
@@ -55,6 +56,7 @@ export class Snapshots {
       await this.sweep(store).catch((e: unknown) => console.warn("tabvisor: the store could not be swept:", e));
       return store;
     })();
+    this.connection.catch(() => (this.connection = null));
     return this.connection;
   }
 
@@ -165,7 +167,7 @@ export class Snapshots {
 
   /** Takes a state that `start` goes on from, and switches the machine off. */
   async save(machineId: string): Promise<void> {
-    const info = await this.take(machineId, { name: "Saved when it was switched off" });
+    const info = await this.take(machineId, { name: SAVED });
     const machine = this.host.machine(machineId);
     await machine.powerOff();
     await this.host.keep({ ...machine.kept, saved: info.id });
@@ -174,7 +176,11 @@ export class Snapshots {
   /** `start` of a machine that was saved. */
   async resume(machineId: string): Promise<void> {
     const { saved } = this.host.machine(machineId).kept;
-    if (saved !== null) await this.restore(machineId, saved);
+    if (saved === null) return;
+    await this.restore(machineId, saved);
+    // Nobody asked for it by name: it has served.
+    const { name } = await this.record(saved);
+    if (name === SAVED) await this.remove(saved);
   }
 
   async branch(snapshotId: string): Promise<string> {
