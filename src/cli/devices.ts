@@ -35,7 +35,6 @@ export async function saveDisk({ drives, snapshot }: Pick<CliOptions, "drives" |
     for (const disk of opened) disk.close();
   }
 }
-
 /** What stands for a shared folder: the host's, watched, or what a recording has of it. */
 export type MakeTree = (index: number, path: string, readOnly: boolean) => FileTree;
 export const hostTree: MakeTree = (_index, path, readOnly) => new HostTree(path, readOnly);

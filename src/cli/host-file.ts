@@ -9,8 +9,8 @@ import { Overlay } from "../vmm/storage/overlay.ts";
 import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import { readOnlyView } from "../vmm/storage/read-only-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
-import { lockForWriting, type FileLock } from "./file-lock.ts";
 import { ScratchStore } from "../vmm/storage/scratch-store.ts";
+import { lockForWriting, type FileLock } from "./file-lock.ts";
 import { reason } from "./reason.ts";
 
 /** A host file as a store. */
@@ -116,8 +116,9 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
     const file = reach(path);
     const format = options.format ?? (await probeFormat(file.bytes));
     const overlay = options.overlay ?? null;
+    const scratch = options.scratch === true;
     if (overlay === null && format === "raw" && !options.readOnly && !options.snapshot) {
-      if (options.scratch === true) {
+      if (scratch) {
         const store = HostFile.open(path, "read");
         files.push(store);
         return { disk: new RawDisk(new ScratchStore(store)), close };
@@ -127,8 +128,12 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
       return { disk: new RawDisk(store), close: flushing(() => store.flush(), close) };
     }
     let image = await openImage(file, format);
-    const forgotten = options.snapshot || options.scratch === true;
-    if (overlay !== null && !options.readOnly && !forgotten) {
+    if (overlay !== null && !options.readOnly && !options.snapshot) {
+      if (scratch) {
+        const store = HostFile.open(overlay, "read");
+        files.push(store);
+        return { disk: Overlay.open(new ScratchStore(store), { base: image, baseId: file.identity }), close };
+      }
       const disk = Overlay.open(writable(overlay, "create"), { base: image, baseId: file.identity });
       return { disk, close: flushing(() => disk.flush(fail), close) };
     }
@@ -138,7 +143,7 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
       files.push(store);
       if (store.size() > 0) image = readOnlyView(Overlay.open(store, { base: image, baseId: file.identity }), basename(overlay));
     }
-    if (!forgotten) return { disk: image, close };
+    if (!options.snapshot) return { disk: image, close };
     return { disk: Overlay.open(new MemoryStore(`snapshot of ${file.name}`), { base: image, baseId: file.identity }), close };
   } catch (e) {
     close();

@@ -196,13 +196,13 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`tabvisor ${(JSON.parse(text) as { version: string }).version}\n`);
     return 0;
   }
-  if (options.saveDisk !== null) {
-    await saveDisk(options, options.saveDisk);
-    return 0;
-  }
   if (options.command !== null) {
     const { storeCommand } = await import("./saved.ts");
     process.stdout.write(await storeCommand(options.command.name, options.command.args, options.store));
+    return 0;
+  }
+  if (options.saveDisk !== null) {
+    await saveDisk(options, options.saveDisk);
     return 0;
   }
   await useStoredInterpreter();

@@ -25,6 +25,7 @@ import { Hpet } from "../../devices/hpet.ts";
 import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
 import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
+import { PowerFunction } from "../../devices/pci/power-function.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
 import { assignResources } from "../../devices/pci/resources.ts";
 import { Pit } from "../../devices/pit.ts";
@@ -149,6 +150,8 @@ export class Board {
   private readonly fwCfg: FirmwareConfig;
   private readonly ide: IdeController;
   private readonly hasFirmware: boolean;
+  /** Firmware looks for the power management ports there. */
+  private readonly powerFunction: PowerFunction | null;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -217,6 +220,8 @@ export class Board {
     options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
     const { firmware = null } = options;
     this.hasFirmware = firmware !== null;
+    this.powerFunction = firmware === null ? null : new PowerFunction(PORT.pm);
+    if (this.powerFunction !== null) this.pci.attach(PCI_DEVICE.isaBridge, PIIX_FUNCTION.power, this.powerFunction);
     if (firmware === null) this.configurePci();
     else this.mapFirmware(firmware);
     fillFirmwareConfig(this.fwCfg, {
@@ -249,6 +254,7 @@ export class Board {
       this.fwCfg,
       ...(this.vga === null ? [] : [this.vga]),
       ...this.cards,
+      ...(this.powerFunction === null ? [] : [this.powerFunction]),
       ...others,
     ];
   }
@@ -474,6 +480,7 @@ export class Board {
     this.pci.reset();
     this.hostBridge.reset();
     this.isaBridge.reset();
+    this.powerFunction?.reset();
     this.coprocessor.reset();
     this.dma.reset();
     this.floppy.reset();
