@@ -26,3 +26,63 @@ export function elf32(body: Uint8Array, load: number, entry: number): Buffer {
   elf.set(body, ELF_HEADERS);
   return elf;
 }
+
+/** An ELF file of symbols alone, all in one section at `base`: what a debugger reads. `bits` 64: x86-64. */
+export function symbolFile(bits: 32 | 64, base: number, length: number, symbols: ReadonlyMap<string, bigint>): Buffer {
+  const wide = bits === 64;
+  const names = [...symbols].filter(([name, at]) => !name.includes(".") && at >= BigInt(base) && at < BigInt(base + length));
+  // One table of strings for the sections and the symbols.
+  const sectionNames = "\0.text\0.symtab\0.strtab\0";
+  const strings = Buffer.from(sectionNames + names.map(([name]) => `${name}\0`).join(""));
+  const entry = wide ? 24 : 16;
+  const table = Buffer.alloc((names.length + 1) * entry);
+  let nameAt = sectionNames.length;
+  names.forEach(([name, address], i) => {
+    const at = (i + 1) * entry;
+    table.writeUInt32LE(nameAt, at);
+    nameAt += name.length + 1;
+    const info = at + (wide ? 4 : 12);
+    table.writeUInt8(0x12, info); // global function
+    table.writeUInt16LE(1, info + 2);
+    if (wide) table.writeBigUInt64LE(address, at + 8);
+    else table.writeUInt32LE(Number(address), at + 4);
+  });
+  const head = wide ? 64 : 52;
+  const size = wide ? 64 : 40;
+  const tableAt = head;
+  const stringsAt = tableAt + table.length;
+  const sectionsAt = stringsAt + strings.length;
+  const elf = Buffer.alloc(sectionsAt + 4 * size);
+  elf.set([0x7f, 0x45, 0x4c, 0x46, wide ? 2 : 1, 1, 1]);
+  elf.writeUInt16LE(2, 16);
+  elf.writeUInt16LE(wide ? 62 : 3, 18);
+  elf.writeUInt32LE(1, 20);
+  const word = (value: number, at: number): void => {
+    if (wide) elf.writeBigUInt64LE(BigInt(value), at);
+    else elf.writeUInt32LE(value, at);
+  };
+  word(sectionsAt, wide ? 40 : 32);
+  elf.writeUInt16LE(head, wide ? 52 : 40);
+  elf.writeUInt16LE(size, wide ? 58 : 46);
+  elf.writeUInt16LE(4, wide ? 60 : 48);
+  elf.writeUInt16LE(3, wide ? 62 : 50);
+  elf.set(table, tableAt);
+  elf.set(strings, stringsAt);
+  /** name, type, flags, address, offset, size, link, info, align, entry size */
+  const section = (n: number, name: number, type: number, flags: number, address: number, offset: number, bytes: number, link: number, info: number, each: number): void => {
+    const at = sectionsAt + n * size;
+    elf.writeUInt32LE(name, at);
+    elf.writeUInt32LE(type, at + 4);
+    const step = wide ? 8 : 4;
+    [flags, address, offset, bytes].forEach((v, i) => word(v, at + 8 + i * step));
+    const rest = at + 8 + 4 * step;
+    elf.writeUInt32LE(link, rest);
+    elf.writeUInt32LE(info, rest + 4);
+    word(1, rest + 8);
+    word(each, rest + 8 + step);
+  };
+  section(1, 1, 8, 6, base, 0, length, 0, 0, 0);
+  section(2, 7, 2, 0, 0, tableAt, table.length, 3, 1, entry);
+  section(3, 15, 3, 0, 0, stringsAt, strings.length, 0, 0, 0);
+  return elf;
+}

@@ -73,7 +73,7 @@ export const screen: Suite = {
           const page = await chromium.open(browser, "?autostart=0");
           await page.waitForSelector("html[data-ready]");
           await page.locator("#open-settings").click();
-          await page.locator('input[value="own"]').check({ force: true });
+          await page.locator('input[name="source"][value="kernel"]').check({ force: true });
           await page.locator("#kernel-input").setInputFiles({ name: "screen.elf", mimeType: "application/octet-stream", buffer: screenKernel() });
           await page.locator("#settings-start").click();
           const hidden = await rates(page, false);

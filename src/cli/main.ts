@@ -12,6 +12,7 @@ import { layerOf } from "../vmm/snapshot/restore.ts";
 import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
+import { type GdbServer, serveGdb } from "./gdb/server.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { makeDevices, saveDisk } from "./devices.ts";
 import { reason } from "./reason.ts";
@@ -233,8 +234,10 @@ async function main(argv: readonly string[]): Promise<number> {
   return await new Promise<number>((resolve, reject) => {
     let timeout: ReturnType<typeof setTimeout> | null = null;
     let runner: Runner;
+    let gdb: GdbServer | null = null;
     const finish = (code: number): void => {
       if (timeout !== null) clearTimeout(timeout);
+      gdb?.close();
       stdio?.close();
       if (file !== null) closeSync(file);
       if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
@@ -313,7 +316,19 @@ async function main(argv: readonly string[]): Promise<number> {
     stdio?.open({ input: (bytes) => runner.serialInput(bytes), quit: () => quit(0) });
     process.once("SIGINT", () => quit(130));
     process.once("SIGTERM", () => quit(143));
-    runner.resume();
+    const start = (): void => {
+      if (!options.startStopped) runner.resume();
+    };
+    if (options.gdb === null) start();
+    else {
+      serveGdb(options.gdb, () => runner, () => quit(0)).then((server) => {
+        gdb = server;
+        start();
+      }, (e: unknown) => {
+        stdio?.close();
+        reject(e as Error);
+      });
+    }
   });
 }
 

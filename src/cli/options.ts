@@ -52,6 +52,10 @@ export interface CliOptions {
   readonly checkpointMillions: number | null;
   /** Which tiers run the guest. */
   readonly tier: "0" | "1" | "auto";
+  /** Where GDB's remote stub listens; null: nowhere. */
+  readonly gdb: { readonly host: string; readonly port: number } | null;
+  /** The machine waits for GDB's "continue". */
+  readonly startStopped: boolean;
   /** Compiled regions to be printed at exit: those at linear addresses, and the so many that were entered most. */
   readonly dump: { readonly addresses: readonly bigint[]; readonly hottest: number } | null;
 }
@@ -95,6 +99,9 @@ export const HELP = `Usage: tabvisor [options]
   -device virtio-blk-pci,drive=ID[,num-queues=N][,packed=on]
   -device virtio-net-pci,netdev=ID[,mac=M][,packed=on]
   -device virtio-rng-pci | virtio-balloon-pci
+  -s                    GDB's remote stub at port 1234 of this computer, as -gdb tcp::1234
+  -gdb tcp:[HOST]:PORT  the same elsewhere; without HOST at 127.0.0.1
+  -S                    start stopped: GDB continues
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
@@ -111,10 +118,13 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "save"] as const;
+export const STRINGS = [
+  "kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot", "record",
+  "replay", "checkpoint", "store", "save", "gdb",
+] as const;
 /** Options that may be given several times. */
 export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
-const FLAGS = ["nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
+const FLAGS = ["s", "S", "nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
 export function parseMemory(text: string): number {
@@ -140,6 +150,14 @@ function parseCheckpoint(text: string | null): number | null {
   if (text === null) return null;
   if (!/^\d{1,9}$/.test(text)) throw new UserError(`--checkpoint: '${text}' is not a number of million instructions`);
   return Number(text);
+}
+
+/** QEMU's notation. `host` without brackets. */
+function parseGdb(text: string): NonNullable<CliOptions["gdb"]> {
+  const match = /^tcp:(\[[0-9a-fA-F:]+\]|[^:]*):(\d{1,5})(?:,.*)?$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || !(port >= 1 && port <= 65535)) throw new UserError(`-gdb: '${text}' is not tcp:[HOST]:PORT`);
+  return { host: match[1] === "" ? "127.0.0.1" : match[1].replace(/^\[|\]$/g, ""), port };
 }
 
 function parseSerial(text: string): CliOptions["serial"] {
@@ -228,6 +246,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const timeout = one("timeout");
   const timeoutSeconds = timeout === null ? null : Number(timeout);
   if (timeoutSeconds !== null && !(timeoutSeconds > 0)) throw new UserError(`--timeout: '${timeout ?? ""}' is not a positive number of seconds`);
+  const gdb = one("gdb");
+  if (gdb !== null && flag("s")) throw new UserError("-s and -gdb: give one of them");
+  if (flag("S") && gdb === null && !flag("s")) throw new UserError("-S: give -s or -gdb too, for nothing else can start the machine");
   const display = parseDisplay(one("display") ?? "none");
   const vga = parseVga(one("vga") ?? (firmware && display.kind === "none" ? "none" : "std"));
   if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
@@ -272,6 +293,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     replay,
     checkpointMillions: parseCheckpoint(one("checkpoint")),
     tier,
+    gdb: flag("s") ? { host: "127.0.0.1", port: 1234 } : gdb === null ? null : parseGdb(gdb),
+    startStopped: flag("S"),
     dump: parseDump(one("dump-region"), one("dump-hot")),
   };
 }

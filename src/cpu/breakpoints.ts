@@ -1,4 +1,5 @@
 /** What DR7 arms: breakpoints on execution, data and ports, decoded from the debug registers. SDM 3B §17.2. */
+import type { PortTap } from "./debug-tap.ts";
 import { STATE } from "./layout.ts";
 import { CR4, type CpuState } from "./state.ts";
 
@@ -25,6 +26,8 @@ export class Breakpoints {
   execution: readonly Range[] = [];
   data: readonly DataRange[] = [];
   ports: readonly Range[] = [];
+  /** A debugger's, beside the guest's own. */
+  portTap: PortTap | null = null;
 
   constructor(private readonly state: CpuState) {}
 

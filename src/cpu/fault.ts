@@ -5,6 +5,12 @@ export const VECTOR = {
   MF: 16, AC: 17, MC: 18, XM: 19,
 } as const;
 
+/**
+ * `fault` and `trap` are exceptions (of the faulting or after the trapping instruction), `software` is INT n, INT3 and
+ * INTO, `icebp` is INT1, `external` is INTR or NMI.
+ */
+export type EventKind = "fault" | "trap" | "software" | "external" | "icebp";
+
 /** Not a vector of the guest's: an instruction with an execution breakpoint was reached. The run loop makes it #DB or steps over it. */
 export const BREAKPOINT_REACHED = 0x101;
 

@@ -12,5 +12,6 @@ export function romRegion(bytes: Uint8Array): BusRegion {
       return value >>> 0;
     },
     write: () => undefined,
+    peek: (offset) => bytes[offset],
   };
 }

@@ -8,6 +8,8 @@ import { VECTOR } from "../cpu/fault.ts";
 import { FLAG, STATE } from "../cpu/layout.ts";
 import type { Mmu } from "../cpu/mmu/mmu.ts";
 import type { CpuState } from "../cpu/state.ts";
+import { CodeStops } from "./code-stops.ts";
+import type { VcpuDebug } from "./debug.ts";
 import type { DecodeCache } from "./interpreter/cache.ts";
 
 const PAGE_OFFSET = 0xfff;
@@ -15,8 +17,7 @@ const PAGE_OFFSET = 0xfff;
 export class RareEvents {
   /** Execution breakpoints are armed: `beforeEntry` and `afterEntry` want to be called. */
   armed = false;
-  /** Page offsets at which the decode cache holds breakpoints. */
-  private offsets: readonly number[] = [];
+  private stops = new CodeStops([], []);
   /** The instruction that is executed although a breakpoint stands there: RF is set, or the breakpoint is another mapping's. */
   private exempt: bigint | null = null;
   private stepOver = false;
@@ -26,6 +27,7 @@ export class RareEvents {
     private readonly mmu: Mmu,
     private readonly cpu: CpuHelpers,
     private readonly cache: DecodeCache,
+    private readonly debug: VcpuDebug,
   ) {}
 
   /** Delivers what is due before the next instruction; false after a triple fault. */
@@ -89,20 +91,28 @@ export class RareEvents {
     // Compiled regions look at the limit only now and then.
     if (anything && !cache.breakpointsArmed) cache.flush();
     cache.breakpointsArmed = anything;
-    const offsets = breakpoints.execution.map((r) => Number(r.first & BigInt(PAGE_OFFSET)));
-    this.armed = offsets.length > 0;
-    cache.breakpointAt = this.armed ? (lo, hi) => this.stopsAt(lo, hi) : null;
-    this.exempt = null;
-    this.stepOver = false;
-    for (const at of new Set([...this.offsets, ...offsets])) cache.forgetOffset(at);
-    // Unmapped pages are reached without a record: the fetch TLB must not lead past them.
-    if (this.armed || this.offsets.length > 0) mmu.flushFetch();
-    this.offsets = offsets;
+    this.armCode();
   }
 
-  private stopsAt(lo: number, hi: number): boolean {
-    if (this.exempt !== null && this.exempt === ((BigInt(hi >>> 0) << 32n) | BigInt(lo >>> 0))) return false;
-    return this.cpu.breakpoints.executionAt(lo, hi) !== 0;
+  /** The guest's execution breakpoints and the debugger's. Between entries. */
+  armCode(): void {
+    const { cache } = this;
+    const { code } = this.debug.stops;
+    const own = code.filter((c) => !c.physical).map((c) => c.address);
+    const stops = new CodeStops([...this.cpu.breakpoints.execution.map((r) => r.first), ...own], code.filter((c) => c.physical).map((c) => Number(c.address)));
+    this.armed = !stops.empty;
+    cache.stops = this.armed ? stops : null;
+    this.exempt = null;
+    this.stepOver = false;
+    for (const at of new Set([...this.stops.offsets, ...stops.offsets])) cache.forgetOffset(at);
+    // Unmapped pages are reached without a record: the fetch TLB must not lead past them.
+    if (this.armed || !this.stops.empty) this.mmu.flushFetch();
+    this.stops = stops;
+  }
+
+  private setExempt(rip: bigint | null): void {
+    this.exempt = rip;
+    this.stops.exempt = rip === null ? null : { lo: Number(BigInt.asIntN(32, rip)), hi: Number(BigInt.asIntN(32, rip >> 32n)) };
   }
 
   /** The instructions to enter with: one where the next one is exempt from its breakpoint. */
@@ -111,7 +121,8 @@ export class RareEvents {
     if (this.exempt !== null && this.exempt !== state.rip) this.endExemption();
     if (!this.stepOver && !(state.i32[STATE.eflags >> 2] & FLAG.RF)) return slice;
     if (this.exempt === null) {
-      this.exempt = state.rip;
+      this.setExempt(state.rip);
+      this.exemptFlag = (state.i32[STATE.eflags >> 2] & FLAG.RF) !== 0;
       this.cache.forgetOffset(Number(state.rip & BigInt(PAGE_OFFSET)));
     }
     return 1;
@@ -123,18 +134,21 @@ export class RareEvents {
     if (!faulted && this.exempt === this.state.rip) return;
     this.endExemption();
     this.stepOver = false;
-    if (!faulted) this.state.i32[STATE.eflags >> 2] &= ~FLAG.RF;
+    if (!faulted && this.exemptFlag) this.state.i32[STATE.eflags >> 2] &= ~FLAG.RF;
   }
+  /** RF was set before the exempt instruction. */
+  private exemptFlag = false;
 
   private endExemption(): void {
     if (this.exempt === null) return;
     this.cache.forgetOffset(Number(this.exempt & BigInt(PAGE_OFFSET)));
-    this.exempt = null;
+    this.setExempt(null);
   }
 
   /** STATE.rip has a breakpoint, or its page has one at that offset in another mapping. False after a triple fault. */
   breakpoint(): boolean {
     const { state } = this;
+    if (this.debug.reached()) return true;
     const bits = this.cpu.breakpoints.executionAt(state.i32[STATE.rip >> 2], state.i32[(STATE.rip >> 2) + 1]);
     if (bits === 0 || this.held || state.i32[STATE.eflags >> 2] & FLAG.RF) {
       this.stepOver = true;

@@ -8,6 +8,7 @@ import { Mmu } from "../cpu/mmu/mmu.ts";
 import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
 import { CpuState } from "../cpu/state.ts";
 import { BREAKPOINT_REACHED, VECTOR } from "../cpu/fault.ts";
+import { VcpuDebug } from "./debug.ts";
 import { DecodeCache } from "./interpreter/cache.ts";
 import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./interpreter/compiled.ts";
 import { LateHandlers } from "./interpreter/late.ts";
@@ -76,6 +77,8 @@ export class Vcpu {
   /** Tier 1; null with tier "0". */
   readonly regions: RegionEngine | null;
   readonly counters: VcpuCounters = { exits: {}, unimplemented: {}, interruptsDelivered: 0, faultsDelivered: 0 };
+  /** For a debugger outside the guest. */
+  readonly debug: VcpuDebug;
   /** Instructions retired since construction. */
   retired = 0;
   /** `run` returns before another interrupt or exception once `deliveries` is this. */
@@ -112,7 +115,14 @@ export class Vcpu {
     const late = new LateHandlers(interpreter.info, options.memory, imports, instance.exports);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature), (form) => late.handler(form));
     this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
-    this.rare = new RareEvents(this.state, this.mmu, this.cpu, this.cache);
+    this.debug = new VcpuDebug({
+      state: this.state, mmu, retired: () => this.retired, requestStop: () => this.requestStop(), rearm: () => this.rare.armCode(),
+      setTaps: (port, delivery) => {
+        this.cpu.breakpoints.portTap = port;
+        this.cpu.interrupts.tap = delivery;
+      },
+    });
+    this.rare = new RareEvents(this.state, this.mmu, this.cpu, this.cache, this.debug);
     this.enter = instance.exports["run"] as () => number;
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
@@ -181,7 +191,7 @@ export class Vcpu {
       if (this.cpu.interrupts.deliveries >= this.deliveryLimit) return "budget";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
-      if (this.options.env.interruptPending() && state.interruptsEnabled) {
+      if (this.options.env.interruptPending() && state.interruptsEnabled && !this.debug.holdInterrupts) {
         // Whether code has to be decoded or compiled first is no matter of the guest's: it takes no second interrupt for that.
         if (state.interruptShadow || prepared) slice = 1;
         else if (!this.interrupt()) return "triple-fault";
@@ -200,7 +210,11 @@ export class Vcpu {
       this.mmu.walker.nonCanonical = null;
       i32[STATE.regionStop >> 2] = 0;
       i32[STATE.regionDepth >> 2] = 0;
+      const element = this.debug.elementwise && !trap;
+      // With TF set they do no bulk work; nobody sees it, for none of them looks at flags' upper half.
+      if (element) i32[STATE.eflags >> 2] |= FLAG.TF;
       const code = this.enter();
+      if (element) i32[STATE.eflags >> 2] &= ~FLAG.TF;
       const done = i32[STATE.icount >> 2];
       this.retired += done;
       i32[STATE.icount >> 2] = 0;

@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
-  DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
+  DebugState, DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineDebugger, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
   SnapshotResult, StartSource, WorkerConfig,
 } from "../vmm/api.ts";
 
@@ -57,6 +57,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     openFolder: (tag: string, path: string) => guard(remote.openFolder(tag, path)),
     screenshot: () => guard(remote.screenshot()),
     useCompiler: (port: MessagePort | null) => guard(remote.useCompiler(port === null ? null : Comlink.transfer(port, [port]))),
+    debugger: async () => wrapDebugger((await guard(remote.debugger())) as unknown as Comlink.Remote<MachineDebugger>, guard),
     terminate: () => {
       if (ended) return;
       ended = true;
@@ -77,6 +78,26 @@ export function connectCompiler(): { port(): MessagePort; terminate(): void } {
       return port2;
     },
     terminate: () => worker.terminate(),
+  };
+}
+
+/** A debugger in a worker; its calls reject when the worker dies. */
+function wrapDebugger(remote: Comlink.Remote<MachineDebugger>, guard: <T>(call: Promise<T>) => Promise<T>): MachineDebugger {
+  return {
+    look: (request) => guard(remote.look(request)),
+    listen: (listener: ((state: DebugState) => void) | null) => guard(remote.listen(listener === null ? null : Comlink.proxy(listener))),
+    pause: () => guard(remote.pause()),
+    resume: () => guard(remote.resume()),
+    step: (interrupts) => guard(remote.step(interrupts)),
+    stepOver: () => guard(remote.stepOver()),
+    finish: () => guard(remote.finish()),
+    runTo: (address) => guard(remote.runTo(address)),
+    setBreakpoints: (list) => guard(remote.setBreakpoints(list)),
+    setRegister: (name, value) => guard(remote.setRegister(name, value)),
+    writeMemory: (space, address, bytes) => guard(remote.writeMemory(space, address, bytes)),
+    addSymbols: (file) => guard(remote.addSymbols(file)),
+    evaluate: (text) => guard(remote.evaluate(text)),
+    close: () => guard(remote.close()),
   };
 }
 

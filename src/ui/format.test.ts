@@ -1,10 +1,8 @@
-/** Numbers and reports in words; settings, manifests and dropped files. */
+/** Numbers, states and reports in words; dropped files told apart. */
 import { describe, expect, it } from "vitest";
-import type { StopKind } from "../vmm/api.ts";
-import { describeStop, formatBytes, formatCount, formatGuestTime, formatMemory, formatMips } from "./format.ts";
-import { parseManifest } from "./guest.ts";
-import { checkForm, DEFAULT_SETTINGS, parseSettings } from "./settings.ts";
-import { classifyImage } from "./sources.ts";
+import type { MachinePhase, StopKind } from "../vmm/api.ts";
+import { describeState, describeStop, formatAgo, formatBytes, formatCount, formatGuestTime, formatMemory, formatMips } from "./format.ts";
+import { classifyImage } from "./later/sources.ts";
 
 describe("format", () => {
   it.each([[0, "0 bytes"], [999, "999 bytes"], [1000, "1.0 KB"], [14_186_432, "14.2 MB"], [999_960, "1.0 MB"], [2_147_483_648, "2.1 GB"], [150e6, "150 MB"]])("bytes %d", (n, text) => {
@@ -30,34 +28,16 @@ describe("format", () => {
   });
 });
 
-describe("settings", () => {
-  it("survive whatever is stored", () => {
-    for (const junk of [null, undefined, 7, "x", [], { memoryMib: "many", cpu: 3, deterministic: 1 }]) expect(parseSettings(junk)).toEqual(DEFAULT_SETTINGS);
-    const own = { ...DEFAULT_SETTINGS, memoryMib: 512, defaultCmdline: "quiet", deterministic: true };
-    expect(parseSettings(structuredClone(own))).toEqual(own);
+describe("a machine's state", () => {
+  it("has a word and a colour", () => {
+    const of = (state: MachinePhase, error: string | null = null): string => describeState({ state, report: null, error }).label;
+    expect((["off", "loading", "running", "paused", "saved", "stopped"] as const).map((s) => of(s))).toEqual(["Off", "Loading", "Running", "Paused", "Saved", "Stopped"]);
+    expect(of("off", "no kernel")).toBe("Failed");
   });
-  it.each(["", "abc", "-4", "1.5", "1e3", "0", "4000"])("refuse RAM of '%s'", (memory) => {
-    expect(checkForm({ memory, cpu: "x" }, DEFAULT_SETTINGS)).toHaveProperty("error");
-  });
-  it("take a good form", () => {
-    expect(checkForm({ memory: " 512 ", cpu: " qemu64,-sse3 " }, DEFAULT_SETTINGS)).toEqual({ settings: { ...DEFAULT_SETTINGS, memoryMib: 512, cpu: "qemu64,-sse3" } });
-  });
-});
-
-describe("guest.json", () => {
-  it("gives command line, files and what is inside", () => {
-    const manifest = parseManifest({
-      cmdline: "console=ttyS0",
-      release: "6.1.0-40-cloud-amd64",
-      busyboxPackage: { name: "busybox-static", version: "1:1.35.0-4" },
-      files: { vmlinux: { size: 100 }, "vmlinux.gz": { size: 30 }, "initramfs.cpio": { size: 9 }, "modules.cpio": null },
-    });
-    expect(manifest.sizes).toEqual({ vmlinux: 100, "vmlinux.gz": 30, "initramfs.cpio": 9, "modules.cpio": undefined });
-    expect(manifest.description).toBe("Linux 6.1.0-40-cloud-amd64, busybox-static 1:1.35.0-4");
-  });
-  it("is refused without a command line", () => {
-    expect(() => parseManifest([])).toThrow("cmdline");
-    expect(() => parseManifest({})).toThrow("cmdline");
+  it("tells how long ago", () => {
+    const at = (minutes: number): string => formatAgo(0, minutes * 60_000);
+    expect([at(0.5), at(1), at(59), at(60), at(300)]).toEqual(["just now", "a minute ago", "59 minutes ago", "an hour ago", "5 hours ago"]);
+    expect(formatAgo(Date.UTC(2026, 0, 5), Date.UTC(2026, 1, 5))).toContain("2026");
   });
 });
 
@@ -69,7 +49,13 @@ describe("dropped files", () => {
     ["bzImage", head("070701"), "initrd"],
     ["initrd.img-6.1", head("\x28\xb5\x2f\xfd"), "initrd"],
     ["vmlinux.gz", head("\x1f\x8b\x08"), "kernel"],
-    ["module.dat", head(""), "initrd"],
+    ["cd.img", head(`${"\0".repeat(0x8001)}CD001`), "cdrom"],
+    ["debian", head("QFI\xfb"), "disk"],
+    ["disk.bin", head(`${"\0".repeat(510)}\x55\xaa`), "disk"],
+    ["root", head(`${"\0".repeat(0x438)}\x53\xef`), "disk"],
+    ["saved.tabvisor", head("whatever"), "machine"],
+    ["machine.yaml", head("name: x"), "definition"],
+    ["freedos.img", head(""), "disk"],
   ] as const)("%s", (name, bytes, kind) => {
     expect(classifyImage(name, bytes)).toBe(kind);
   });

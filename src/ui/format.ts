@@ -1,6 +1,5 @@
 /** Numbers and reports in words for a person. Pure functions. */
-import type { StopReport } from "../vmm/api.ts";
-import type { Phase } from "./session.ts";
+import type { MachineSummary, StopReport } from "../vmm/api.ts";
 
 const UNITS = ["bytes", "KB", "MB", "GB"] as const;
 
@@ -52,22 +51,32 @@ export function formatMemory(mib: number): string {
 
 export type Tone = "good" | "warn" | "bad" | "info" | "quiet";
 
-/** How a phase of the session is called on the page, and its colour. */
-export function describePhase(phase: Phase, report: StopReport | null): { label: string; tone: Tone } {
-  switch (phase) {
+/** How a machine's state is called on the page, and its colour. */
+export function describeState({ state, report, error }: Pick<MachineSummary, "state" | "report" | "error">): { label: string; tone: Tone } {
+  switch (state) {
     case "off":
-      return { label: "Off", tone: "quiet" };
+      return error === null ? { label: "Off", tone: "quiet" } : { label: "Failed", tone: "bad" };
     case "loading":
       return { label: "Loading", tone: "info" };
-    case "starting":
-      return { label: "Starting", tone: "info" };
     case "running":
       return { label: "Running", tone: "good" };
     case "paused":
       return { label: "Paused", tone: "warn" };
+    case "saved":
+      return { label: "Saved", tone: "info" };
     case "stopped":
       return report === null ? { label: "Stopped", tone: "quiet" } : { label: describeStop(report).label, tone: describeStop(report).tone };
   }
+}
+
+/** `just now`, `5 minutes ago`, then the date. */
+export function formatAgo(thenMs: number, nowMs: number): string {
+  const minutes = Math.floor((nowMs - thenMs) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return minutes === 1 ? "a minute ago" : `${minutes} minutes ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return hours === 1 ? "an hour ago" : `${hours} hours ago`;
+  return new Date(thenMs).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
 }
 
 export interface StopDescription {

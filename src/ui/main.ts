@@ -1,6 +1,6 @@
 /** The entry: starts what takes long (worker, guest images) before the terminal's code is even loaded. */
-import { connectDisplay, earlyConnect } from "./client.ts";
-import { DefaultGuest } from "./guest.ts";
+import { connectDisplay } from "./client.ts";
+import { openPageManager } from "./manager.ts";
 
 /** What this browser lacks, or null. */
 function missingFeature(): string | null {
@@ -12,9 +12,7 @@ function missingFeature(): string | null {
 
 const autostart = new URLSearchParams(location.search).get("autostart") !== "0";
 const lacking = missingFeature();
-const { first, connect } = earlyConnect(lacking === null);
-const guest = new DefaultGuest(new URL("guest/", document.baseURI));
-if (autostart && first !== null) guest.prefetch(first);
-
-const { startPage } = await import("./page.ts");
-await startPage({ guest, connect, connectDisplay, autostart, lacking });
+// The worker is started before the terminal's code is loaded.
+const opening = openPageManager(autostart && lacking === null);
+const [manager, { startPage }] = await Promise.all([opening, import("./page.ts")]);
+await startPage({ manager, connectDisplay, autostart, lacking });

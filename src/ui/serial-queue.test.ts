@@ -1,6 +1,7 @@
 /** Flow control of the serial line in both directions. */
 import { describe, expect, it } from "vitest";
-import { InputQueue, OutputQueue } from "./serial-queue.ts";
+import { InputQueue } from "../vmm/manager/open.ts";
+import { OutputQueue } from "./serial-queue.ts";
 
 const bytes = (length: number, from = 0): Uint8Array => Uint8Array.from({ length }, (_, i) => (i + from) & 0xff);
 

@@ -1,5 +1,4 @@
-/** Flow control of the serial line's output, free of DOM and of xterm.js. Input's is the manager's. */
-export { InputQueue } from "../vmm/manager/open.ts";
+/** Flow control of the serial line's output, free of DOM and of xterm.js. */
 
 /** Takes bytes and calls `done` when they have been parsed. */
 export type WriteBytes = (bytes: Uint8Array, done: () => void) => void;

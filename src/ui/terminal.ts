@@ -1,8 +1,8 @@
-/** The serial terminal: xterm.js with flow control, copy and paste, fit, and keys that phones lack. */
+/** A serial terminal: xterm.js with flow control, copy and paste, fit. */
 import "@xterm/xterm/css/xterm.css";
 import { FitAddon } from "@xterm/addon-fit";
 import { Terminal } from "@xterm/xterm";
-import { copyText, h } from "./dom.ts";
+import { copyText } from "./dom.ts";
 import { OutputQueue } from "./serial-queue.ts";
 import { terminalTheme } from "./theme.ts";
 
@@ -14,6 +14,10 @@ const HIGH_WATER_HIDDEN = 8 * 1024 * 1024;
 export interface TerminalOptions {
   readonly onInput: (bytes: Uint8Array) => void;
   readonly onResize: (columns: number, rows: number) => void;
+  /** What is typed, before it is sent: the phone's Control key changes it. */
+  readonly transform: (text: string) => string;
+  readonly dark: boolean;
+  readonly screenReader: boolean;
 }
 
 export class TerminalView {
@@ -21,7 +25,7 @@ export class TerminalView {
   private readonly fitter = new FitAddon();
   private readonly output: OutputQueue;
   private readonly encoder = new TextEncoder();
-  private controlKey: HTMLButtonElement | null = null;
+  private readonly observer: ResizeObserver;
 
   constructor(
     private readonly parent: HTMLElement,
@@ -38,6 +42,8 @@ export class TerminalView {
       ignoreBracketedPasteMode: true,
       macOptionClickForcesSelection: true,
       allowTransparency: false,
+      screenReaderMode: options.screenReader,
+      theme: terminalTheme(options.dark),
     });
     this.terminal.loadAddon(this.fitter);
     this.terminal.open(parent);
@@ -49,7 +55,8 @@ export class TerminalView {
     this.terminal.onData((text) => this.typed(text));
     this.terminal.onBinary((text) => options.onInput(Uint8Array.from(text, (c) => c.charCodeAt(0) & 0xff)));
     this.terminal.onResize(({ cols, rows }) => options.onResize(cols, rows));
-    new ResizeObserver(() => this.fit()).observe(parent);
+    this.observer = new ResizeObserver(() => this.fit());
+    this.observer.observe(parent);
     this.fit();
     options.onResize(this.terminal.cols, this.terminal.rows);
   }
@@ -123,40 +130,22 @@ export class TerminalView {
     return lines.join("\n");
   }
 
-  /** Fills the bar of keys that a phone's keyboard does not have. */
-  mountKeybar(bar: HTMLElement): void {
-    const key = (label: string, name: string, press: () => void): HTMLButtonElement => {
-      const button = h("button", { type: "button", class: "tool", "aria-label": name }, label);
-      button.addEventListener("pointerdown", (event) => event.preventDefault()); // keeps the phone's keyboard open
-      button.addEventListener("click", () => {
-        press();
-        this.focus();
-      });
-      bar.append(button);
-      return button;
-    };
-    const send = (text: string) => (): void => this.terminal.input(text);
-    key("Esc", "Escape", send("\x1b"));
-    key("Tab", "Tab", send("\t"));
-    const control = key("Ctrl", "Control, for the next key", () => this.holdControl(control.getAttribute("aria-pressed") !== "true"));
-    control.setAttribute("aria-pressed", "false");
-    this.controlKey = control;
-    for (const [label, name, final] of [["↑", "Up", "A"], ["↓", "Down", "B"], ["←", "Left", "D"], ["→", "Right", "C"]] as const) {
-      key(label, name, () => this.terminal.input(`\x1b${this.terminal.modes.applicationCursorKeysMode ? "O" : "["}${final}`));
-    }
-    for (const character of ["|", "/", "-", "~"]) key(character, `Character ${character}`, send(character));
+  /** As if typed: passes the key bar's held Control. */
+  input(text: string): void {
+    this.terminal.input(text);
   }
 
-  private holdControl(on: boolean): void {
-    this.controlKey?.setAttribute("aria-pressed", String(on));
+  get applicationCursorKeys(): boolean {
+    return this.terminal.modes.applicationCursorKeysMode;
+  }
+
+  dispose(): void {
+    this.observer.disconnect();
+    this.output.clear();
+    this.terminal.dispose();
   }
 
   private typed(text: string): void {
-    let sent = text;
-    if (this.controlKey?.getAttribute("aria-pressed") === "true") {
-      this.holdControl(false);
-      if (/^[@-_a-z]$/.test(text)) sent = String.fromCharCode(text.charCodeAt(0) & 0x1f);
-    }
-    this.options.onInput(this.encoder.encode(sent));
+    this.options.onInput(this.encoder.encode(this.options.transform(text)));
   }
 }

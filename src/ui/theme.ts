@@ -1,17 +1,18 @@
 /** Light, dark, or as the system: remembered, and followed by the terminal's colours. */
 import type { ITheme } from "@xterm/xterm";
+import { remember, remembered } from "./remember.ts";
 
 export type ThemeChoice = "system" | "light" | "dark";
 const ORDER: readonly ThemeChoice[] = ["system", "light", "dark"];
 /** index.html reads the same key before the first paint. */
-const KEY = "tabvisor.theme";
+const KEY = "theme";
 
 export class Theme {
   private readonly darkQuery = window.matchMedia("(prefers-color-scheme: dark)");
   private current: ThemeChoice;
 
   constructor(private readonly onChange: (theme: Theme) => void) {
-    const stored = readStored();
+    const stored = remembered(KEY);
     this.current = stored === "light" || stored === "dark" ? stored : "system";
     this.darkQuery.addEventListener("change", () => this.apply());
     this.apply();
@@ -27,12 +28,7 @@ export class Theme {
 
   next(): void {
     this.current = ORDER[(ORDER.indexOf(this.current) + 1) % ORDER.length];
-    try {
-      if (this.current === "system") localStorage.removeItem(KEY);
-      else localStorage.setItem(KEY, this.current);
-    } catch {
-      // Not remembered, then.
-    }
+    remember(KEY, this.current === "system" ? null : this.current);
     this.apply();
   }
 
@@ -40,14 +36,6 @@ export class Theme {
     if (this.current === "system") delete document.documentElement.dataset["theme"];
     else document.documentElement.dataset["theme"] = this.current;
     this.onChange(this);
-  }
-}
-
-function readStored(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
   }
 }
 

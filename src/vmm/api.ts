@@ -1,6 +1,7 @@
 /** The only module of vmm/ that ui/ imports: the calls that cross the worker boundary (through Comlink). */
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
+import type { MachineDebugger } from "./debug/api.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
 import type { MachineDefinition } from "./definition/definition.ts";
 import type { FolderEntry } from "./files/kept-folder.ts";
@@ -13,6 +14,7 @@ import type { DiskConfig } from "./storage/open-disk.ts";
 export type { Screenshot } from "./screenshot.ts";
 export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
+export type * from "./debug/api.ts";
 export { COMPILER_NAME, DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
 export type { ReplayResult } from "./record/player.ts";
 export type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
@@ -132,6 +134,8 @@ export interface MachineApi {
   screenshot(): Promise<Screenshot | null>;
   /** A port to a compiler that several machines share; null: it is gone. Without one the worker starts its own. */
   useCompiler(port: MessagePort | null): Promise<void>;
+  /** A debugger of the present machine; one that was given before is closed. */
+  debugger(): Promise<MachineDebugger>;
 }
 
 /** A machine's worker, seen from the page. Calls reject when the worker itself dies, so that none waits for ever. */

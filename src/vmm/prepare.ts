@@ -1,18 +1,15 @@
 /** In the machine's worker: opens what a definition names (drives, shared folders, an own firmware) for the machine that follows. */
 import type { BlockBackend } from "../base/block.ts";
-import { UserError } from "../base/errors.ts";
 import type { MachineSpec } from "./api.ts";
 import { machineOptions, type WiredOptions } from "./definition/wiring.ts";
-import { KeptFolder } from "./files/kept-folder.ts";
+import type { KeptFolder } from "./files/kept-folder.ts";
 import type { FileTree } from "./files/tree.ts";
 import { loadImage } from "./images/load.ts";
 import { ProgressMeter, type LoadProgress } from "./images/progress.ts";
-import { SnapshotDisk } from "./snapshot/disk.ts";
+import { hasCards } from "./machine/fitting.ts";
+import type { SnapshotDisk } from "./snapshot/disk.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
-import { openDisk } from "./storage/open-disk.ts";
 import { openOpfs } from "./storage/opfs-store.ts";
-import { Overlay } from "./storage/overlay.ts";
-import { Quota } from "./storage/quota-store.ts";
 
 export interface Prepared {
   readonly spec: MachineSpec;
@@ -30,6 +27,7 @@ export interface Prepared {
 const slotsOf = (path: string): readonly string[] => [`${path}.a`, `${path}.b`];
 
 export async function openFolder(path: string | null, changed: () => void): Promise<KeptFolder> {
+  const { KeptFolder } = await import("./files/kept-folder.ts");
   if (path === null) return new KeptFolder([], changed);
   return new KeptFolder(await Promise.all(slotsOf(path).map((p) => openOpfs(p))), changed);
 }
@@ -45,27 +43,11 @@ export async function prepareMachine(
   try {
     const { definition } = spec;
     const meter = new ProgressMeter(onProgress);
-    const quota = definition.storage.quota === null ? undefined : new Quota(definition.storage.quota);
     const drives = new Map<string, BlockBackend>();
     const snapshotDisks = new Map<string, SnapshotDisk>();
-    for (const [id, config] of Object.entries(spec.drives)) {
-      try {
-        const { disk, identity, close: closeDisk } = await openDisk(config, {}, quota);
-        closers.push(closeDisk);
-        if (disk.readOnly) {
-          drives.set(id, disk);
-          continue;
-        }
-        const below = layer(id);
-        const kept = new SnapshotDisk(disk, {
-          base: identity, ...(below === undefined ? {} : { layer: below }),
-          ...(disk instanceof Overlay ? { written: (range: (sector: number, count: number) => void) => disk.eachWritten(range) } : {}),
-        });
-        snapshotDisks.set(id, kept);
-        drives.set(id, kept);
-      } catch (e) {
-        throw e instanceof UserError ? new UserError(`${id}: ${e.message}`) : e;
-      }
+    if (Object.keys(spec.drives).length > 0) {
+      const { openDrives } = await import("./prepare-drives.ts");
+      closers.push(await openDrives(spec, layer, drives, snapshotDisks));
     }
     const folders = new Map<string, KeptFolder>();
     const trees = new Map<string, FileTree>();
@@ -76,7 +58,9 @@ export async function prepareMachine(
       trees.set(tag, folder.view(readOnly));
     }
     const firmware = spec.firmware === null ? null : (await loadImage(spec.firmware, meter, new AbortController().signal)).bytes;
-    return { spec, firmware, folders, snapshotDisks, options: machineOptions(definition, { drives, folders: trees }), close };
+    const options = machineOptions(definition, { drives, folders: trees });
+    if (hasCards(options.devices)) await import("./machine/cards.ts");
+    return { spec, firmware, folders, snapshotDisks, options, close };
   } catch (e) {
     close();
     throw e;

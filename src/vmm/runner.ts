@@ -6,7 +6,7 @@ import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
-import { Machine, type MachineOptions } from "./machine/machine.ts";
+import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
 import { bindingOf } from "./record/binding.ts";
 import { immediate, Turn } from "./turn.ts";
 import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
@@ -31,6 +31,16 @@ export interface RunnerEvents {
   replayed?(result: ReplayResult): void;
   /** The guest has reset the machine: what follows is of the next start. */
   restarted?(): void;
+}
+
+/** A debugger between the runner and its machine (vmm/debug). */
+export interface RunHook {
+  /** Instead of `machine.run`; `debug` means: the machine is to be paused. */
+  run(machine: Machine, hostMs: number): RunOutcome;
+  /** A machine is there: this one, until the next. */
+  attach(machine: Machine): void;
+  /** The machine runs, is paused, or has ended. */
+  changed(state: "running" | "paused" | "stopped", report: StopReport | null): void;
 }
 
 /** Status reports while running; of a guest that sleeps, whose every report wakes the page as well. */
@@ -207,9 +217,21 @@ export class Runner {
     return this.machine;
   }
 
+  get running(): boolean {
+    return this.state === "running";
+  }
+
+  /** One debugger at a time; null takes it away. */
+  debugWith(hook: RunHook | null): void {
+    this.hook = hook;
+    hook?.attach(this.machine);
+  }
+  private hook: RunHook | null = null;
+
   resume(): void {
     if (this.state !== "paused") return;
     this.state = "running";
+    this.hook?.changed("running", null);
     this.machine.resume();
     this.reportStatus();
     // Not at once: a guest that resets itself without end must leave room for timers and input.
@@ -221,6 +243,7 @@ export class Runner {
     this.state = "paused";
     this.cancelSleep();
     this.reportStatus();
+    this.hook?.changed("paused", null);
   }
 
   /** Power cycle with the same configuration; a paused machine stays paused. */
@@ -248,6 +271,7 @@ export class Runner {
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       this.snapshots = this.makeSnapshots(null);
+      this.hook?.attach(this.machine);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(imagesIn(boot));
@@ -375,7 +399,8 @@ export class Runner {
     const from = performance.now();
     let outcome;
     try {
-      outcome = this.machine.run(this.share.sliceMs);
+      const { sliceMs } = this.share;
+      outcome = this.hook === null ? this.machine.run(sliceMs) : this.hook.run(this.machine, sliceMs);
     } catch (e) {
       this.fail(e);
       return;
@@ -393,6 +418,9 @@ export class Runner {
       case "reset":
         this.events.restarted?.();
         void this.restart(false, true);
+        return;
+      case "debug":
+        this.pause();
         return;
       case "idle": {
         this.idle = true;
@@ -457,6 +485,7 @@ export class Runner {
     this.turn.close();
     this.snapshots.close();
     this.reportStatus();
+    this.hook?.changed("stopped", report);
     if (!this.deck.running) {
       this.events.stopped(report);
       return;

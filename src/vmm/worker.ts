@@ -3,7 +3,7 @@ import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
 import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
-  DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineSpec, MachineStats, MouseInput,
+  DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineSpec, MachineStats, MouseInput,
   Screenshot, SnapshotRequest, SnapshotResult, StartSource, WorkerConfig,
 } from "./api.ts";
 import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
@@ -382,6 +382,14 @@ class WorkerMachine implements MachineApi {
     const runner = this.need();
     return Promise.resolve(runner.stats(runner.current.vcpu.state.u8.byteLength));
   }
+  async debugger(): Promise<MachineDebugger> {
+    const runner = this.need();
+    const { RemoteDebugger } = await import("./debug/remote-debugger.ts");
+    await this.debug?.close();
+    this.debug = new RemoteDebugger(runner);
+    return Comlink.proxy(this.debug);
+  }
+  private debug: MachineDebugger | null = null;
 }
 
 /** Calls come from who has started this thread, or through a port for each machine. */

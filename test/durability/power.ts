@@ -2,6 +2,7 @@
  * Power cuts, in one process and repeatable: a deterministic machine writes to an overlay on a file that loses, at the cut, any of
  * the sectors that were not flushed. The next machine starts from what is left.
  */
+import "../../src/vmm/machine/cards.ts";
 import { HandleStore } from "../../src/vmm/storage/opfs-store.ts";
 import { Overlay } from "../../src/vmm/storage/overlay.ts";
 import { FakeHandle } from "../../src/vmm/storage/testing/fake-handle.ts";

@@ -7,7 +7,7 @@ import type { BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import type {} from "../../src/ui/test-hook.ts";
-import { applicationBytes, fakeWorkerPlugin, guestPlugin } from "../../tools/vite-guest.ts";
+import { applicationBytes, fakeManagerPlugin, fakeWorkerPlugin, guestPlugin, laterPlugin } from "../../tools/vite-guest.ts";
 
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const RESULTS = join(ROOT, "test-results");
@@ -77,12 +77,18 @@ export interface Site {
   close(): Promise<void>;
 }
 
+/** What stands in: nothing, each machine's worker, or the whole manager. */
+export type StandIn = "none" | "worker" | "manager";
+
+const FOLDERS: Readonly<Record<StandIn, string>> = { none: "e2e", worker: "e2e-fake", manager: "e2e-manager" };
+
 /** Builds the page as it is shipped and serves it on a free loopback port. */
-export async function serveSite(options: { fake: boolean }): Promise<Site> {
-  const folder = join(ROOT, "build", options.fake ? "e2e-fake" : "e2e");
+export async function serveSite({ standIn }: { standIn: StandIn }): Promise<Site> {
+  const folder = join(ROOT, "build", FOLDERS[standIn]);
   // As vite.config.ts does: the real worker fetches it as an asset.
-  if (!options.fake) ensureInterpreter();
-  const plugins = options.fake ? [guestPlugin({ folder: fakeGuest(), copy: false }), fakeWorkerPlugin()] : [guestPlugin({ copy: false })];
+  if (standIn === "none") ensureInterpreter();
+  const others = { none: [], worker: [fakeWorkerPlugin()], manager: [fakeManagerPlugin()] }[standIn];
+  const plugins = [guestPlugin({ copy: false, ...(standIn === "none" ? {} : { folder: fakeGuest() }) }), laterPlugin(), ...others];
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins } as const;
   await build({
     ...common,
@@ -171,7 +177,7 @@ export class MachinePage {
   }
 
   async type(text: string): Promise<void> {
-    await this.page.locator(".xterm-helper-textarea").focus();
+    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
     await this.page.keyboard.type(text);
   }
 
@@ -196,7 +202,7 @@ export class MachinePage {
   /** Pastes as a user does: clipboard, then Ctrl+Shift+V. */
   async paste(text: string): Promise<void> {
     await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
-    await this.page.locator(".xterm-helper-textarea").focus();
+    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
     await this.page.keyboard.press("Control+Shift+V");
   }
 
@@ -206,16 +212,33 @@ export class MachinePage {
 
   async chooseOwn(kernel: { name: string; bytes: Buffer }, cmdline = ""): Promise<void> {
     await this.page.locator("#open-settings").click();
-    await this.page.locator('input[value="own"]').check({ force: true });
+    await this.page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await this.page.locator("#kernel-input").setInputFiles({ name: kernel.name, mimeType: "application/octet-stream", buffer: kernel.bytes });
     await this.page.locator("#cmdline").fill(cmdline);
-    await this.page.locator("#settings-start").click();
+    await this.startFromSettings();
   }
 
   async chooseDefault(): Promise<void> {
     await this.page.locator("#open-settings").click();
-    await this.page.locator('input[value="default"]').check({ force: true });
+    await this.page.locator('input[name="source"][value="default"]').check({ force: true });
+    await this.startFromSettings();
+  }
+
+  /** The machine that was there is no more what is seen: it has been off, or loads anew. */
+  private async startFromSettings(): Promise<void> {
+    await this.page.evaluate(() => {
+      const root = document.documentElement;
+      const before = root.dataset["phase"];
+      delete root.dataset["left"];
+      const observer = new MutationObserver(() => {
+        if (root.dataset["phase"] === before) return;
+        root.dataset["left"] = "yes";
+        observer.disconnect();
+      });
+      observer.observe(root, { attributeFilter: ["data-phase"] });
+    });
     await this.page.locator("#settings-start").click();
+    await this.page.waitForSelector("html[data-left]", { state: "attached" });
   }
 
   async poll(condition: () => Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {

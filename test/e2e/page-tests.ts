@@ -1,31 +1,14 @@
 /** The page itself, with the fake worker: controls, own images, settings, themes, sizes, ways to end. */
 import { createHash } from "node:crypto";
-import type { Browser, BrowserContext, BrowserContextOptions } from "playwright";
-import { check, equal, MachinePage, sampleText, type Runner, type Site } from "./harness.ts";
+import type { Browser } from "playwright";
+import { check, equal, sampleText, type Runner, type Site } from "./harness.ts";
+import { pageTest } from "./one-page.ts";
 
 const BAD_KERNEL = { name: "holiday.jpg", bytes: Buffer.from("not a kernel at all") };
 const TINY_KERNEL = { name: "tiny.elf", bytes: Buffer.concat([Buffer.from("\x7fELF", "latin1"), Buffer.alloc(500)]) };
 
 export async function pageTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
-  let machine: MachinePage | null = null;
-
-  const test = (name: string, body: (m: MachinePage, context: BrowserContext) => Promise<void>, options: { query?: string; context?: BrowserContextOptions; before?: (c: BrowserContext) => Promise<unknown> } = {}): Promise<void> =>
-    runner.test(
-      name,
-      async () => {
-        // A failed test leaves its page open until its evidence is taken.
-        await machine?.page.context().close();
-        machine = null;
-        const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options.context });
-        await options.before?.(context);
-        machine = await MachinePage.open(context, site.url, options.query);
-        await body(machine, context);
-        equal(machine.errors, [], "uncaught errors on the page");
-        await context.close();
-        machine = null;
-      },
-      () => machine?.page ?? null,
-    );
+  const test = pageTest(runner, browser, site);
 
   await test("boots by itself and answers a command", async (m) => {
     await m.waitForText(/Linux version/);
@@ -59,7 +42,8 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
   await test("resets, powers off, and powers on again", async (m) => {
     await m.command("echo before");
     await m.page.locator("#reset").click();
-    await m.poll(async () => (await m.text()).split("Linux version").length === 3, "a second boot");
+    await m.poll(async () => !(await m.text()).includes("before"), "a clean terminal");
+    await m.waitForPrompt();
     await m.page.locator("#power-off").click();
     await m.waitForPhase("off");
     check(await m.page.getByText("The machine is off").isVisible(), "the card is shown");
@@ -133,7 +117,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
   await test("own images: the form refuses what cannot be", async (m) => {
     const { page } = m;
     await page.locator("#open-settings").click();
-    await page.locator('input[value="own"]').check({ force: true });
+    await page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await page.locator("#settings-start").click();
     equal(await page.locator("#settings-error").textContent(), "Choose a kernel first.", "message");
     await page.locator("#memory").fill("1e9");
@@ -141,7 +125,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     equal(await page.locator("#settings-error").textContent(), "RAM must be a whole number of MiB.", "message");
     equal(await page.locator("#memory").getAttribute("aria-invalid"), "true", "the field is marked");
     await page.locator("#memory").fill("4");
-    await page.locator('input[value="default"]').check({ force: true });
+    await page.locator('input[name="source"][value="default"]').check({ force: true });
     await page.locator("#settings-start").click();
     await page.locator("#failure").waitFor();
     equal(await page.locator("#failure").textContent(), "RAM of 4 MiB is too small for this kernel", "the worker's line");
@@ -218,9 +202,6 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.locator("#open-settings").click();
     equal(await page.locator("#cmdline").inputValue(), "console=ttyS0 quiet", "command line");
     check(await page.locator("#deterministic").isChecked(), "deterministic");
-    await page.locator("#settings-defaults").click();
-    equal(await page.locator("#cmdline").inputValue(), "console=ttyS0 nokaslr", "the guest's own command line");
-    equal(await page.locator("#memory").inputValue(), "256", "RAM");
   });
 
   await test("files dropped on the page are told apart", async (m) => {
@@ -235,18 +216,24 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await m.page.dispatchEvent("body", "dragover", { dataTransfer: data });
     check(await m.page.locator("#drop-layer").isVisible(), "the drop layer is shown");
     await m.page.dispatchEvent("body", "drop", { dataTransfer: data });
-    await m.page.locator("#settings[open]").waitFor();
+    await m.page.locator("#ask[open]").waitFor();
+    check(/first\.img, mykernel, initrd\.zst/.test((await m.page.locator("#ask").textContent()) ?? ""), "the files are named");
+    check(!(await m.page.locator("#drop-layer").isVisible()), "the drop layer is gone");
+    await m.page.locator("#ask-yes").click();
+    await m.waitForPhase("stopped"); // what the stand-in does with a small kernel
+    equal(await m.page.locator("#machine-name").textContent(), "mykernel", "the new machine is shown");
+    await m.page.locator("#open-settings").click();
+    await m.page.locator("#kernel-file .name").waitFor();
     equal(await m.page.locator("#kernel-file .name").allTextContents(), ["mykernel"], "kernel");
     equal(await m.page.locator("#initrd-files .name").allTextContents(), ["first.img", "initrd.zst"], "initrds");
     await m.page.getByRole("button", { name: "Remove first.img" }).click();
     equal(await m.page.locator("#initrd-files .name").allTextContents(), ["initrd.zst"], "initrds after removing one");
-    check(!(await m.page.locator("#drop-layer").isVisible()), "the drop layer is gone");
   });
 
-  await test("without a default guest the page says so and offers own images", async (m) => {
+  await test("without a default guest the page says so and offers another machine", async (m) => {
     await m.page.getByText("There is no default guest here").waitFor();
-    await m.page.locator("#card").getByRole("button", { name: "Images & settings…" }).click();
-    await m.page.locator("#settings[open]").waitFor();
+    await m.page.locator("#card").getByRole("button", { name: "New machine…" }).click();
+    await m.page.locator("#new-machine-sheet[open]").waitFor();
   }, { before: (c) => c.route("**/guest/*", (route) => route.fulfill({ status: 404 })) });
 
   await test("a damaged guest image gives one clear line", async (m) => {
@@ -256,7 +243,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
 
   await test("loading shows bytes and can be cancelled", async (m) => {
     await m.waitForPhase("loading");
-    await m.page.getByRole("heading", { name: "Loading the guest" }).waitFor();
+    await m.page.getByRole("heading", { name: "Loading the machine" }).waitFor();
     await m.poll(async () => /\d/.test((await m.page.locator("#load-amount").textContent()) ?? ""), "an amount");
     await m.button("Cancel").click();
     await m.waitForPhase("off");
@@ -294,7 +281,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await m.waitForPrompt();
     await fits("running");
     await page.locator("#open-settings").click();
-    await page.locator('input[value="own"]').check({ force: true });
+    await page.locator('input[name="source"][value="kernel"]').check({ force: true });
     await page.waitForTimeout(300);
     await fits("settings");
     await page.keyboard.press("Escape");
@@ -339,7 +326,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await page.keyboard.press("Alt+Shift+I");
     await page.locator("#settings[open]").waitFor();
     await page.keyboard.press("Escape");
-    await page.locator("#settings:not([open])").waitFor({ state: "attached" });
+    await page.locator("#settings").waitFor({ state: "detached" });
     equal(await focused(), "reset", "focus comes back");
     await page.keyboard.press("Alt+Shift+K");
     await page.locator("#help[open]").waitFor();
@@ -356,7 +343,7 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
   await test("every control has a name and a title or text", async (m) => {
     await m.waitForPrompt();
     const nameless = await m.page.evaluate(() =>
-      [...document.querySelectorAll("button, input, textarea")]
+      [...document.querySelectorAll("button, input, textarea, select, meter")]
         .filter((e) => {
           const labels = e instanceof HTMLInputElement || e instanceof HTMLTextAreaElement ? e.labels : null;
           return (e.getAttribute("aria-label") ?? e.textContent ?? "").trim() === "" && (labels === null || labels.length === 0);

@@ -4,13 +4,19 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright";
 import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.ts";
-import { bootTests, firefoxTests } from "./boot-tests.ts";
+import { bootTests } from "./boot-tests.ts";
+import { diskTests } from "./disk-tests.ts";
+import { firefoxTests } from "./firefox-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { embedTests } from "./embed-tests.ts";
+import { inspectorTests } from "./inspector-tests.ts";
+import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
+import { panelTests } from "./panel-tests.ts";
 import { pwaTests } from "./pwa-tests.ts";
 import { replayTests } from "./replay-tests.ts";
 import { screenTests } from "./screen-tests.ts";
+import { snapshotPageTests } from "./snapshot-page-tests.ts";
 import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
 import { serveStore, storeFirefoxTests, storeTests } from "./store-tests.ts";
@@ -35,6 +41,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const real = existsSync(join(ROOT, "src/vmm/worker.ts")) && process.env["TABVISOR_E2E_FAKE"] === undefined;
   if (!real) log("the machine's worker is replaced by test/e2e/fake-worker.ts");
   const pageRunner = new Runner("page", only);
+  const panelRunner = new Runner("panel", only);
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
   const embedRunner = new Runner("embed", only);
@@ -45,10 +52,14 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
     const executablePath = await findChromium(log);
     const browser = await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] });
     try {
-      const fake = await serveSite({ fake: true });
+      const fake = await serveSite({ standIn: "worker" });
       await part(pageRunner, () => pageTests(pageRunner, browser, fake));
+      await part(pageRunner, () => machineTests(pageRunner, browser, fake));
       await fake.close();
-      const site = await serveSite({ fake: !real });
+      const panels = await serveSite({ standIn: "manager" });
+      await part(panelRunner, () => panelTests(panelRunner, browser, panels));
+      await panels.close();
+      const site = await serveSite({ standIn: real ? "none" : "worker" });
       try {
         await bootRunner.test("the application is within 400 KB gzipped", async () => {
           log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
@@ -72,6 +83,9 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           });
         }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => snapshotPageTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
         if (real) await part(embedRunner, () => embedTests(embedRunner, browser));
         if (real) await part(bootRunner, () => pwaTests(bootRunner, browser));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
@@ -82,7 +96,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, replayRunner, bootRunner, embedRunner, firefoxRunner];
+  const all = [pageRunner, panelRunner, storageRunner, replayRunner, bootRunner, embedRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

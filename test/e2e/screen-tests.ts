@@ -1,31 +1,11 @@
 /** The screen in the page: a kernel's text console, typing on the PC's keyboard, a linear framebuffer, the on-screen keyboard. */
 import type { Browser } from "playwright";
 import { check, equal, MachinePage, type Runner, type Site } from "./harness.ts";
+import { screenText, typeOnScreen, waitForScreen } from "./on-screen.ts";
 
 const BOOT_MS = 180_000;
 /** The last console gets the shell. */
 const CMDLINE = "console=ttyS0 console=tty0 nokaslr cryptomgr.notests";
-
-/** Keys of a US keyboard for what the tests type: a real keyboard presses Shift as a key of its own. */
-const KEYS: Readonly<Record<string, string>> = { " ": "Space", "\n": "Enter", "-": "Minus", ".": "Period", "/": "Slash", "=": "Equal", ";": "Semicolon" };
-
-async function typeOnScreen(m: MachinePage, text: string): Promise<void> {
-  await m.page.locator("#screen").focus();
-  for (const c of text) {
-    const shifted = /[A-Z]/.test(c);
-    const code = KEYS[c] ?? (/[0-9]/.test(c) ? `Digit${c}` : `Key${c.toUpperCase()}`);
-    if (shifted) await m.page.keyboard.down("ShiftLeft");
-    await m.page.keyboard.press(code);
-    if (shifted) await m.page.keyboard.up("ShiftLeft");
-  }
-}
-
-const screenText = (m: MachinePage): Promise<string> => m.page.evaluate(async () => (await window.__tabvisorScreenText?.()) ?? "");
-const waitForScreen = (m: MachinePage, pattern: RegExp, ms: number): Promise<void> =>
-  m.poll(async () => {
-    check((await m.phase()) !== "stopped", "the machine has ended");
-    return pattern.test(await screenText(m));
-  }, `${pattern.source} on the screen`, ms);
 
 export async function screenTests(runner: Runner, browser: Browser, site: Site): Promise<void> {
   const context = await browser.newContext({ viewport: { width: 1200, height: 800 } });

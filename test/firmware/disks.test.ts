@@ -1,4 +1,5 @@
 /** INT 13h of both firmwares over IDE and virtio: reads and writes of any length, to any address, against the disk's contents. */
+import "../../src/vmm/machine/cards.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ensureBios } from "../../bios/build.ts";

@@ -62,6 +62,11 @@ function preprocess(source: string): string {
 
 /** A Multiboot 1 image at 1 MiB whose address fields say where it goes. The source starts at `start`, in 32-bit mode. */
 export function assembleKernel(source: string): Uint8Array {
+  return assembleWithSymbols(source).bytes;
+}
+
+/** The same with its labels. */
+export function assembleWithSymbols(source: string): { readonly bytes: Uint8Array; readonly symbols: ReadonlyMap<string, bigint> } {
   const header = `
     bits 32
     header: dd 0x1badb002, 0x00010003, -(0x1badb002 + 0x00010003)
@@ -69,7 +74,7 @@ export function assembleKernel(source: string): Uint8Array {
   `;
   const text = preprocess(`${header}\n${source}\nalign 16\nimage_end:\n`);
   try {
-    return assembleProgram(text, { mode: 32, origin: 0x100000 }).bytes;
+    return assembleProgram(text, { mode: 32, origin: 0x100000 });
   } catch (e) {
     const at = /^line (\d+):/.exec(e instanceof Error ? e.message : "");
     throw at === null ? e : new Error(`${(e as Error).message}: "${text.split("\n")[Number(at[1]) - 1]}"`);

@@ -2,6 +2,7 @@
  * A snapshot of a running machine and what goes on from it: the same state hash as the machine it was taken of. SNAPSHOT_ROUNDS is the soak's
  * number of rounds (the default is a slice of it; nightly: 200).
  */
+import "../../src/vmm/machine/cards.ts";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/base/errors.ts";
 import { ZERO_ID } from "../../src/vmm/store/objects.ts";

@@ -23,7 +23,8 @@ import { X87 } from "./x87.ts";
 export { CpuModel, PHYSICAL_BITS, crystalKhz } from "./model.ts";
 export { DR6, type HelperContext } from "./core.ts";
 export { DEFAULT_MODEL, MODELS, implementedFeatures } from "./features.ts";
-export type { DeliveryResult, EventKind, Interrupts } from "./interrupts.ts";
+export type { EventKind } from "../fault.ts";
+export type { DeliveryResult, Interrupts } from "./interrupts.ts";
 export { MSR, type Msrs } from "./msr.ts";
 export { CpuPersistence, restoreSystem, saveSystem } from "./persistence.ts";
 

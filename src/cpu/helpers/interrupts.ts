@@ -1,5 +1,6 @@
 /** Delivery of interrupts and exceptions. SDM 3A chapter 6, SDM 2A "INT n/INTO/INT3/INT1". */
-import { GuestFault, VECTOR, generalProtection } from "../fault.ts";
+import type { DeliveryTap } from "../debug-tap.ts";
+import { type EventKind, GuestFault, VECTOR, generalProtection } from "../fault.ts";
 import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
 import { type Core, Descriptor, SYSTEM, isNull } from "./core.ts";
 import { CR4 } from "../state.ts";
@@ -9,11 +10,6 @@ import type { Segments } from "./segments.ts";
 import { PushFrame } from "./stack.ts";
 import type { Tasks } from "./tasks.ts";
 
-/**
- * `fault` and `trap` are exceptions (of the faulting or after the trapping instruction), `software` is INT n, INT3 and
- * INTO, `icebp` is INT1, `external` is INTR or NMI.
- */
-export type EventKind = "fault" | "trap" | "software" | "external" | "icebp";
 export type DeliveryResult = "ok" | "triple-fault";
 
 const bits = (...vectors: number[]): number => vectors.reduce((m, v) => m | (1 << v), 0);
@@ -35,6 +31,10 @@ function classOf(vector: number, kind: EventKind): FaultClass {
 }
 
 export class Interrupts {
+  /** Handlers entered since construction, by vector; the address that was interrupted last, in halves. For inspection. */
+  readonly counts = new Float64Array(256);
+  readonly lastAt = new Int32Array(512);
+  tap: DeliveryTap | null = null;
   private readonly gate = new Descriptor();
   private readonly frame: PushFrame;
   /** Events that came between instructions, ever: with the count of instructions, a point of the machine's history. */
@@ -128,7 +128,8 @@ export class Interrupts {
     const virtual = core.iopl < 3;
     const flags = state.flags();
     core.split(nextRip);
-    const returnIp = core.ipOf(core.lo);
+    const at = core.lo;
+    const returnIp = core.ipOf(at);
     const entry = memory.read(vector * 4, 0, 4, memory.index());
     frame.useCurrent(2);
     frame.push(virtual ? virtualImage(flags) : flags);
@@ -140,6 +141,7 @@ export class Interrupts {
     state.i32[STATE.eflags >> 2] &= ~(FLAG.TF | FLAG.RF | FLAG.AC | (virtual ? FLAG.VIF : FLAG.IF));
     this.far.jumpReal(entry >>> 16, entry & 0xffff);
     state.eventTaken = true;
+    this.note(vector, "software", -1, at, 0);
     return STATUS.jump;
   }
 
@@ -167,6 +169,14 @@ export class Interrupts {
     state.halted = false;
     state.interruptShadow = false;
     state.eventTaken = true;
+    this.note(vector, kind, errorCode, lo, hi);
+  }
+
+  private note(vector: number, kind: EventKind, errorCode: number, lo: number, hi: number): void {
+    this.counts[vector]++;
+    this.lastAt[2 * vector] = lo;
+    this.lastAt[2 * vector + 1] = hi;
+    this.tap?.delivered(vector, kind, errorCode);
   }
 
   /** RFLAGS as the frame shows them: RF is set for faults. SDM 3A §6.8.3 (RF), SDM 3B §17.3.1.1. */

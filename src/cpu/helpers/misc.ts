@@ -216,7 +216,9 @@ export class Miscellaneous {
     const port = portArg & 0xffff;
     this.checkPort(port, width);
     if (core.breakpoints.ports.length > 0) core.breakpoints.portAccess(port, width);
-    core.setRet(0, core.env.portRead(port, width as IoWidth));
+    const value = core.env.portRead(port, width as IoWidth);
+    core.setRet(0, value);
+    core.breakpoints.portTap?.portAccess(port, width, false, value);
     return STATUS.next;
   }
 
@@ -225,7 +227,9 @@ export class Miscellaneous {
     const port = portArg & 0xffff;
     this.checkPort(port, width);
     if (core.breakpoints.ports.length > 0) core.breakpoints.portAccess(port, width);
-    core.env.portWrite(port, width as IoWidth, width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff));
+    const masked = width === 4 ? value >>> 0 : value & (width === 2 ? 0xffff : 0xff);
+    core.env.portWrite(port, width as IoWidth, masked);
+    core.breakpoints.portTap?.portAccess(port, width, true, masked);
     return (core.eflags & FLAG.IF) !== 0 && core.env.interruptPending() ? STATUS.leave : STATUS.next;
   }
 }

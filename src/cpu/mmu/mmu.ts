@@ -3,6 +3,7 @@
  * with decoded code, accesses that cross a page). Also the linear-memory access of helpers in TypeScript.
  */
 import type { Breakpoints } from "../breakpoints.ts";
+import type { AccessTap } from "../debug-tap.ts";
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX,
@@ -11,6 +12,7 @@ import {
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
+import { physicalOf } from "./inspect.ts";
 import { PAGE_CODE, PAGE_WATCHED, type PhysicalMemory } from "./physical.ts";
 import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PageWalker } from "./walk.ts";
 
@@ -28,6 +30,8 @@ export class Mmu {
   tlbMisses = 0;
   /** Armed data breakpoints: their pages stay out of the TLBs, so that every access to one comes here. */
   watch: Breakpoints | null = null;
+  /** The same for a debugger outside the guest. */
+  tap: AccessTap | null = null;
   /** Word indices of non-global fetch TLB entries since the last flush. */
   private readonly fetchFilled: number[] = [];
 
@@ -215,7 +219,7 @@ export class Mmu {
    */
   readDirect(lo: number, hi: number, size: number): number {
     const mmuIndex = this.mmuIndexNow();
-    if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
+    if (mmuIndex === MMU_USER_ALIGNED || this.spied(lo, hi, size)) return 0;
     const a = this.translateQuietly(lo, hi, ACCESS_READ, mmuIndex);
     if (a < 0) return 0;
     const first = 4096 - (lo & 4095);
@@ -252,7 +256,7 @@ export class Mmu {
   }
   /** Where a byte may be written just so: RAM that nobody watches. -1 otherwise. */
   private plainWrite(lo: number, hi: number, mmuIndex: number): number {
-    if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return -1;
+    if (mmuIndex === MMU_USER_ALIGNED || this.spied(lo, hi, 1)) return -1;
     const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     const at = a < 0 ? -1 : this.phys.ramAddress(a);
     return at < 0 || this.phys.pageFlags[Math.floor(a / 4096)] !== 0 ? -1 : at;
@@ -273,7 +277,7 @@ export class Mmu {
   writeDirect(lo: number, hi: number, sizeAndFlag: number): number {
     if (4096 - (lo & 4095) < (sizeAndFlag & 0xff)) return 0;
     const mmuIndex = this.mmuIndexNow();
-    if (mmuIndex === MMU_USER_ALIGNED || this.watch !== null) return 0;
+    if (mmuIndex === MMU_USER_ALIGNED || this.spied(lo, hi, sizeAndFlag & 0xff)) return 0;
     const a = this.translateQuietly(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0) return 0;
     const at = this.phys.ramAddress(a);
@@ -284,6 +288,19 @@ export class Mmu {
     this.tlbMisses++;
     this.fill(lo, hi, a, at, mmuIndex);
     return at;
+  }
+
+  /** Tells the debugger of an access to a page that it watches, and says how it is to be done; null: as ever. */
+  private tapped(lo: number, hi: number, size: number, write: boolean): "piecewise" | "whole" | null {
+    const { tap } = this;
+    if (tap === null || !tap.watchesPage(lo, hi, size)) return null;
+    tap.dataAccess(lo, hi, size, write);
+    return tap.exact ? "piecewise" : "whole";
+  }
+
+  /** Whether an access of a region is tier 0's to do, for its page is watched. */
+  private spied(lo: number, hi: number, size: number): boolean {
+    return this.watch !== null || (this.tap !== null && this.tap.watchesPage(lo, hi, size));
   }
 
   /** Emitted code's read miss: the linear-memory address where `size` bytes stand, or 0 with `fault` set. */
@@ -308,11 +325,12 @@ export class Mmu {
     if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;
     if (watched) this.watch?.dataAccess(lo, hi, size, false);
+    const tapped = this.tapped(lo, hi, size, false);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.ramAddress(a);
-      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
-        this.fill(lo, hi, a, at, mmuIndex);
+      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED && tapped !== "piecewise") {
+        if (tapped === null) this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
       this.phys.readBytes(a, size, STATE.scratch);
@@ -342,15 +360,16 @@ export class Mmu {
     if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;
     if (watched) this.watch?.dataAccess(lo, hi, size, true);
+    const tapped = this.tapped(lo, hi, size, true);
     if (first >= size) {
       this.tlbMisses++;
       const at = this.phys.isWritable(Math.floor(a / 4096)) ? this.phys.ramAddress(a) : -1;
-      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED) {
+      if (at >= 0 && !watched && index !== MMU_USER_ALIGNED && tapped !== "piecewise") {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
         // The fill first: beforeWrite may walk nothing, but the walker's findings belong to this translation.
         if (flags[ppn] !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? 4096 - (a & 4095) : size);
-        this.fill(lo, hi, a, at, mmuIndex);
+        if (tapped === null) this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
       this.stage(a, size, 0, 0, (sizeAndFlag & SLOW_RMW) !== 0);
@@ -484,12 +503,7 @@ export class Mmu {
     return a < 0 ? null : Math.floor(a / 4096);
   }
   private physical(linear: bigint): number {
-    const before = { ...this.fault };
-    const cr2 = this.state.cr2;
-    const a = this.walker.translate(Number(BigInt.asIntN(32, linear)), Number(BigInt.asIntN(32, linear >> 32n)), ACCESS_READ, MMU_KERNEL);
-    Object.assign(this.fault, before);
-    this.state.cr2 = cr2;
-    return a;
+    return physicalOf(this.state, this.phys, linear);
   }
 }
 

@@ -95,6 +95,12 @@ export class MmioBus {
     } else this.unclaimed.write(address);
   }
 
+  /** The byte at an address for a debugger; null where nobody answers without side effects. */
+  peek(address: number): number | null {
+    const claim = this.ranges.find((r) => address >= r.base && address < r.end);
+    return claim?.region.peek?.(address - claim.base) ?? null;
+  }
+
   statistics(): BusStatistics {
     return statisticsOf(this.all, this.unclaimed);
   }

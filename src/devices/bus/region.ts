@@ -15,6 +15,8 @@ export interface BusRegion {
   read(offset: number, width: IoWidth): number;
   /** `value` is unsigned and masked to the width. */
   write(offset: number, width: IoWidth, value: number): void;
+  /** The byte at an offset for a debugger, where reading has no side effects. */
+  peek?(offset: number): number;
 }
 
 /** Where and under which name a region is mapped. */

@@ -11,6 +11,7 @@ import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CodePages, PhysicalMemory } from "../../cpu/mmu/physical.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import { PSEUDO } from "./module.ts";
+import type { CodeStops } from "../code-stops.ts";
 import type { RecordWriter } from "./records.ts";
 
 /** Instructions decoded in one go at most. */
@@ -45,8 +46,8 @@ export class DecodeCache implements CodePages {
   flushes = 0;
   /** Breakpoints of some kind are armed: everything runs in tier 0, which stops after any instruction. */
   breakpointsArmed = false;
-  /** Whether an execution breakpoint stands at hi:lo; null while none is armed. */
-  breakpointAt: ((lo: number, hi: number) => boolean) | null = null;
+  /** Where execution breakpoints stand; null while none is armed. */
+  stops: CodeStops | null = null;
   private pages = new Map<number, CodePage>();
   private top = ARENA_BASE;
   private readonly insn = new Insn();
@@ -114,18 +115,24 @@ export class DecodeCache implements CodePages {
   prepare(lo: number, hi: number): boolean {
     this.reserve();
     // A breakpoint comes before the faults of fetching: SDM 3A table 6-2.
-    if (this.breakpointAt?.(lo, hi) === true) {
-      this.mmu.fault.vector = BREAKPOINT_REACHED;
-      return false;
-    }
+    if (this.stops?.at(lo, hi, -1) === true) return this.stopHere();
     const paddr = this.mmu.translateFetch(lo, hi);
     if (paddr < 0) return false;
     const ppn = Math.floor(paddr / PAGE);
     const page = this.page(ppn, this.mode());
+    if (this.stops !== null) {
+      for (const offset of this.stops.mapped(lo, hi, ppn)) this.forgetIn(page, offset);
+      if (this.stops.at(lo, hi, ppn)) return this.stopHere();
+    }
     this.mmu.fillFetch(lo, hi, ppn, page.slots);
     const at = page.slots + (lo & 4095) * 4;
     if (this.i32[at >> 2] !== 0 && this.phys.ramAddress(paddr) >= 0) return this.crossReady(page, lo, hi);
     return this.decodeRun(page, lo, hi);
+  }
+
+  private stopHere(): false {
+    this.mmu.fault.vector = BREAKPOINT_REACHED;
+    return false;
   }
 
   /** A cached page-crossing instruction: its second page must be mapped and the one decoded, or it is decoded anew. */
@@ -187,7 +194,7 @@ export class DecodeCache implements CodePages {
         at += RECORD_SIZE;
         break;
       }
-      if (n > 0 && this.breakpointAt?.((lo & ~4095) | ip, hi) === true) {
+      if (n > 0 && this.stops?.at((lo & ~4095) | ip, hi, page.ppn) === true) {
         writer.writeRaise(at, ip, 1, BREAKPOINT_REACHED);
         i32[slot >> 2] = at;
         at += RECORD_SIZE;
@@ -267,7 +274,13 @@ export class DecodeCache implements CodePages {
 
   /** Forgets the instructions at this offset of every page: a breakpoint there comes or goes. */
   forgetOffset(offset: number): void {
-    for (const page of [...this.pages.values()]) this.onCodeWrite(page.ppn, offset, 1);
+    for (const page of [...this.pages.values()]) this.forgetIn(page, offset);
+  }
+
+  /** Not a write: the page goes on as code. */
+  private forgetIn(page: CodePage, offset: number): void {
+    this.regions?.invalidate(page.ppn, offset, 1);
+    this.detour(page, offset, 1);
   }
 
   /** Records whose bytes overlap the range go back to "not decoded". */

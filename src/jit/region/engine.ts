@@ -195,6 +195,7 @@ export class RegionEngine implements CompiledCode {
     const own = mmu.fetched(lo, hi);
     if (own < 0 || mmu.phys.ramAddress(own * 4096) < 0) return null;
     const ip = lo & 4095;
+    if (cache.stops?.offsets.has(ip) === true) return null;
     const tlbBase = state.i32[STATE.tlbBase >> 2];
     const name = this.key(own, mode, ip, tlbBase);
     if (this.byEntry.has(name) || this.refused.has(name)) return null;
@@ -220,6 +221,7 @@ export class RegionEngine implements CompiledCode {
         const distance = target === null ? null : BigInt.asIntN(64, target - page);
         return distance === null || distance < -0x40000000n || distance > 0x40000000n ? null : Number(distance);
       },
+      stop: (offset) => cache.stops?.offsets.has(offset & 4095) === true,
       reached: (offset) => {
         const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
         return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;

@@ -14,6 +14,8 @@ export interface CodeSource {
   readonly bytes: Uint8Array;
   /** Whether the code at this offset has been decoded for tier 0: what never was is not worth compiling. */
   known(offset: number): boolean;
+  /** A breakpoint may stand at this offset: it stays in tier 0. */
+  stop?(offset: number): boolean;
   /** Whether a branch has ever gone to this offset in tier 0. */
   reached(offset: number): boolean;
   /** Offset that the 64-bit pointer at this offset holds now, or null: what a jump through it is expected to go to. */
@@ -232,7 +234,7 @@ export class RegionScanner {
       this.window.set(this.source.bytes.subarray(second.at, second.at + 32 - head), head);
       status = decode(this.window, 0, 32, this.source.mode, this.scratch);
     }
-    if (status !== DECODE_OK || this.excluded.has(offset) || !this.hasFeature(this.scratch)) return null;
+    if (status !== DECODE_OK || this.excluded.has(offset) || this.source.stop?.(offset) === true || !this.hasFeature(this.scratch)) return null;
     const insn = Object.assign(new Insn(), this.scratch);
     const name = liftName(ISA[insn.entry]);
     const target = offset + insn.length + insn.immLo;

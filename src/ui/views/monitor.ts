@@ -1,14 +1,14 @@
 /** The screen with its bar, and the choice between terminal, screen and both. */
-import type { InputState, MouseInput } from "../../vmm/api.ts";
+import type { InputState, MachinePhase, MouseInput } from "../../vmm/api.ts";
 import { byId } from "../dom.ts";
-import type { Phase } from "../session.ts";
+import { remember, remembered } from "../remember.ts";
 import { type ConnectDisplay, type Scaling, ScreenView } from "../screen.ts";
 import { ScreenInput } from "../screen-input.ts";
-import { OnScreenKeyboard } from "./on-screen-keyboard.ts";
+import type { OnScreenKeyboard } from "../later/on-screen-keyboard.ts";
 
 export type View = "terminal" | "screen" | "both";
-const VIEW_KEY = "tabvisor.view";
-const SCALING_KEY = "tabvisor.scaling";
+const VIEW_KEY = "view";
+const SCALING_KEY = "scaling";
 
 export interface MonitorActions {
   key(code: string | null, pressed: boolean): void;
@@ -42,7 +42,7 @@ export class Monitor {
     for (const button of this.buttons) button.addEventListener("click", () => this.choose(button.dataset["view"] as View, true));
 
     const scaling = byId("screen-scaling", HTMLSelectElement);
-    scaling.value = remembered(SCALING_KEY, ["fit", "integer", "original"]) ?? "fit";
+    scaling.value = oneOf(remembered(SCALING_KEY), ["fit", "integer", "original"]);
     const apply = (): void => this.screen.setScaling(scaling.value as Scaling);
     scaling.addEventListener("change", () => {
       remember(SCALING_KEY, scaling.value);
@@ -59,14 +59,17 @@ export class Monitor {
       this.screen.toggleFullScreen(this.panel).catch(() => actions.announce("The browser does not allow full screen"));
       this.box.focus();
     });
-    const keyboard = new OnScreenKeyboard(byId("osk"), (code, pressed) => actions.key(code, pressed));
     const toggle = byId("screen-keyboard", HTMLButtonElement);
+    let keyboard: Promise<OnScreenKeyboard> | null = null;
     toggle.addEventListener("click", () => {
-      keyboard.toggle(!keyboard.open);
-      toggle.setAttribute("aria-pressed", String(keyboard.open));
+      keyboard ??= import("../later/on-screen-keyboard.ts").then((m) => new m.OnScreenKeyboard(byId("osk"), (code, pressed) => actions.key(code, pressed)));
+      void keyboard.then((osk) => {
+        osk.toggle(!osk.open);
+        toggle.setAttribute("aria-pressed", String(osk.open));
+      });
     });
     this.inputState({ leds: 0, mouse: false });
-    this.choose((remembered(VIEW_KEY, ["terminal", "screen", "both"]) as View | null) ?? "terminal", false);
+    this.choose(oneOf(remembered(VIEW_KEY), ["terminal", "screen", "both"]), false);
   }
 
   get view(): View {
@@ -107,24 +110,11 @@ export class Monitor {
   }
 
   /** A machine that is gone lets go of the pointer. */
-  phase(phase: Phase): void {
-    if ((phase === "off" || phase === "stopped") && this.input.captured) document.exitPointerLock();
+  phase(phase: MachinePhase | null): void {
+    if (phase !== "running" && phase !== "paused" && this.input.captured) document.exitPointerLock();
   }
 }
 
-function remembered(key: string, known: readonly string[]): string | null {
-  try {
-    const value = localStorage.getItem(key);
-    return value !== null && known.includes(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // Not remembered, then.
-  }
+function oneOf<T extends string>(value: string | null, known: readonly [T, ...T[]]): T {
+  return known.find((k) => k === value) ?? known[0];
 }

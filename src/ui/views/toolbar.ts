@@ -1,6 +1,6 @@
 /** The machine's controls: which are on in which phase, their titles and shortcuts. */
 import { byId, setIcon } from "../dom.ts";
-import type { Phase } from "../session.ts";
+import type { MachinePhase } from "../../vmm/api.ts";
 import { shortcutAria, shortcutTitle, type Shortcut } from "../shortcuts.ts";
 import type { Theme, ThemeChoice } from "../theme.ts";
 
@@ -11,10 +11,12 @@ export interface ToolbarActions {
   powerOff(): void;
   powerButton(): void;
   syncSize(): void;
+  takeSnapshot(): void;
+  newMachine(): void;
+  toggleMachines(): void;
   openSettings(): void;
   nextTheme(): void;
   openHelp(): void;
-  toggleFocus(): void;
 }
 
 const THEME_NAMES: Readonly<Record<ThemeChoice, string>> = { system: "as the system", light: "light", dark: "dark" };
@@ -28,9 +30,11 @@ export class Toolbar {
   private readonly powerOff = byId("power-off", HTMLButtonElement);
   private readonly powerButton = byId("power-button", HTMLButtonElement);
   private readonly syncSize = byId("sync-size", HTMLButtonElement);
+  private readonly takeSnapshot = byId("take-snapshot", HTMLButtonElement);
+  private readonly openSettings = byId("open-settings", HTMLButtonElement);
   private readonly theme = byId("theme", HTMLButtonElement);
 
-  constructor(actions: ToolbarActions) {
+  constructor(actions: ToolbarActions, more: readonly Shortcut[]) {
     const list: Shortcut[] = [];
     const bind = (button: HTMLButtonElement, code: string, key: string, description: string, run: () => void): void => {
       const shortcut: Shortcut = { code, key, description, run: () => { if (!button.disabled) run(); } };
@@ -46,20 +50,25 @@ export class Toolbar {
     bind(this.powerOff, "KeyF", "F", "Power off", () => actions.powerOff());
     bind(this.powerButton, "KeyB", "B", "Press the power button: a guest that listens shuts down", () => actions.powerButton());
     bind(this.syncSize, "KeyZ", "Z", "Sync size: type the stty command", () => actions.syncSize());
-    bind(byId("open-settings", HTMLButtonElement), "KeyI", "I", "Images & settings", () => actions.openSettings());
+    bind(this.takeSnapshot, "KeyS", "S", "Take a snapshot", () => actions.takeSnapshot());
+    bind(this.openSettings, "KeyI", "I", "Settings", () => actions.openSettings());
+    bind(byId("new-machine", HTMLButtonElement), "KeyA", "A", "New machine", () => actions.newMachine());
+    bind(byId("toggle-machines", HTMLButtonElement), "KeyM", "M", "Show or hide the machines", () => actions.toggleMachines());
     bind(this.theme, "KeyL", "L", "Theme", () => actions.nextTheme());
     bind(byId("open-help", HTMLButtonElement), "KeyK", "K", "Keyboard help", () => actions.openHelp());
-    list.push({ code: "KeyT", key: "T", description: "Go from the terminal or screen to the controls and back", run: () => actions.toggleFocus() });
-    this.shortcuts = list;
+    this.shortcuts = [...list, ...more];
   }
 
-  phase(phase: Phase): void {
+  /** Null: there is no machine. */
+  phase(phase: MachinePhase | null): void {
     const focused = document.activeElement;
     const alive = phase === "running" || phase === "paused";
-    this.powerOn.disabled = phase !== "off" && phase !== "stopped";
+    this.powerOn.disabled = phase !== "off" && phase !== "stopped" && phase !== "saved";
+    this.openSettings.disabled = phase === null;
+    this.takeSnapshot.disabled = !alive;
     this.pause.disabled = !alive;
     this.reset.disabled = !alive;
-    this.powerOff.disabled = phase === "off" || phase === "stopped";
+    this.powerOff.disabled = !alive && phase !== "loading";
     this.powerButton.disabled = phase !== "running";
     this.syncSize.disabled = phase !== "running";
     const paused = phase === "paused";

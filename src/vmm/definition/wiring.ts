@@ -4,7 +4,7 @@ import { UserError } from "../../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type KernelImages, type MachineConfig } from "../config.ts";
 import type { BootDevice, Drive } from "../drives.ts";
 import type { FileTree } from "../files/tree.ts";
-import type { DeviceSet } from "../machine/cards.ts";
+import type { DeviceSet } from "../machine/fitting.ts";
 import type { ImageFormat } from "../storage/open-image.ts";
 import type { DiskDefinition, FileSource, MachineDefinition } from "./definition.ts";
 

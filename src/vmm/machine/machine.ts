@@ -16,7 +16,7 @@ import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
 import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
-import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
+import { fitCards, type DeviceSet, type FittedCards } from "./fitting.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
 import { ConsoleWatch } from "./console-watch.ts";
 import { Completions, deferred } from "./completions.ts";
@@ -79,6 +79,8 @@ export type RunOutcome =
    * and whoever wants time to look real lets so much of it pass on the host before the next `run`.
    */
   | { readonly kind: "idle"; readonly ns: number | null }
+  /** A debugger's stop was hit: `vcpu.debug.cause` says which. */
+  | { readonly kind: "debug" }
   /** The guest (or the user, in a replay) reset the machine: the owner builds a new one from the same configuration. */
   | { readonly kind: "reset" }
   /** A replay has come to where the recorded run was ended from outside, or to the log's end. */
@@ -205,7 +207,7 @@ export class Machine {
       },
       onIntr: () => this.vcpu.kick(),
       fitCards: (slots) => {
-        this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
+        this.cards = fitCards(this.options.devices ?? {}, slots, {
           memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
           entropy: { fill: (bytes) => this.entropy.fill(bytes) },
           scheduler,
@@ -373,6 +375,7 @@ export class Machine {
           this.end("triple-fault", `triple fault at 0x${this.vcpu.state.rip.toString(16)}`, 1);
           continue;
         }
+        if (this.vcpu.debug.cause !== null) return { kind: "debug" };
         if (why === "halted") {
           const idle = this.idle();
           if (idle !== null) return idle;

@@ -1,5 +1,6 @@
 /** What the page and the embedding see of the machines: the manager's contract. Everything here is on the page's main thread. */
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
+import type { MachineDebugger } from "../debug/api.ts";
 import type { DiskDefinition, FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
 import type { FolderEntry } from "../files/kept-folder.ts";
 import type { Screenshot } from "../screenshot.ts";
@@ -198,6 +199,9 @@ export interface Manager {
   compare(a: string, b: string): Promise<SnapshotDifference>;
   /** A running machine's independent twin, which runs. */
   fork(id: string): Promise<string>;
+
+  /** A debugger of the machine that runs, or is paused. One at a time: one that was given before is closed. */
+  debug(id: string): Promise<MachineDebugger>;
 
   /** Takes a snapshot that `start` goes on from, and switches the machine off: state `saved`. */
   save(id: string): Promise<void>;

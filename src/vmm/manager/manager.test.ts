@@ -46,6 +46,7 @@ class Worker implements MachineConnection {
   folder = (_tag: string, call: FolderCall): Promise<FolderAnswer> => this.call(`folder ${call.kind}`).then(() => null);
   openFolder = (): Promise<void> => this.call("openFolder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  debugger = (): Promise<never> => Promise.reject(new Error("no debugger"));
   warm = (): Promise<void> => this.call("warm");
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));

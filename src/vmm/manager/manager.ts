@@ -4,7 +4,7 @@ import type {
   ConsoleListener, DriveInfo, FileSource, MachineConsole, MachineDefinition, MachineInput, MachineSummary, Manager, ManagerEvent, SharedFolder, SnapshotDifference, SnapshotInfo,
   StorageInfo, StoredFile,
 } from "./api.ts";
-import type { MachineConnection, Spawn } from "../api.ts";
+import type { MachineConnection, MachineDebugger, Spawn } from "../api.ts";
 import { DEFAULT_DEFINITION } from "../definition/default.ts";
 import { drivesOf } from "../definition/wiring.ts";
 import type { DefaultGuest } from "../images/guest.ts";
@@ -61,6 +61,8 @@ export class MachineManager implements Manager {
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
         if (parts.spawnCompiler === undefined) return null;
+        // A machine that is alone starts its own when there is something to compile: nothing holds up the page's first boot.
+        if (this.compiler === null && ![...this.machines.values()].some((m) => m.alive)) return null;
         return (this.compiler ??= parts.spawnCompiler()).port();
       },
       lock: (id) => lock(lockName(id)),
@@ -320,6 +322,9 @@ export class MachineManager implements Manager {
   }
   fork(id: string): Promise<string> {
     return this.store.fork(id);
+  }
+  async debug(id: string): Promise<MachineDebugger> {
+    return this.worker(id).debugger();
   }
   save(id: string): Promise<void> {
     return this.doing(id, () => this.store.save(id));

@@ -37,7 +37,7 @@ export class StoppedView {
 
     const actions = h("div", { class: "actions" }, button("Start again", () => this.actions.startAgain(), { primary: true, id: "start-again" }));
     if (evidence) actions.append(this.copyButton(report));
-    actions.append(button("Other images…", () => this.actions.openSettings()));
+    actions.append(button("Settings…", () => this.actions.openSettings()));
     const close = h("button", { type: "button", class: "tool icon-only", "aria-label": "Close this panel", title: "Close" }, icon("close"));
     close.addEventListener("click", () => {
       this.hide();
