@@ -16,9 +16,11 @@ import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
 import { screen } from "./suites/screen.ts";
+import { store } from "./suites/store.ts";
+import { snapshot } from "./suites/snapshot.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen, store, snapshot];
 
 const HELP = `Usage: npm run bench -- [options]
 

@@ -17,9 +17,13 @@ const LAYERS = {
   "src/jit/wasm": { parts: ["src/base"], packages: [] },
   "src/vmm": { parts: ["src/base", "src/cpu", "src/jit", "src/devices"], packages: [/^(?!node:|comlink$)/] },
   "src/vmm/worker.ts": { parts: ["src/base", "src/cpu", "src/jit", "src/devices", "src/vmm"], packages: [/^comlink$/] },
+  "src/vmm/store/store-worker.ts": { parts: ["src/base", "src/vmm"], packages: [/^comlink$/] },
+  "src/vmm/store/client.ts": { parts: ["src/base", "src/vmm"], packages: [/^comlink$/] },
   "src/vmm/display-worker.ts": { parts: ["src/devices", "src/vmm/api.ts"], packages: [/^comlink$/] },
-  "src/ui": { parts: ["src/vmm/api.ts"], packages: [/^@xterm\//, /^idb-keyval$/] },
-  "src/ui/client.ts": { parts: ["src/ui", "src/vmm/api.ts"], packages: [/^comlink$/] },
+  "src/ui": { parts: ["src/vmm/api.ts", "src/vmm/manager/open.ts"], packages: [/^@xterm\//, /^idb-keyval$/] },
+  "src/ui/client.ts": { parts: ["src/ui", "src/vmm/api.ts", "src/vmm/manager/open.ts"], packages: [/^comlink$/] },
+  // The element has a terminal and a screen, as the page has.
+  "src/embed": { parts: ["src/vmm/api.ts", "src/vmm/manager/open.ts", "src/ui/client.ts", "src/ui/serial-queue.ts", "src/ui/screen-input.ts"], packages: [/^@xterm\//] },
   // Assembled at build time; the font is the VGA's.
   bios: { parts: ["src/base", "src/cpu/isa", "src/devices/vga"], packages: [/^node:/] },
   "src/cli": { parts: ["src/base", "src/vmm", "bios"], packages: [/^node:/, /^yargs-parser$/] },

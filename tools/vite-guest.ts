@@ -13,7 +13,7 @@ export const GUEST_FOLDER = join(ROOT, ".cache", "guest");
 const BUDGET_BYTES = 400_000;
 
 /** What the page fetches; the folder also holds the raw images for Node. */
-const PUBLISHED = ["guest.json", "vmlinux.gz", "initramfs.cpio.gz"] as const;
+const PUBLISHED = ["guest.json", "vmlinux.gz", "initramfs.cpio.gz", "modules.cpio.gz"] as const;
 
 const TYPES: Readonly<Record<string, string>> = { json: "application/json", gz: "application/gzip" };
 
@@ -76,17 +76,20 @@ export function guestPlugin({ folder = GUEST_FOLDER, copy = true }: GuestOptions
   };
 }
 
+/** The store's worker and its compressor: loaded when something is saved. docs/RATIONALE.md says what counts. */
+const OF_STORE = /^(store-worker|zstd|index\.web)-[\w-]+\.(js|wasm)$/;
+
 /** What the page loads when it is first asked for: the inspector. */
 const ON_DEMAND = /^(inspector|remote-debugger)-/;
 
-/** Gzipped bytes of all files below a folder that are not the guest's and not loaded on demand. */
+/** Gzipped bytes of all files below a folder that are not the guest's, the store's, or loaded on demand. */
 export function applicationBytes(folder: string): number {
   let sum = 0;
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
     const file = join(entry.parentPath, entry.name);
     // The guest's kernel, initramfs and firmware: what runs inside the machine.
-    const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name);
-    if (entry.isFile() && !ofGuest && !ON_DEMAND.test(entry.name)) sum += gzipSync(readFileSync(file), { level: 9 }).length;
+    const ofGuest = relative(folder, file).startsWith(`guest${sep}`) || /^bios-.*\.bin$/.test(entry.name) || OF_STORE.test(entry.name) || ON_DEMAND.test(entry.name);
+    if (entry.isFile() && !ofGuest) sum += gzipSync(readFileSync(file), { level: 9 }).length;
   }
   return sum;
 }

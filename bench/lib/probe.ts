@@ -95,6 +95,8 @@ export async function runKernel({ workerUrl, kernel, memoryMib }: LoopOptions): 
       const events = {
         serial: (): void => undefined,
         input: (): void => undefined,
+        folder: (): void => undefined,
+        restarted: (): void => undefined,
         status: ({ state, instructionsPerSecond }: MachineStatus): void => {
           if (state === "running") best = Math.max(best, instructionsPerSecond);
         },

@@ -3,7 +3,7 @@
 export interface Program {
   readonly name: string;
   readonly category: Category;
-  /** Its argument: chosen for 0.15 to 0.5 s in QEMU. */
+  /** Its argument: chosen for 0.6 to 2 s in QEMU. */
   readonly count: number;
 }
 
@@ -30,13 +30,13 @@ const of = (category: Category, counts: Readonly<Record<string, number>>): Progr
 
 export const PROGRAMS: readonly Program[] = [
   ...of("integer", {
-    sieve: 60, hash: 8_000_000, calls: 400, quicksort: 80, div64: 6_000_000, sha256: 2400, crc32: 300, "lz-compress": 50, "lz-decompress": 400,
+    sieve: 240, hash: 32_000_000, calls: 1_600, quicksort: 320, div64: 24_000_000, sha256: 9_600, crc32: 1_200, "lz-compress": 200, "lz-decompress": 1_600,
   }),
-  ...of("float", { nbody: 150_000, mandelbrot: 600, matmul: 20, libm: 100_000, single: 1000 }),
+  ...of("float", { nbody: 600_000, mandelbrot: 2_400, matmul: 80, libm: 400_000, single: 4_000 }),
   ...of("memory", {
-    "memcpy-large": 150, "memcpy-small": 3_000_000, strlen: 300_000, memset: 2500, memcmp: 300, "rep-movsb": 3000, "pointer-chase": 2_000_000,
+    "memcpy-large": 600, "memcpy-small": 12_000_000, strlen: 1_200_000, memset: 10_000, memcmp: 1_200, "rep-movsb": 12_000, "pointer-chase": 8_000_000,
   }),
-  ...of("system", { getppid: 400_000, pipe: 4000, fork: 500, "fork-exec": 60, "page-fault": 80, signal: 25_000, tmpfile: 500 }),
+  ...of("system", { getppid: 1_600_000, pipe: 16_000, fork: 2_000, "fork-exec": 240, "page-fault": 320, signal: 100_000, tmpfile: 2_000 }),
 ];
 
 /** Some of the programs by name; all for an empty list. */

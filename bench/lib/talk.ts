@@ -83,6 +83,8 @@ export function installTalk(): void {
         serial: (bytes: Uint8Array): void => conversation.feed(decoder.decode(bytes)),
         status: (): void => undefined,
         input: (): void => undefined,
+        folder: (): void => undefined,
+        restarted: (): void => undefined,
         stopped: ({ message }: StopReport): void => conversation.end(`the machine ended: ${message}`),
       };
       const whole = { ...config, boot: { kernel, initrds: [initrd], cmdline } };

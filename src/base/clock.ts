@@ -46,6 +46,8 @@ export class TimerQueue implements Scheduler {
   private readonly timers: QueuedTimer[] = [];
   private next: number | null = null;
   private stale = false;
+  /** Timers that have fired, ever. */
+  fired = 0;
 
   /** `onRearm` is told that the earliest deadline may have changed. */
   constructor(private readonly onRearm: () => void = () => undefined) {}
@@ -87,6 +89,7 @@ export class TimerQueue implements Scheduler {
       if (next > this.now) this.now = next;
       due.deadlineNs = null;
       this.stale = true;
+      this.fired++;
       due.onExpire();
     }
     if (ns > this.now) this.now = ns;

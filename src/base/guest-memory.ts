@@ -8,8 +8,10 @@ export interface GuestMemory {
   readonly bytes: Uint8Array;
   readonly words: Uint16Array;
   readonly longs: Uint32Array;
-  /** Whether [address, address + length) is RAM throughout. `address` may be any number. */
+  /** Whether [address, address + length) is RAM throughout; its bytes are there to be read from then on. `address` may be any number. */
   isRam(address: number, length: number): boolean;
+  /** Before a write through a view, in the same turn: a snapshot may still want what stands there. */
+  willWrite(address: number, length: number): void;
   /** Tells that a device has written [address, address + length): decoded code there is dropped. Call it after each write. */
   wrote(address: number, length: number): void;
 }

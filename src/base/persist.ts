@@ -92,6 +92,13 @@ export class StateReader {
     if (typeof v !== "string") throw this.bad(field, "is not a string");
     return v;
   }
+  stringOrNull(field: string): string | null {
+    if (this.fields[field] === null) {
+      this.seen.add(field);
+      return null;
+    }
+    return this.string(field);
+  }
   /** Bytes; `length` checks the exact size when given. */
   bytes(field: string, length?: number): Uint8Array {
     const v = this.take(field);

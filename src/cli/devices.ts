@@ -2,6 +2,7 @@
 import { UserError } from "../base/errors.ts";
 import type { BlockBackend } from "../base/block.ts";
 import type { Drive } from "../vmm/drives.ts";
+import type { FileTree } from "../vmm/files/tree.ts";
 import type { DeviceSet } from "../vmm/machine/cards.ts";
 import type { DriveOption } from "./drives.ts";
 import { openHostDisk, type HostDisk } from "./host-file.ts";
@@ -15,16 +16,20 @@ export interface Devices {
   close(): void;
 }
 
-async function open(drive: DriveOption, snapshotAll: boolean, opened: HostDisk[]): Promise<BlockBackend> {
+async function open(drive: DriveOption, snapshotAll: boolean, replay: boolean, opened: HostDisk[]): Promise<BlockBackend> {
   const snapshot = !drive.readOnly && (drive.snapshot || snapshotAll);
-  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot });
+  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot, scratch: replay });
   opened.push(disk);
   if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add readonly=on or -snapshot`);
   return disk.disk;
 }
 
+/** What stands for a shared folder: the host's, watched, or what a recording has of it. */
+export type MakeTree = (index: number, path: string, readOnly: boolean) => FileTree;
+export const hostTree: MakeTree = (_index, path, readOnly) => new HostTree(path, readOnly);
+
 /** Throws UserError for files that cannot be used. */
-export async function makeDevices({ drives, devices, snapshot }: CliOptions): Promise<Devices> {
+export async function makeDevices({ drives, devices, snapshot, replay }: CliOptions, tree: MakeTree = hostTree): Promise<Devices> {
   const opened: HostDisk[] = [];
   const close = (): void => {
     for (const disk of opened.splice(0)) disk.close();
@@ -33,18 +38,18 @@ export async function makeDevices({ drives, devices, snapshot }: CliOptions): Pr
     const placed: Drive[] = [];
     for (const drive of drives) {
       const { interface: kind, media, index } = drive;
-      if (kind === "ide" || kind === "floppy") placed.push({ interface: kind, media, index, serial: drive.serial, backend: await open(drive, snapshot, opened) });
+      if (kind === "ide" || kind === "floppy") placed.push({ interface: kind, media, index, serial: drive.serial, backend: await open(drive, snapshot, replay !== null, opened) });
     }
     const disks = [];
     for (const disk of devices.disks) {
       const { serial, queues, packed } = disk;
-      disks.push({ backend: await open(disk, snapshot, opened), queues, packed, ...(serial === null ? {} : { serial }) });
+      disks.push({ backend: await open(disk, snapshot, replay !== null, opened), queues, packed, ...(serial === null ? {} : { serial }) });
     }
     return {
       drives: placed,
       devices: {
         disks,
-        shares: devices.shares.map(({ path, tag, readOnly }) => ({ tag, tree: new HostTree(path, readOnly) })),
+        shares: devices.shares.map(({ path, tag, readOnly }, index) => ({ tag, tree: tree(index, path, readOnly) })),
         nics: devices.nics,
         rng: devices.rng,
         balloon: devices.balloon,

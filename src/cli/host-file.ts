@@ -8,6 +8,7 @@ import { openImage, probeFormat, type ImageFile, type ImageFormat } from "../vmm
 import { Overlay } from "../vmm/storage/overlay.ts";
 import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
+import { ScratchStore } from "../vmm/storage/scratch-store.ts";
 import { reason } from "./reason.ts";
 
 /** A host file as a store. */
@@ -69,6 +70,8 @@ export interface HostDiskOptions {
   readonly readOnly: boolean;
   /** What the guest writes is forgotten at the end. */
   readonly snapshot: boolean;
+  /** A replay: the image stays as it is, though the disk behaves as if it took writes. */
+  readonly scratch?: boolean;
 }
 
 export interface HostDisk {
@@ -101,6 +104,11 @@ export async function openHostDisk(path: string, options: HostDiskOptions): Prom
     const file = reach(path);
     const format = options.format ?? (await probeFormat(file.bytes));
     if (format === "raw" && !options.readOnly && !options.snapshot) {
+      if (options.scratch === true) {
+        const store = HostFile.open(path, "read");
+        files.push(store);
+        return { disk: new RawDisk(new ScratchStore(store)), close };
+      }
       close();
       const store = HostFile.open(path, "write");
       files.push(store);

@@ -7,7 +7,7 @@ import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from
 import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { provideFirmware } from "../vmm/firmware.ts";
-import { Runner } from "../vmm/runner.ts";
+import { Runner, type RunnerOptions } from "../vmm/runner.ts";
 import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
@@ -15,7 +15,9 @@ import { type GdbServer, serveGdb } from "./gdb/server.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
 import { makeDevices } from "./devices.ts";
 import { reason } from "./reason.ts";
+import { readRecording, replayCommand, tapeOf } from "./recording.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
+import { openMachine } from "./up.ts";
 
 const EXIT_TIMEOUT = 124;
 /** As of a program that SIGPIPE ends: nobody reads the guest's output any more. */
@@ -60,13 +62,13 @@ function defaultGuest(): DefaultGuest {
 }
 
 /** What the machine has besides its images. */
-function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
+function settingsOf(options: CliOptions, epochSeconds: number): Omit<MachineConfig, "boot"> {
   return {
     memoryMib: options.memoryMib,
     cpu: options.cpu,
     deterministic: options.deterministic,
     debugExit: options.devices.debugExit,
-    epochSeconds: options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000),
+    epochSeconds,
     noReboot: options.noReboot,
     vga: options.vga,
     tier: options.tier,
@@ -74,13 +76,13 @@ function settingsOf(options: CliOptions): Omit<MachineConfig, "boot"> {
 }
 
 /** A machine that starts in its firmware. */
-function firmwareConfig(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+function firmwareConfig(options: CliOptions, epochSeconds: number): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
   const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios) };
-  return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
+  return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options, epochSeconds), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
 }
 
-function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
-  if (options.firmware) return firmwareConfig(options);
+function configOf(options: CliOptions, epochSeconds: number): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
+  if (options.firmware) return firmwareConfig(options, epochSeconds);
   const fallback = options.kernel === null ? defaultGuest() : null;
   const kernel = options.kernel ?? fallback?.kernel ?? "";
   const initrds = options.kernel === null && options.initrds.length === 0 ? (fallback?.initrds ?? []) : [...options.initrds];
@@ -90,7 +92,7 @@ function configOf(options: CliOptions): { config: MachineConfig; moduleStrings: 
     kernelName: basename(kernel),
     moduleStrings: initrds,
     config: {
-      ...settingsOf(options),
+      ...settingsOf(options, epochSeconds),
       boot: {
         kernel: readImage("kernel", kernel),
         initrds: files.map((f) => readImage("initrd", f)),
@@ -141,7 +143,9 @@ function describe(report: StopReport): string {
 }
 
 async function main(argv: readonly string[]): Promise<number> {
-  const options = parseOptions(argv);
+  const given = parseOptions(argv);
+  const recording = given.replay === null ? null : readRecording(given.replay);
+  const options = recording === null ? given : parseOptions(replayCommand(recording.command, argv));
   if (options.help) {
     process.stdout.write(HELP);
     return 0;
@@ -152,7 +156,9 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   await useStoredInterpreter();
-  if (options.firmware && (options.bios === null || options.bios === "own")) await useOwnFirmware();
+  const defined = options.up === null ? null : await openMachine(options.up, options.store);
+  const boot = defined?.definition.boot;
+  if (boot === undefined ? options.firmware && (options.bios === null || options.bios === "own") : "firmware" in boot && boot.firmware === "own") await useOwnFirmware();
   let file: number | null = null;
   if (options.serial.kind === "file") {
     try {
@@ -161,8 +167,19 @@ async function main(argv: readonly string[]): Promise<number> {
       throw new UserError(`-serial: cannot write '${options.serial.path}': ${reason(e)}`);
     }
   }
-  const { drives, devices, close } = await makeDevices(options);
-  const stdio = options.serial.kind === "stdio" ? new StdioConsole() : null;
+  const tape = tapeOf(options, recording, argv);
+  const { drives, devices, close } = defined === null ? await makeDevices(options, tape.makeTree) : { ...defined.options, close: () => defined.close() };
+  const epochSeconds = recording?.machine.epochSeconds ?? (options.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(Date.now() / 1000));
+  // The images are read again for a reset, and not kept in memory until then.
+  const { config, moduleStrings, kernelName } = defined === null ? configOf(options, epochSeconds)
+    : { config: await defined.config(), moduleStrings: [...defined.moduleStrings], kernelName: defined.kernelName };
+  const machineOptions: RunnerOptions = {
+    kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
+    images: async () => (defined === null ? configOf(options, epochSeconds).config : await defined.config()).boot,
+    ...(defined?.options ?? {}), ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
+  };
+  const tapeDeck = await tape.open(config, machineOptions);
+  const stdio = options.serial.kind === "stdio" && defined?.definition.console.ports !== 0 ? new StdioConsole() : null;
 
   return await new Promise<number>((resolve, reject) => {
     let timeout: ReturnType<typeof setTimeout> | null = null;
@@ -186,12 +203,11 @@ async function main(argv: readonly string[]): Promise<number> {
         process.stderr.write(`tabvisor: disk: ${reason(e)}\n`);
         code ||= 1;
       }
+      tape.close();
       if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
       resolve(code);
     };
     try {
-      // The images are read again for a reset, and not kept in memory until then.
-      const { config, moduleStrings, kernelName } = configOf(options);
       runner = new Runner(config, {
         serial: (bytes) => {
           try {
@@ -203,15 +219,19 @@ async function main(argv: readonly string[]): Promise<number> {
           }
         },
         debug: (bytes) => process.stderr.write(bytes),
+        replayed: ({ instructions, hash, checkpoints }) => {
+          const end = hash === null ? "where its recording was cut off" : `with the recorded state, ${hash}`;
+          process.stderr.write(`tabvisor: replayed ${instructions} instructions and ${checkpoints} checkpoints; ended ${end}\n`);
+        },
         stopped: (report) => {
-          if (ended !== null) return;
+          if (ended !== null) {
+            finish(ended);
+            return;
+          }
           if (report.kind !== "debug-exit" && !(report.kind === "power-off" || report.kind === "reset")) process.stderr.write(describe(report));
           finish(report.exitCode);
         },
-      }, {
-        kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
-        images: () => Promise.resolve(configOf(options).config.boot), ...(options.tier === "auto" ? { compiler: nodeCompiler() } : {}),
-      });
+      }, { ...machineOptions, tape: tapeDeck });
     } catch (e) {
       stdio?.close();
       reject(e as Error);
@@ -221,8 +241,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const quit = (code: number): void => {
       if (ended !== null) return;
       ended = code;
+      // It tells `stopped`, once a recording has its end.
       runner.powerOff();
-      finish(code);
     };
     if (options.timeoutSeconds !== null) {
       const seconds = options.timeoutSeconds;

@@ -5,6 +5,10 @@ import { parseDevices, type DeviceOptions } from "./device-options.ts";
 import { DRIVE_OPTIONS, parseBoot, parseDrives, type DriveArgument, type DriveOption } from "./drives.ts";
 
 export interface CliOptions {
+  /** `up FILE`: a machine's definition in place of options. */
+  readonly up: string | null;
+  /** Where machines of definitions keep what they change. */
+  readonly store: string | null;
   readonly help: boolean;
   readonly version: boolean;
   readonly kernel: string | null;
@@ -30,6 +34,11 @@ export interface CliOptions {
   readonly timeoutSeconds: number | null;
   readonly deterministic: boolean;
   readonly stats: boolean;
+  /** Files that the run is written down in, or taken from. */
+  readonly record: string | null;
+  readonly replay: string | null;
+  /** Million instructions between hashes of the whole state in a recording. */
+  readonly checkpointMillions: number | null;
   /** Which tiers run the guest. */
   readonly tier: "0" | "1" | "auto";
   /** Where GDB's remote stub listens; null: nowhere. */
@@ -41,6 +50,9 @@ export interface CliOptions {
 }
 
 export const HELP = `Usage: tabvisor [options]
+       tabvisor up FILE [options]      a machine out of its definition (YAML or JSON, docs/MACHINES.md)
+
+  --store FOLDER        with up: where the machine keeps what is written to its disks and folders
 
   -kernel FILE          bzImage, ELF vmlinux, or Multiboot 1 ELF (default: the guest made by 'npm run image')
   -initrd FILE[,FILE]   initramfs archives; Multiboot modules ("FILE ARGS,FILE ARGS")
@@ -74,6 +86,10 @@ export const HELP = `Usage: tabvisor [options]
   -no-reboot            a guest reset ends the machine
   --timeout SECONDS     end the machine after so much host time (exit code 124)
   --deterministic       guest time from the instruction count
+  --record FILE         write the run down: everything that enters the machine, and when
+  --replay FILE         run it again, to the same instruction and state (docs/REPLAY.md); the recorded command's options
+                        hold unless they are given anew
+  --checkpoint MILLIONS instructions between hashes of the whole state in a recording (default 500; 0: only at the end)
   --tier 0|1|auto       the interpreter alone, compiled code at once, or what is hot (default)
   --dump-region ADDRESS[,ADDRESS]  the compiled regions there at exit, from instructions to WebAssembly, on standard error
   --dump-hot N          those of the N regions that were entered most
@@ -83,9 +99,9 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "gdb"] as const;
+export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "gdb"] as const;
 /** Options that may be given several times. */
-const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
+export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["s", "S", "nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -116,6 +132,12 @@ function parseGdb(text: string): NonNullable<CliOptions["gdb"]> {
   return { host: match[1] === "" ? "127.0.0.1" : match[1].replace(/^\[|\]$/g, ""), port };
 }
 
+function parseCheckpoint(text: string | null): number | null {
+  if (text === null) return null;
+  if (!/^\d{1,9}$/.test(text)) throw new UserError(`--checkpoint: '${text}' is not a number of million instructions`);
+  return Number(text);
+}
+
 function parseSerial(text: string): CliOptions["serial"] {
   if (text === "stdio" || text === "mon:stdio") return { kind: "stdio" };
   if (text === "none" || text === "null") return { kind: "none" };
@@ -134,6 +156,20 @@ function parseDisplay(text: string): CliOptions["display"] {
   throw new UserError(`-display: '${text}' is not none, text or png:PATH`);
 }
 
+/** Options that say what a machine is: with a definition, that says it. */
+const OF_THE_MACHINE: readonly string[] = [
+  "kernel", "initrd", "append", "m", "cpu", "tier", "vga", "boot", "bios", "device", "netdev", "nic", "virtfs", "snapshot", "no-reboot", "deterministic", ...DRIVE_OPTIONS,
+];
+
+/** The file of `up FILE`. */
+function upFile(values: Record<string, unknown> & { _: (string | number)[] }): string {
+  const file = values._[1];
+  if (file === undefined) throw new UserError("up: name a machine's definition: tabvisor up machine.yaml");
+  const twice = OF_THE_MACHINE.find((name) => values[name] !== undefined && values[name] !== false);
+  if (twice !== undefined) throw new UserError(`up: option '-${twice}' is not taken: the definition says what the machine is`);
+  return String(file);
+}
+
 /** QEMU's option values may begin with a dash only where none can be an option: each takes exactly the next word. */
 export function parseOptions(argv: readonly string[]): CliOptions {
   const parsed = parse.detailed([...argv], {
@@ -146,7 +182,8 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   });
   if (parsed.error !== null) throw new UserError(parsed.error.message.replace(/^Not enough arguments following: (.*)$/, "option '-$1' needs a value"));
   const values = parsed.argv as Record<string, unknown> & { _: (string | number)[] };
-  const stray = values._[0];
+  const up = values._[0] === "up" ? upFile(values) : null;
+  const stray = up === null ? values._[0] : values._[2];
   if (stray !== undefined) {
     const text = String(stray);
     throw new UserError(text.startsWith("-") ? `unknown option '${text}' (--help lists them)` : `unexpected argument '${text}': a kernel is given with -kernel`);
@@ -185,7 +222,13 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   if (vga === "none" && display.kind !== "none") throw new UserError("-display: there is no display (-vga none)");
   const tier = one("tier") ?? "auto";
   if (tier !== "0" && tier !== "1" && tier !== "auto") throw new UserError(`--tier: '${tier}' is not 0, 1 or auto`);
+  const [record, replay] = [one("record"), one("replay")];
+  if (record !== null && replay !== null) throw new UserError("--record and --replay exclude each other");
+  const store = one("store");
+  if (store !== null && up === null) throw new UserError("--store: goes with 'up FILE'");
   return {
+    up,
+    store,
     help: flag("help") || flag("h"),
     version: flag("version"),
     kernel,
@@ -206,6 +249,9 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     timeoutSeconds,
     deterministic: flag("deterministic"),
     stats: flag("stats"),
+    record,
+    replay,
+    checkpointMillions: parseCheckpoint(one("checkpoint")),
     tier,
     gdb: flag("s") ? { host: "127.0.0.1", port: 1234 } : gdb === null ? null : parseGdb(gdb),
     startStopped: flag("S"),

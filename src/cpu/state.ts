@@ -85,6 +85,11 @@ export class CpuState {
   debugChanged = false;
   /** A fault of the task that was just switched to, before its first instruction. */
   taskFault: { readonly vector: number; readonly errorCode: number } | null = null;
+  /**
+   * Address spaces (CR3) whose program has itself cleared MXCSR's sticky flags: it may read them later, so all of its SSE arithmetic goes
+   * through the exact helper from then on, whichever way MXCSR is loaded (MXCSR_EXACT). Others do not pay for exact flags.
+   */
+  readonly exactSpaces = new Set<bigint>();
   /** An NMI has arrived; they are blocked from the delivery of one to the next IRET. SDM 3A §6.7.1. */
   nmiPending = false;
   nmiBlocked = false;

@@ -47,8 +47,9 @@ export interface VcpuOptions {
 /** Instructions of a slice whose end says where time is spent. */
 const LEAST_SAMPLED = 10_000;
 
-/** Arrivals at an entry point before it is compiled: docs/RATIONALE.md has the measurements. */
+/** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
+const ROUNDS = 2;
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -80,6 +81,8 @@ export class Vcpu {
   readonly debug: VcpuDebug;
   /** Instructions retired since construction. */
   retired = 0;
+  /** `run` returns before another interrupt or exception once `deliveries` is this. */
+  deliveryLimit = Infinity;
   private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
@@ -125,7 +128,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { threshold: options.threshold ?? THRESHOLD, compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 
@@ -145,6 +148,11 @@ export class Vcpu {
   /** Those of them that tier 1 retired. */
   get retiredInRegions(): number {
     return Number(this.state.i64[STATE.regionCount >> 3]);
+  }
+
+  /** Interrupts and exceptions delivered between instructions since construction. */
+  get deliveries(): number {
+    return this.cpu.interrupts.deliveries;
   }
 
   /** Leaves emitted code before the next instruction, and `run` with "stopped". Safe from device callbacks. */
@@ -180,6 +188,7 @@ export class Vcpu {
     let prepared = false;
     while (this.retired < end) {
       if (this.stopRequested) return "stopped";
+      if (this.cpu.interrupts.deliveries >= this.deliveryLimit) return "budget";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
       let slice = Math.min(end - this.retired, MAX_SLICE);
       if (this.options.env.interruptPending() && state.interruptsEnabled && !this.debug.holdInterrupts) {

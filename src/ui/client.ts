@@ -1,14 +1,12 @@
 /** The worker that holds one machine, seen from the page. The only file of ui/ that knows Comlink. */
 import * as Comlink from "comlink";
+import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
-  DebugState, DisplayApi, DisplayEvents, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MouseInput, WorkerConfig,
+  DebugState, DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineDebugger, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
+  SnapshotResult, StartSource, WorkerConfig,
 } from "../vmm/api.ts";
 
-/** A machine's worker. Calls reject when the worker itself dies, so that none waits for ever. */
-export interface MachineConnection extends MachineApi {
-  /** Ends the worker and gives its memory back. */
-  terminate(): void;
-}
+export type { MachineConnection } from "../vmm/api.ts";
 
 /** Starts a worker. `onCrash` is called once if it dies on its own (out of memory, script that does not load). */
 export function connectMachine(onCrash: (message: string) => void): MachineConnection {
@@ -35,7 +33,12 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
 
   return {
     load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
-    powerOn: (config: WorkerConfig, events: MachineEvents) => guard(remote.powerOn(config, Comlink.proxy(events))),
+    prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
+    useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
+    snapshot: (request: SnapshotRequest) => guard(remote.snapshot(request) as Promise<SnapshotResult>),
+    fork: (port: MessagePort) => guard(remote.fork(Comlink.transfer(port, [port]))),
+    powerOn: (config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource) =>
+      guard(remote.powerOn(config, Comlink.proxy(events), start?.kind === "fork" ? Comlink.transfer(start, [start.port]) : start)),
     pause: () => guard(remote.pause()),
     resume: () => guard(remote.resume()),
     reset: () => guard(remote.reset()),
@@ -47,6 +50,11 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),
     stats: () => guard(remote.stats()),
     debugger: async () => wrapDebugger((await guard(remote.debugger())) as unknown as Comlink.Remote<MachineDebugger>, guard),
+    setShare: (share: number) => guard(remote.setShare(share)),
+    folder: (tag: string, call: FolderCall) => guard(remote.folder(tag, call) as Promise<FolderAnswer>),
+    openFolder: (tag: string, path: string) => guard(remote.openFolder(tag, path)),
+    screenshot: () => guard(remote.screenshot()),
+    useCompiler: (port: MessagePort | null) => guard(remote.useCompiler(port === null ? null : Comlink.transfer(port, [port]))),
     terminate: () => {
       if (ended) return;
       ended = true;
@@ -73,6 +81,20 @@ function wrapDebugger(remote: Comlink.Remote<MachineDebugger>, guard: <T>(call: 
     addSymbols: (file) => guard(remote.addSymbols(file)),
     evaluate: (text) => guard(remote.evaluate(text)),
     close: () => guard(remote.close()),
+  };
+}
+
+/** The compiler that all machines of a page share: a port for each. */
+export function connectCompiler(): { port(): MessagePort; terminate(): void } {
+  // The machine's script under another name (vmm/compiler.ts), so that the page loads it once.
+  const worker = new Worker(new URL("../vmm/worker.ts", import.meta.url), { type: "module", name: COMPILER_NAME });
+  return {
+    port: () => {
+      const { port1, port2 } = new MessageChannel();
+      worker.postMessage(port1, [port1]);
+      return port2;
+    },
+    terminate: () => worker.terminate(),
   };
 }
 

@@ -26,7 +26,7 @@ class FakeConnection implements MachineConnection {
     this.calls.push(name);
     return this.failOn === name ? Promise.reject(new Error(`${name} failed`)) : Promise.resolve();
   }
-  powerOn(_config: WorkerConfig, events: MachineEvents): Promise<void> {
+  powerOn(_config: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
     this.events = events;
     return this.call("powerOn");
   }
@@ -43,6 +43,15 @@ class FakeConnection implements MachineConnection {
   attachDisplay = (): Promise<void> => this.call("display");
   stats = (): Promise<never> => Promise.reject(new Error("none"));
   debugger = (): Promise<never> => Promise.reject(new Error("none"));
+  prepare = (): Promise<void> => this.call("prepare");
+  setShare = (): Promise<void> => this.call("share");
+  folder = (): Promise<null> => Promise.resolve(null);
+  openFolder = (): Promise<void> => this.call("folder");
+  screenshot = (): Promise<null> => Promise.resolve(null);
+  useStore = (): Promise<void> => this.call("store");
+  snapshot = (): Promise<never> => Promise.reject(new Error("none"));
+  fork = (): Promise<never> => Promise.reject(new Error("none"));
+  useCompiler = (): Promise<void> => Promise.resolve();
   terminate = (): void => {
     this.ended = true;
   };

@@ -215,6 +215,9 @@ export class Session {
       input: (state) => {
         if (mine()) this.events.input(state);
       },
+      folder: () => undefined,
+      // Configured to report a reset as an end.
+      restarted: () => undefined,
     };
     const port = this.events.displayPort();
     if (port !== null) connection.attachDisplay(port).catch(() => undefined); // powerOn would fail as well

@@ -2,15 +2,30 @@
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
 import type { MachineDebugger } from "./debug/api.ts";
-import type { KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStatus, StopReport, MachineStats } from "./config.ts";
+import type { MachineDefinition } from "./definition/definition.ts";
+import type { FolderEntry } from "./files/kept-folder.ts";
 import type { LoadProgress } from "./images/progress.ts";
-import type { ImageSources } from "./images/source.ts";
-export type { MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
+import type { ImageSource, ImageSources } from "./images/source.ts";
+import type { Screenshot } from "./screenshot.ts";
+import type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
+import type { DiskConfig } from "./storage/open-disk.ts";
+export type { Screenshot } from "./screenshot.ts";
+export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
 export type * from "./debug/api.ts";
-export { DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export { COMPILER_NAME, DETERMINISTIC_EPOCH_SECONDS } from "./config.ts";
+export type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
+export type { SnapshotRecord, DiskLayerRecord } from "./snapshot/record.ts";
+export type { SnapshotComparison } from "./snapshot/compare.ts";
 export type { LoadProgress } from "./images/progress.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
+
+export type {
+  CdromDefinition, ConsoleListener, DefinitionError, DefinitionProblem, DiskDefinition, FileSource, FirmwareBoot, FloppyDefinition, FolderEntry, KernelBoot, MachineConsole, MachineDefinition,
+  MachineInput, MachinePhase, MachineSummary, Manager, ManagerEvent, NicDefinition, DriveInfo, SharedFolder, SharedFolderDefinition, SnapshotDifference,
+  SnapshotInfo, StorageInfo, StoredFile,
+} from "./manager/api.ts";
 
 /** To boot what `load` has brought into the worker. */
 export interface LoadedBoot {
@@ -21,6 +36,29 @@ export interface WorkerConfig extends Omit<MachineConfig, "boot"> {
   readonly boot: LoadedBoot | KernelImages;
 }
 
+/** A machine out of a definition, as `prepare` gets it: every file named by address or blob. */
+export interface MachineSpec {
+  readonly definition: MachineDefinition;
+  /** Null: our own, or the machine starts with a kernel. */
+  readonly firmware: ImageSource | null;
+  /** Of the kernel that `load` has brought into the worker; null: the machine starts in firmware. */
+  readonly cmdline: string | null;
+  /** By drive id; those that are empty are absent. */
+  readonly drives: Readonly<Record<string, DiskConfig>>;
+  /** By mount tag: where in OPFS the folder is kept; null: nowhere. */
+  readonly folders: Readonly<Record<string, string | null>>;
+  readonly epochSeconds: number;
+  /** A snapshot whose writes lie below those of `drives`: where a machine that was restored is switched on again. */
+  readonly below?: string | null;
+}
+
+/** What a machine goes on from in place of booting. `images`: of the kernel that a reset boots, as `load` gave them; null: there is none. */
+export type StartSource =
+  /** A snapshot of the store. The drives of `prepare` begin empty: what the snapshot has of them lies below. */
+  | { readonly kind: "snapshot"; readonly id: string; readonly images: ImageSources | null }
+  /** What another machine's `fork` sends. */
+  | { readonly kind: "fork"; readonly port: MessagePort; readonly images: ImageSources | null };
+
 /** Events from worker to page. */
 export interface MachineEvents {
   /** Serial output in batches, byte for byte. A promise slows the guest down to the speed at which it resolves. */
@@ -28,15 +66,18 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
+  /** Files in a shared folder have changed. */
+  folder(tag: string): void;
+  /** The guest has reset the machine, which starts anew. */
+  restarted(): void;
 }
 
-/** What the guest has made of keyboard and mouse. */
-export interface InputState {
-  /** Bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
-  readonly leds: number;
-  /** It listens to the mouse. */
-  readonly mouse: boolean;
-}
+/** What the page asks of a shared folder that its worker keeps. */
+export type FolderCall =
+  | { readonly kind: "list" | "makeFolder" | "remove" | "read"; readonly path: string }
+  /** At 0 the file begins anew. */
+  | { readonly kind: "write"; readonly path: string; readonly position: number; readonly bytes: Uint8Array };
+export type FolderAnswer = readonly FolderEntry[] | Uint8Array | null;
 
 /** One machine in one worker. A call that fails rejects with an Error whose message is the one clear line. */
 export interface MachineApi {
@@ -45,8 +86,16 @@ export interface MachineApi {
    * file that the server has not is named `NOT_FOUND`.
    */
   load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources>;
-  /** Builds and starts a machine; the previous one of this worker, if any, is discarded. */
-  powerOn(config: WorkerConfig, events: MachineEvents): Promise<void>;
+  /** The store's end of a port (StoreConnection.openPort): before `snapshot`, and before a start from one. */
+  useStore(port: MessagePort): Promise<void>;
+  /** Takes a snapshot of the machine as it is now, which runs on; resolves when it is in the store. A second one waits for the first. */
+  snapshot(request: SnapshotRequest): Promise<SnapshotResult>;
+  /** The other end of the port is given to a fresh worker's `powerOn`, which goes on from this instant. Resolves when all has been sent. */
+  fork(port: MessagePort): Promise<{ readonly pauseMs: number }>;
+  /** Opens drives, folders and firmware of a definition, for the `powerOn` that follows. A kernel is loaded by `load`. */
+  prepare(spec: MachineSpec, onProgress: (progress: LoadProgress) => void): Promise<void>;
+  /** Builds and starts a machine; the previous one of this worker, if any, is discarded. "prepared": that of `prepare`. */
+  powerOn(config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource): Promise<void>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   reset(): Promise<void>;
@@ -63,7 +112,26 @@ export interface MachineApi {
   stats(): Promise<MachineStats>;
   /** A debugger of the present machine; one that was given before is closed. */
   debugger(): Promise<MachineDebugger>;
+  /** At most so much of one core, 0 to 1, from now on. */
+  setShare(share: number): Promise<void>;
+  /** A shared folder of the machine that was prepared. */
+  folder(tag: string, call: FolderCall): Promise<FolderAnswer>;
+  /** A shared folder of a machine that is off, in a worker that does nothing else. */
+  openFolder(tag: string, path: string): Promise<void>;
+  /** The screen now; null: there is no display. */
+  screenshot(): Promise<Screenshot | null>;
+  /** A port to a compiler that several machines share; null: it is gone. Without one the worker starts its own. */
+  useCompiler(port: MessagePort | null): Promise<void>;
 }
+
+/** A machine's worker, seen from the page. Calls reject when the worker itself dies, so that none waits for ever. */
+export interface MachineConnection extends MachineApi {
+  /** Ends the worker and gives its memory back. */
+  terminate(): void;
+}
+
+/** Starts a machine's worker. `onCrash` is called once if it dies on its own (out of memory, a script that does not load). */
+export type Spawn = (onCrash: (message: string) => void) => MachineConnection;
 
 /** From display to machine: a frame can be taken. `all`: the display knows nothing yet. */
 export interface DisplayRequest {

@@ -3,9 +3,6 @@ import { type BatchReply, compileBatch, HERE, type RegionCompiler } from "../jit
 export type { RegionCompiler } from "../jit/region/compile.ts";
 import type { RegionRequest } from "../jit/region/request.ts";
 
-/** A web worker's name when it is to compile. */
-export const COMPILER_NAME = "tabvisor-compiler";
-
 export interface CompilerCall {
   readonly id: number;
   readonly requests: readonly RegionRequest[];

@@ -31,6 +31,14 @@ export interface MachineConfig {
   readonly tier?: "0" | "1" | "auto";
 }
 
+/** RAM above this leaves no room under 4 GiB for devices and our own tables. */
+export const MAX_MEMORY_MIB = 3072;
+export const MIN_MEMORY_MIB = 2;
+export const DEFAULT_MEMORY_MIB = 256;
+
+/** A web worker's name when it is to compile regions instead of running a machine. */
+export const COMPILER_NAME = "tabvisor-compiler";
+
 /** 2026-01-01 UTC: the date that deterministic machines start at. */
 export const DETERMINISTIC_EPOCH_SECONDS = 1_767_225_600;
 
@@ -61,6 +69,8 @@ export interface MachineStatus {
   readonly memoryMib: number;
   /** True while the guest sleeps in HLT. */
   readonly idle: boolean;
+  /** What the machine's thread was busy over the last status interval, 0 to 1 of one core. */
+  readonly load: number;
   /** null: tier 0 alone. */
   readonly tiers: TierStatus | null;
 }
@@ -108,4 +118,12 @@ export interface MachineStats {
   readonly tier1: Tier1Stats | null;
   /** Bytes. */
   readonly peakMemory: number;
+}
+
+/** What the guest has made of keyboard and mouse. */
+export interface InputState {
+  /** Bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock. */
+  readonly leds: number;
+  /** It listens to the mouse. */
+  readonly mouse: boolean;
 }

@@ -1,11 +1,21 @@
 /** Drives one machine on the host's event loop: slices, sleep, pause, reset. The CLI and the worker share it. */
+import { UserError } from "../base/errors.ts";
 import type { MouseInput } from "../devices/ps2/mouse.ts";
 import type { ScreenUpdate } from "../devices/vga/screen.ts";
-import type { InputState } from "./api.ts";
+import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
-import type { KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
+import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
+import { immediate, Turn } from "./turn.ts";
+import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
+import type { CapturableDisk } from "./snapshot/disk.ts";
+import type { ForkSend } from "./snapshot/fork.ts";
+import type { Restore } from "./snapshot/restore.ts";
+import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
+import { TapeDeck, type EndedBy } from "./record/deck.ts";
+import type { Player, ReplayResult } from "./record/player.ts";
+import type { Recorder } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -16,6 +26,10 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** A replay has ended as the recorded run did; `stopped` follows. */
+  replayed?(result: ReplayResult): void;
+  /** The guest has reset the machine: what follows is of the next start. */
+  restarted?(): void;
 }
 
 /** A debugger between the runner and its machine (vmm/debug). */
@@ -28,8 +42,6 @@ export interface RunHook {
   changed(state: "running" | "paused" | "stopped", report: StopReport | null): void;
 }
 
-/** Milliseconds of emulation between turns of the event loop. */
-const SLICE_MS = 8;
 /** Status reports while running. */
 const STATUS_MS = 500;
 /** Waits shorter than this are run through. */
@@ -44,13 +56,29 @@ const MAX_SLEEP_MS = 1000;
 /** Serial bytes that the receiver has not taken yet, before the guest is held. */
 const MAX_UNTAKEN = 1 << 20;
 
-export interface RunnerOptions extends MachineOptions {
-  /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
-  readonly images?: () => Promise<KernelImages>;
+/** A state to go on from. */
+export interface StartFrom {
+  readonly from: Restore;
+  /** Memory that holds some of it already. */
+  readonly memory?: WebAssembly.Memory;
+  /** All of the machine's memory has come. */
+  restored?(): void;
 }
 
-/** Where a deterministic machine's entropy begins. */
-const SEED = 0x2545f491;
+export interface RunnerOptions extends Omit<MachineOptions, "tape" | "restore"> {
+  /** Disks that snapshots hold, by name. */
+  readonly snapshotDisks?: ReadonlyMap<string, CapturableDisk>;
+  /** The machine goes on from here in place of booting; a reset boots it. `restored`: all of its memory has come. */
+  readonly startFrom?: StartFrom;
+  /** Makes an image file of at most 64 KiB out of RGBA pixels. */
+  readonly encodeImage?: (width: number, height: number, pixels: Uint32Array) => Promise<Uint8Array>;
+  /** Gives the images again for a reset. With it, they are not kept in memory meanwhile. */
+  readonly images?: () => Promise<KernelImages>;
+  /** At most so much of one core, 0 to 1. */
+  readonly share?: number;
+  /** Writes the run down from its power-on, or replays one that was. */
+  readonly tape?: Recorder | Player | null;
+}
 
 const NO_IMAGES: KernelImages = { kernel: null, initrds: [], cmdline: "" };
 
@@ -77,34 +105,8 @@ class Batch {
   }
 }
 
-/** Node's, where it lets timers, signals and input in between; a message port there is drained before them. */
-const immediate = (globalThis as { setImmediate?: (f: () => void) => unknown }).setImmediate;
-
 /** Something to wait on for less than a timer's millisecond, in Node; a browser's worker sleeps whole milliseconds. */
 const PAUSE = immediate === undefined ? null : new Int32Array(new SharedArrayBuffer(4));
-
-/** Runs a function on a later turn of the event loop, sooner than setTimeout's clamp in browsers allows. */
-class Turn {
-  private readonly channel = immediate === undefined ? new MessageChannel() : null;
-  private callback: (() => void) | null = null;
-  constructor() {
-    if (this.channel !== null) this.channel.port1.onmessage = this.fire;
-  }
-  private readonly fire = (): void => {
-    const f = this.callback;
-    this.callback = null;
-    f?.();
-  };
-  schedule(f: () => void): void {
-    this.callback = f;
-    if (this.channel !== null) this.channel.port2.postMessage(0);
-    else immediate?.(this.fire);
-  }
-  close(): void {
-    this.callback = null;
-    this.channel?.port1.close();
-  }
-}
 
 export class Runner {
   private machine: Machine;
@@ -124,39 +126,59 @@ export class Runner {
     private readonly events: RunnerEvents,
     private readonly options: RunnerOptions = {},
   ) {
-    this.machine = this.build(config, this.options);
+    this.share.set(options.share ?? 1);
+    this.deck = new TapeDeck(options.tape ?? null);
+    const { startFrom } = options;
+    this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
+    this.snapshots = this.makeSnapshots(startFrom ?? null);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  private snapshots: RunnerSnapshots;
+  private readonly tail = new TerminalTail();
+  private readonly share = new CpuShare(performance.now());
 
-  private build(config: MachineConfig, options: MachineOptions): Machine {
+  /** A new cap, from now on. */
+  setShare(share: number): void {
+    this.share.set(share);
+  }
+
+  private makeSnapshots(restore: StartFrom | null): RunnerSnapshots {
+    return new RunnerSnapshots(this.machine, {
+      disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
+      failed: (e) => this.fail(e),
+    });
+  }
+
+  /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
+  snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to take a snapshot of"));
+    return this.snapshots.take(request, sink);
+  }
+
+  /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
+  fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
+    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to fork"));
+    return this.snapshots.fork(send);
+  }
+
+  private readonly deck: TapeDeck;
+
+  private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions & { readonly memory?: WebAssembly.Memory }, start: StartFrom | null = null): Machine {
+    const key = this.deck.key(config.deterministic);
     const machine = new Machine(config, {
       serial: (byte) => this.serial.push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
-      entropy: (bytes) => this.entropy(bytes),
+      entropy: (bytes) => bytes.set(key),
       wake: () => this.wake(),
-    }, options);
+    }, start === null ? options : { ...options, restore: start.from.apply, ...(start.memory === undefined ? {} : { memory: start.memory }) });
+    this.deck.powerOn(machine, key);
     const { keyboard, mouse } = machine.board;
     keyboard.onLeds = mouse.onActive = () => this.events.input?.({ leds: keyboard.ledState, mouse: mouse.active });
     return machine;
   }
-
-  /** Deterministic machines draw from a fixed sequence (xorshift), others from the host. */
-  private entropy(bytes: Uint8Array): void {
-    if (!this.config.deterministic) {
-      crypto.getRandomValues(bytes as Uint8Array<ArrayBuffer>);
-      return;
-    }
-    for (let i = 0; i < bytes.length; i++) {
-      this.seed ^= this.seed << 13;
-      this.seed ^= this.seed >>> 17;
-      this.seed ^= this.seed << 5;
-      bytes[i] = this.seed >>> 8;
-    }
-  }
-  private seed = SEED;
 
   get current(): Machine {
     return this.machine;
@@ -193,27 +215,30 @@ export class Runner {
 
   /** Power cycle with the same configuration; a paused machine stays paused. */
   reset(): Promise<void> {
-    if (this.state === "stopped" || this.resetting) return Promise.resolve();
+    // A replay resets itself when it is time.
+    if (this.state === "stopped" || this.resetting || this.deck.player !== null) return Promise.resolve();
     const wasPaused = this.state === "paused";
     this.cancelSleep();
-    return this.restart(wasPaused);
+    return this.restart(wasPaused, false);
   }
 
   private resetting = false;
 
-  private async restart(paused: boolean): Promise<void> {
+  private async restart(paused: boolean, guest: boolean): Promise<void> {
     this.resetting = true;
     this.state = "paused";
     try {
+      this.deck.reset(this.machine, guest);
       const boot = this.options.images === undefined ? this.config.boot : await this.options.images();
       if (this.ended) return;
-      this.seed = SEED;
       this.lastInstructions = 0;
       this.lastInRegions = 0;
       this.owedMs = 0;
+      this.snapshots.close();
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
       this.hook?.attach(this.machine);
+      this.snapshots = this.makeSnapshots(null);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
       if (this.options.images !== undefined) release(imagesIn(boot));
@@ -245,7 +270,7 @@ export class Runner {
   /** Ends the machine for good. */
   powerOff(): void {
     if (this.state === "stopped") return;
-    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] });
+    this.finish({ kind: "power-off", message: "powered off", exitCode: 0, registers: [], disassembly: [] }, "user");
   }
 
   /** Presses the power button. False: the guest does not listen to it. */
@@ -265,15 +290,13 @@ export class Runner {
   /** A key of the PS/2 keyboard, named as in KeyboardEvent.code; null lets go of all. */
   key(name: string | null, pressed: boolean): void {
     if (this.state === "stopped") return;
-    const { keyboard } = this.machine.board;
-    if (name === null) keyboard.releaseAll();
-    else keyboard.key(name, pressed);
+    this.machine.input({ kind: "key", code: name, pressed });
     this.wake();
   }
 
   mouse(input: MouseInput): void {
     if (this.state === "stopped") return;
-    this.machine.board.mouse.move(input);
+    this.machine.input({ kind: "mouse", input });
     this.wake();
   }
 
@@ -288,7 +311,7 @@ export class Runner {
     if (this.state !== "running" || this.timer === null) return;
     this.cancelSleep();
     this.owedMs = 0;
-    this.turn.schedule(this.step);
+    this.goOn();
   }
 
   stats(peakMemory: number): MachineStats {
@@ -303,8 +326,8 @@ export class Runner {
   /** Lets `ns` pass (null: until something happens). True: a timer will take the next step. */
   private sleep(ns: number | null): boolean {
     const wait = ns === null ? MAX_SLEEP_MS : ns / 1e6;
-    const ms = (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs;
     const now = performance.now();
+    const ms = Math.max(this.share.restMs(now), (this.config.deterministic ? wait : Math.min(MAX_SLEEP_MS, wait)) + this.owedMs);
     if (ms >= TIMER_MS) {
       this.startTimer(now, now + ms);
       return true;
@@ -340,20 +363,27 @@ export class Runner {
   private readonly step = (): void => {
     this.cancelSleep();
     if (this.state !== "running") return;
+    const from = performance.now();
     let outcome;
     try {
-      outcome = this.hook === null ? this.machine.run(SLICE_MS) : this.hook.run(this.machine, SLICE_MS);
+      outcome = this.hook === null ? this.machine.run(this.share.sliceMs) : this.hook.run(this.machine, this.share.sliceMs);
     } catch (e) {
       this.fail(e);
       return;
     }
     this.flush();
+    this.deck.poll();
+    this.share.ran(from, performance.now());
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);
         return;
+      case "replayed":
+        this.finish({ kind: "power-off", message: "the recorded run ends here", exitCode: 0, registers: [], disassembly: [] }, "log");
+        return;
       case "reset":
-        void this.restart(false);
+        this.events.restarted?.();
+        void this.restart(false, true);
         return;
       case "debug":
         this.pause();
@@ -375,14 +405,23 @@ export class Runner {
 
   /** On the next turn, unless the receiver is too far behind: then when it has caught up. */
   private proceed(): void {
-    if (this.untaken <= MAX_UNTAKEN) this.turn.schedule(this.step);
+    if (this.untaken <= MAX_UNTAKEN) this.goOn();
     else this.held = true;
+  }
+
+  /** The next step: on the next turn, or after the rest that the machine's share asks for. */
+  private goOn(): void {
+    const now = performance.now();
+    const rest = this.share.restMs(now);
+    if (rest >= TIMER_MS) this.startTimer(now, now + rest);
+    else this.turn.schedule(this.step);
   }
   private untaken = 0;
   private held = false;
 
   private deliver(out: Uint8Array): void {
     const { length } = out;
+    this.tail.push(out);
     const taken = this.events.serial(out);
     if (taken === undefined) return;
     this.untaken += length;
@@ -390,7 +429,7 @@ export class Runner {
       this.untaken -= length;
       if (this.held && this.untaken <= MAX_UNTAKEN) {
         this.held = false;
-        this.step();
+        this.goOn();
       }
     };
     taken.then(done, done);
@@ -403,16 +442,24 @@ export class Runner {
     if (debug !== null) this.events.debug?.(debug);
   }
 
-  private finish(report: StopReport): void {
+  private finish(report: StopReport, by: EndedBy = "guest"): void {
     this.flush();
     this.state = "stopped";
     // The last words stay on the screen.
     this.feed.poll(true);
     this.cancelSleep();
     this.turn.close();
+    this.snapshots.close();
     this.reportStatus();
     this.hook?.changed("stopped", report);
-    this.events.stopped(report);
+    if (!this.deck.running) {
+      this.events.stopped(report);
+      return;
+    }
+    void this.deck.end(this.machine, report, by).then((end) => {
+      if (end.result !== null) this.events.replayed?.(end.result);
+      this.events.stopped(end.report);
+    });
   }
 
   private maybeReport(): void {
@@ -439,6 +486,7 @@ export class Runner {
       instructionsPerSecond: seconds > 0 ? Math.max(0, Math.round((n - this.lastInstructions) / seconds)) : 0,
       memoryMib: this.config.memoryMib,
       idle: this.idle,
+      load: this.share.takeLoad(now),
       tiers: this.tiers(n - this.lastInstructions),
     };
     this.lastStatusMs = now;

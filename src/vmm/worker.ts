@@ -1,15 +1,22 @@
 /** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import { answerCompilerCall, COMPILER_NAME, type CompilerAnswer, type CompilerCall, threadCompiler } from "./compiler.ts";
+import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
-  DisplayFrame, DisplayRequest, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineStats, MouseInput, WorkerConfig,
+  DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineSpec, MachineStats, MouseInput,
+  Screenshot, SnapshotRequest, SnapshotResult, StartSource, WorkerConfig,
 } from "./api.ts";
-import type { KernelImages } from "./config.ts";
+import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
+import { machineConfig, machineOptions } from "./definition/wiring.ts";
+import type { KeptFolder } from "./files/kept-folder.ts";
 import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
-import { Runner } from "./runner.ts";
+import type { Prepared } from "./prepare.ts";
+import { Runner, type RunnerOptions } from "./runner.ts";
+import { takeScreenshot } from "./screenshot.ts";
+import type { DiskLayer } from "./snapshot/disk-layer.ts";
+import type * as Snapshots from "./worker-snapshots.ts";
 
 /**
  * The interpreter made at build time: fetched while the page fetches its guest, compiled as it streams in, and cached by the
@@ -27,7 +34,7 @@ const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catc
 });
 
 /** A second worker of this same script, so that the page loads it once. */
-function startCompiler(): ReturnType<typeof threadCompiler> {
+function startCompiler(): RegionCompiler {
   return threadCompiler(() => {
     const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
     return {
@@ -39,7 +46,17 @@ function startCompiler(): ReturnType<typeof threadCompiler> {
     };
   });
 }
-let compiler: ReturnType<typeof threadCompiler> | null = null;
+let compiler: RegionCompiler | null = null;
+
+/** One that several machines share, at the other end of a port. */
+function portCompiler(port: MessagePort): RegionCompiler {
+  return threadCompiler(() => ({
+    send: (call) => port.postMessage(call),
+    listen: (onAnswer) => {
+      port.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+    },
+  }));
+}
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -69,6 +86,11 @@ function asSources(images: KernelImages): ImageSources | null {
   return { kernel: source("kernel", images.kernel), initrds: images.initrds.map((bytes) => source("initrd", bytes)) };
 }
 
+/** A kernel that a reset loads. */
+const notLoaded = (cmdline: string): KernelImages => ({ kernel: new Uint8Array(0), initrds: [], cmdline });
+
+const snapshotModule = (): Promise<typeof Snapshots> => import("./worker-snapshots.ts");
+
 /** Between reports of progress. */
 const PROGRESS_MS = 40;
 
@@ -85,25 +107,175 @@ class WorkerMachine implements MachineApi {
   }
 
   // Events are Comlink proxies: calls are queued messages. Only serial output is waited for, by the Runner, when too much is under way.
-  async powerOn(config: WorkerConfig, events: MachineEvents): Promise<void> {
+  async powerOn(config: WorkerConfig | "prepared", events: MachineEvents, source?: StartSource): Promise<void> {
     this.runner?.powerOff();
     this.runner = null;
+    const start = source === undefined ? null : await (await snapshotModule()).openStart(source, this.store);
     await interpreterReady;
-    const { boot, kept } = this.take(config.boot);
-    if (boot.kernel === null && boot.firmware === undefined) await fetchFirmware();
-    const runner = new Runner({ ...config, boot }, {
+    if (this.preparing !== null) await this.openPrepared(start?.layer);
+    const { machine, options } = config === "prepared" ? this.fromPrepared(source) : this.fromConfig(config, source);
+    const startFrom = start?.begin(this.prepared?.snapshotDisks ?? new Map());
+    if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
+    this.events = events;
+    const runner = new Runner(machine, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
-      stopped: (report) => events.stopped(report),
+      stopped: (report) => {
+        // Disks are whole before anyone hears of the end.
+        this.closePrepared();
+        events.stopped(report);
+      },
       input: (state) => events.input(state),
+      restarted: () => events.restarted(),
       frame: (update) => {
         const frame: DisplayFrame = { update };
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
-    }, { ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }), compiler: (compiler ??= startCompiler()) });
+    }, {
+      ...options, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
+      snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
+    });
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
+  }
+
+  private fromConfig(config: WorkerConfig, start?: StartSource): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+    const { boot, kept } = start === undefined || start.images === null ? this.take(config.boot) : { boot: notLoaded(config.boot.cmdline), kept: start.images };
+    return { machine: { ...config, boot }, options: kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) } };
+  }
+
+  private fromPrepared(start?: StartSource): { readonly machine: MachineConfig; readonly options: RunnerOptions } {
+    const { prepared } = this;
+    if (prepared === null) throw new UserError("there is no machine: prepare one first");
+    const { spec, options, firmware } = prepared;
+    const { boot, kept } = spec.cmdline === null
+      ? { boot: { kernel: null, initrds: [], cmdline: "", ...(firmware === null ? {} : { firmware }) }, kept: null }
+      : start === undefined || start.images === null ? this.take({ cmdline: spec.cmdline }) : { boot: notLoaded(spec.cmdline), kept: start.images };
+    return {
+      machine: machineConfig(spec.definition, boot, spec.epochSeconds),
+      options: { ...options, ...(kept === null ? {} : { images: () => imagesOf(kept, boot.cmdline) }) },
+    };
+  }
+
+  private prepared: Prepared | null = null;
+  private folders = new Map<string, KeptFolder>();
+  private events: MachineEvents | null = null;
+
+  async prepare(spec: MachineSpec, onProgress: (progress: LoadProgress) => void): Promise<void> {
+    this.closePrepared();
+    const { definition, drives, firmware } = spec;
+    if (Object.keys(drives).length === 0 && definition.sharedFolders.length === 0 && firmware === null) {
+      const options = machineOptions(definition, { drives: new Map(), folders: new Map() });
+      this.prepared = { spec, options, firmware: null, folders: new Map(), snapshotDisks: new Map(), close: () => undefined };
+      return;
+    }
+    this.preparing = { spec, onProgress };
+    // What lies below a snapshot's drives is known when the machine is started.
+    if (spec.below === undefined || spec.below === null) await this.openPrepared();
+  }
+  private preparing: { readonly spec: MachineSpec; readonly onProgress: (progress: LoadProgress) => void } | null = null;
+
+  private async openPrepared(layer?: (drive: string) => DiskLayer | undefined): Promise<void> {
+    const { preparing } = this;
+    if (preparing === null) return;
+    this.preparing = null;
+    const { spec, onProgress } = preparing;
+    const { prepareMachine } = await import("./prepare.ts");
+    let below = layer;
+    if (below === undefined && spec.below !== undefined && spec.below !== null) {
+      below = (await (await snapshotModule()).openStart({ kind: "snapshot", id: spec.below, images: null }, this.store)).layer;
+    }
+    this.prepared = await prepareMachine(spec, onProgress, (tag) => this.events?.folder(tag), below);
+    this.folders = new Map(this.prepared.folders);
+  }
+
+  private store: Snapshots.WorkerStore | null = null;
+
+  async useStore(port: MessagePort): Promise<void> {
+    this.store = new (await snapshotModule()).WorkerStore(port);
+  }
+
+  snapshot(request: SnapshotRequest): Promise<SnapshotResult> {
+    const taken = this.snapshots.then(async () => {
+      const runner = this.need();
+      if (this.store === null) throw new UserError("there is no store to keep the snapshot in");
+      return runner.snapshot(request, await this.store.sink());
+    });
+    this.snapshots = taken.catch(() => undefined);
+    return taken;
+  }
+  /** The last of those that wait for each other. */
+  private snapshots: Promise<unknown> = Promise.resolve();
+
+  fork(port: MessagePort): Promise<{ readonly pauseMs: number }> {
+    const forked = this.snapshots.then(async () => {
+      const { sendTo } = await snapshotModule();
+      return this.need().fork(sendTo(port));
+    });
+    this.snapshots = forked.catch(() => undefined);
+    return forked;
+  }
+
+  private closePrepared(): void {
+    const { prepared } = this;
+    this.prepared = null;
+    try {
+      if (prepared !== null) prepared.close();
+      else for (const folder of this.folders.values()) folder.close();
+    } catch (e) {
+      console.error("tabvisor: a disk could not be closed:", e);
+    } finally {
+      this.folders.clear();
+    }
+  }
+
+  async openFolder(tag: string, path: string): Promise<void> {
+    const { openFolder } = await import("./prepare.ts");
+    this.folders.set(tag, await openFolder(path, () => undefined));
+  }
+
+  folder(tag: string, call: FolderCall): Promise<FolderAnswer> {
+    const folder = this.folders.get(tag);
+    if (folder === undefined) return Promise.reject(new UserError(`there is no shared folder '${tag}'`));
+    switch (call.kind) {
+      case "list":
+        return Promise.resolve(folder.list(call.path));
+      case "read": {
+        const bytes = folder.read(call.path);
+        return Promise.resolve(Comlink.transfer(bytes, [bytes.buffer]));
+      }
+      case "write":
+        folder.write(call.path, call.position, call.bytes);
+        break;
+      case "makeFolder":
+        folder.makeFolder(call.path);
+        break;
+      case "remove":
+        folder.remove(call.path);
+    }
+    // In a machine's worker it is saved a moment after the last change.
+    if (this.prepared === null) folder.save();
+    return Promise.resolve(null);
+  }
+
+  setShare(share: number): Promise<void> {
+    this.need().setShare(share);
+    return Promise.resolve();
+  }
+
+  screenshot(): Promise<Screenshot | null> {
+    const machine = this.need().current;
+    const shot = takeScreenshot(machine);
+    // It took what the display would have got.
+    machine.presentAll();
+    return Promise.resolve(shot === null ? null : Comlink.transfer(shot, [shot.pixels.buffer as ArrayBuffer]));
+  }
+
+  useCompiler(port: MessagePort | null): Promise<void> {
+    // A machine keeps the one that it has begun with.
+    compiler = port === null ? null : portCompiler(port);
+    return Promise.resolve();
   }
 
   async load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources> {
@@ -139,7 +311,8 @@ class WorkerMachine implements MachineApi {
     return this.need().reset();
   }
   powerOff(): Promise<void> {
-    this.need().powerOff();
+    if (this.runner !== null) this.runner.powerOff();
+    this.closePrepared();
     return Promise.resolve();
   }
   powerButton(): Promise<boolean> {
@@ -180,6 +353,13 @@ class WorkerMachine implements MachineApi {
   private debug: MachineDebugger | null = null;
 }
 
-if (compiling) {
-  self.onmessage = (e: MessageEvent<CompilerCall>) => void answerCompilerCall(e.data).then((answer) => self.postMessage(answer));
-} else Comlink.expose(new WorkerMachine());
+/** Calls come from who has started this thread, or through a port for each machine. */
+function serveCompiler(from: { onmessage: ((e: MessageEvent<CompilerCall | MessagePort>) => void) | null; postMessage(answer: CompilerAnswer): void }): void {
+  from.onmessage = ({ data }) => {
+    if (data instanceof MessagePort) serveCompiler(data);
+    else void answerCompilerCall(data).then((answer) => from.postMessage(answer));
+  };
+}
+
+if (compiling) serveCompiler(self);
+else Comlink.expose(new WorkerMachine());

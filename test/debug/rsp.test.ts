@@ -113,13 +113,11 @@ describe("the stub", () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     const read = async (): Promise<string> => {
-      for (let i = 0; ; i++) {
-        const c = await RspClient.connect(stub.port);
-        try {
-          return await c.ask("m150000,4");
-        } finally {
-          c.close();
-        }
+      const c = await RspClient.connect(stub.port);
+      try {
+        return await c.ask("m150000,4");
+      } finally {
+        c.close();
       }
     };
     await new Promise((resolve) => setTimeout(resolve, 200));

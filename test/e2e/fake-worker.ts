@@ -1,6 +1,9 @@
 /** A stand-in for src/vmm/worker.ts in page tests: prints a boot log and answers like a small shell. No CPU in it. */
 import * as Comlink from "comlink";
-import type { ImageSources, LoadProgress, MachineApi, MachineEvents, MachineState, StopReport, WorkerConfig } from "../../src/vmm/api.ts";
+import type {
+  FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineEvents, MachineSpec, MachineState, StopReport, WorkerConfig,
+} from "../../src/vmm/api.ts";
+import { KeptFolder } from "../../src/vmm/files/kept-folder.ts";
 import { loadImages } from "../../src/vmm/images/load.ts";
 
 type Remote = Comlink.Remote<MachineEvents>;
@@ -66,7 +69,53 @@ class FakeMachine implements MachineApi {
     return kept;
   }
 
-  async powerOn(config: WorkerConfig, events: MachineEvents): Promise<void> {
+  private spec: MachineSpec | null = null;
+
+  prepare(spec: MachineSpec): Promise<void> {
+    this.spec = spec;
+    return Promise.resolve();
+  }
+
+  private prepared(): WorkerConfig {
+    if (this.spec === null) throw new Error("there is no machine: prepare one first");
+    const { definition, cmdline, epochSeconds } = this.spec;
+    const { memory, cpu, deterministic, devices } = definition;
+    return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: true, boot: { cmdline: cmdline ?? "" } };
+  }
+
+  useStore(): Promise<void> {
+    return Promise.resolve();
+  }
+  snapshot(): Promise<never> {
+    return Promise.reject(new Error("the stand-in takes no snapshots"));
+  }
+  fork(): Promise<never> {
+    return Promise.reject(new Error("the stand-in does not fork"));
+  }
+  setShare(): Promise<void> {
+    return Promise.resolve();
+  }
+  private readonly shared = new KeptFolder([], () => void this.events?.folder("share"));
+  folder(_tag: string, call: FolderCall): Promise<FolderAnswer> {
+    if (call.kind === "list") return Promise.resolve(this.shared.list(call.path));
+    if (call.kind === "read") return Promise.resolve(this.shared.read(call.path));
+    if (call.kind === "write") this.shared.write(call.path, call.position, call.bytes);
+    else if (call.kind === "remove") this.shared.remove(call.path);
+    else this.shared.makeFolder(call.path);
+    return Promise.resolve(null);
+  }
+  openFolder(): Promise<void> {
+    return Promise.resolve();
+  }
+  screenshot(): Promise<null> {
+    return Promise.resolve(null);
+  }
+  useCompiler(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async powerOn(given: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
+    const config = given === "prepared" ? this.prepared() : given;
     this.check(config);
     this.events = events as unknown as Remote;
     this.config = config;
@@ -163,6 +212,7 @@ class FakeMachine implements MachineApi {
       instructionsPerSecond: this.state === "running" ? 306_172_835 : 0,
       memoryMib: this.config?.memoryMib ?? 0,
       idle: this.ticks > 3,
+      load: this.ticks > 3 ? 0.02 : 0.9,
       tiers: { share: 0.964, regions: 412, queue: 3 },
     });
   }

@@ -9,7 +9,9 @@ import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { inspectorTests } from "./inspector-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { screenTests } from "./screen-tests.ts";
+import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
+import { serveStore, storeFirefoxTests, storeTests } from "./store-tests.ts";
 
 export interface E2eResult {
   readonly passed: number;
@@ -49,7 +51,21 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           check(site.bytes <= 400_000, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
+        const store = await serveStore();
+        await part(storageRunner, () => storeTests(storageRunner, executablePath, store));
+        await part(firefoxRunner, async () => storeFirefoxTests(firefoxRunner, await findFirefox(log), store));
+        await store.close();
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
+        if (real) {
+          await part(bootRunner, async () => {
+            const snapshots = await serveSnapshots();
+            try {
+              await snapshotTests(bootRunner, executablePath, snapshots);
+            } finally {
+              await snapshots.close();
+            }
+          });
+        }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));

@@ -46,7 +46,6 @@ describe.skipIf(guest === null)("the default guest", () => {
     const sections = pieces.machine.save();
     const ram = pieces.machine.vcpu.state.u8.slice(RAM_BASE);
     const before = pieces.serial();
-    const { seed } = pieces.entropy;
     runTo(pieces, TOTAL, (i) => 100_000 + ((i * 31) % 997));
     expect(await summary(pieces)).toEqual(expected);
 
@@ -56,7 +55,6 @@ describe.skipIf(guest === null)("the default guest", () => {
     const skipped = copy.serial().length;
     copy.machine.vcpu.state.u8.set(ram, RAM_BASE);
     copy.machine.restore(sections);
-    copy.entropy.seed = seed;
     expect(copy.machine.save()).toEqual(sections);
     runTo(copy, TOTAL, () => 1_000_003);
     expect({ ...(await summary(copy)), serial: before + copy.serial().slice(skipped) }).toEqual(expected);

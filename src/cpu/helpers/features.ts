@@ -1,6 +1,8 @@
 /** CPUID features as data: name, where the bit stands, and whether the emulator does what it promises. */
 
 /** Output register of CPUID. */
+import { UserError } from "../../base/errors.ts";
+
 export type CpuidRegister = "eax" | "ebx" | "ecx" | "edx";
 
 export interface CpuFeature {
@@ -98,3 +100,33 @@ export const MODELS: Readonly<Record<string, ModelDefinition>> = {
   "486": { vendor: "GenuineIntel", family: 4, model: 8, stepping: 0, brand: "", maxLeaf: 1, extended: false, features: "fpu vme pse" },
 };
 export const DEFAULT_MODEL = "x86-64-v2";
+
+export interface ParsedModel {
+  readonly name: string;
+  readonly definition: ModelDefinition;
+  /** Features that are set or cleared, by their names in the table, in order. */
+  readonly flags: readonly { readonly name: string; readonly on: boolean }[];
+}
+
+/** QEMU's notation `NAME[,+flag][,-flag][,flag=on|off]`, taken apart. Throws UserError. */
+export function parseModel(notation: string): ParsedModel {
+  const [name = "", ...flags] = notation.split(",").map((p) => p.trim());
+  const definition = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
+  if (definition === undefined) throw new UserError(`unknown CPU model '${name}'; models: ${Object.keys(MODELS).join(", ")}`);
+  return { name, definition, flags: flags.map(parseFlag) };
+}
+
+function parseFlag(flag: string): { readonly name: string; readonly on: boolean } {
+  const match = /^(?:([+-])([\w.-]+)|([\w.-]+)=(on|off))$/.exec(flag);
+  if (match === null) throw new UserError(`CPU flag '${flag}' is not of the form +NAME, -NAME or NAME=on|off`);
+  const given = match[2] ?? match[3];
+  const on = match[1] === "+" || match[4] === "on";
+  const name = canonicalFeature(given);
+  const known = FEATURES.has(name);
+  // Taking away what is not there is harmless.
+  if (!known || (on && !isImplemented(name))) {
+    const what = known ? "is not implemented" : "is unknown";
+    throw new UserError(`CPU flag '${given}' ${what}; flags: ${implementedFeatures().join(" ")}`);
+  }
+  return { name, on };
+}

@@ -12,7 +12,7 @@ export const MXCSR_MASK = 0xffff;
 /** The sticky exception flags. */
 const MXCSR_FLAGS = 0x3f;
 /** Programs that read the flags are few. */
-const MAX_EXACT_SPACES = 64;
+export const MAX_EXACT_SPACES = 64;
 const MXCSR_INIT = 0x1f80;
 /** Error summary and busy. */
 const ES_B = 0x8080;
@@ -198,18 +198,12 @@ export class FpState {
   }
 
   /** The guest's MXCSR: bits above 15 are ours (sse-ops.ts). */
-  /**
-   * Address spaces (CR3) whose program has itself cleared the sticky flags: it may read them later, so all of its SSE arithmetic goes
-   * through the exact helper from then on, whichever way MXCSR is loaded (MXCSR_EXACT). Others do not pay for exact flags.
-   */
-  private readonly exactSpaces = new Set<bigint>();
-
   private mxcsr(): number {
     return this.core.state.i32[STATE.mxcsr >> 2] & MXCSR_MASK;
   }
   private setMxcsr(value: number): void {
     const { i32 } = this.core.state;
-    i32[STATE.mxcsr >> 2] = value | (this.exactSpaces.has(this.core.state.cr3) ? MXCSR_EXACT : 0);
+    i32[STATE.mxcsr >> 2] = value | (this.core.state.exactSpaces.has(this.core.state.cr3) ? MXCSR_EXACT : 0);
   }
   private requireMxcsr(value: number): void {
     if (value & ~MXCSR_MASK) throw generalProtection();
@@ -219,8 +213,8 @@ export class FpState {
     this.requireMxcsr(value);
     const { state } = this.core;
     if (state.cpl === 3 && (value & MXCSR_FLAGS) === 0) {
-      if (this.exactSpaces.size >= MAX_EXACT_SPACES) this.exactSpaces.clear();
-      this.exactSpaces.add(state.cr3);
+      if (state.exactSpaces.size >= MAX_EXACT_SPACES) state.exactSpaces.clear();
+      state.exactSpaces.add(state.cr3);
     }
     this.setMxcsr(value);
     return STATUS.next;

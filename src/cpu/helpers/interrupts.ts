@@ -37,6 +37,8 @@ export class Interrupts {
   tap: DeliveryTap | null = null;
   private readonly gate = new Descriptor();
   private readonly frame: PushFrame;
+  /** Events that came between instructions, ever: with the count of instructions, a point of the machine's history. */
+  deliveries = 0;
 
   constructor(
     private readonly core: Core,
@@ -59,6 +61,7 @@ export class Interrupts {
 
   /** The same with STATE.rip as the address to save. */
   deliverHere(vector: number, errorCode: number, kind: EventKind): DeliveryResult {
+    this.deliveries++;
     return this.deliverAt(vector, errorCode, kind, this.core.ripLo, this.core.ripHi);
   }
 

@@ -1,9 +1,6 @@
 /** CPU models: what CPUID answers. SDM 2A "CPUID", AMD APM 3 appendix E. */
-import { UserError } from "../../base/errors.ts";
 import { CR4, type CpuState } from "../state.ts";
-import {
-  type CpuidRegister, DEFAULT_MODEL, FEATURES, MODELS, type ModelDefinition, canonicalFeature, implementedFeatures, isImplemented,
-} from "./features.ts";
+import { type CpuidRegister, DEFAULT_MODEL, FEATURES, type ModelDefinition, canonicalFeature, parseModel } from "./features.ts";
 
 /** Physical and linear address widths; mmu/walk.ts checks reserved bits by the first. */
 export const PHYSICAL_BITS = 40;
@@ -41,31 +38,14 @@ export class CpuModel {
   private readonly words = new Map<string, number>();
 
   constructor(notation: string = DEFAULT_MODEL) {
-    const [name = "", ...flags] = notation.split(",").map((p) => p.trim());
-    const definition = Object.hasOwn(MODELS, name) ? MODELS[name] : undefined;
-    if (definition === undefined) {
-      throw new UserError(`unknown CPU model '${name}'; models: ${Object.keys(MODELS).join(", ")}`);
-    }
+    const { name, definition, flags } = parseModel(notation);
     this.name = name;
     this.definition = definition;
     this.enabled = new Set(definition.features.split(" "));
-    for (const flag of flags) this.applyFlag(flag);
-  }
-
-  private applyFlag(flag: string): void {
-    const match = /^(?:([+-])([\w.-]+)|([\w.-]+)=(on|off))$/.exec(flag);
-    if (match === null) throw new UserError(`CPU flag '${flag}' is not of the form +NAME, -NAME or NAME=on|off`);
-    const given = match[2] ?? match[3];
-    const on = match[1] === "+" || match[4] === "on";
-    const name = canonicalFeature(given);
-    const known = FEATURES.has(name);
-    // Taking away what is not there is harmless.
-    if (!known || (on && !isImplemented(name))) {
-      const what = known ? "is not implemented" : "is unknown";
-      throw new UserError(`CPU flag '${given}' ${what}; flags: ${implementedFeatures().join(" ")}`);
+    for (const { name: feature, on } of flags) {
+      if (on) this.enabled.add(feature);
+      else this.enabled.delete(feature);
     }
-    if (on) this.enabled.add(name);
-    else this.enabled.delete(name);
   }
 
   /** Whether a feature of the table in features.ts is advertised. */

@@ -4,7 +4,8 @@ import type { Persistent, StateFields, StateReader } from "../../base/persist.ts
 import { STATE, XMM_STRIDE } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { type CpuState, type SystemSegment } from "../state.ts";
-import { MXCSR_MASK, abridgedTags, fullTags } from "./fpstate.ts";
+import { MAX_EXACT_SPACES, MXCSR_MASK, abridgedTags, fullTags } from "./fpstate.ts";
+import { MXCSR_EXACT } from "./sse-ops.ts";
 
 const SEGMENTS = 6;
 const TABLES = ["gdtr", "idtr", "ldtr", "tr"] as const;
@@ -48,8 +49,10 @@ export function saveSystem(state: CpuState): StateFields {
     fastMsrs: bytesOf64([...state.fastMsr]),
     msrNumbers: msrs.map(([n]) => n),
     msrValues: bytesOf64(msrs.map(([, v]) => v)),
-    // The bits above are ours, no state of the guest (sse-ops.ts).
+    // The bits above are ours (sse-ops.ts).
     mxcsr: state.i32[STATE.mxcsr >> 2] & MXCSR_MASK,
+    mxcsrExact: (state.i32[STATE.mxcsr >> 2] & MXCSR_EXACT) !== 0,
+    exactSpaces: bytesOf64([...state.exactSpaces].sort((a, b) => (a < b ? -1 : 1))),
     fpuControl: state.i32[STATE.fpuCw >> 2],
     fpuStatus: state.i32[STATE.fpuSw >> 2],
     fpuTop: state.i32[STATE.fpuTop >> 2] & 7,
@@ -59,6 +62,7 @@ export function saveSystem(state: CpuState): StateFields {
     interruptShadow: state.interruptShadow,
     shadowOfStack: state.shadowOfStack,
     pendingDebug: state.pendingDebug,
+    taskFault: state.taskFault === null ? null : { ...state.taskFault },
     nmiPending: state.nmiPending,
     nmiBlocked: state.nmiBlocked,
     pkru: state.pkru >>> 0,
@@ -106,6 +110,9 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   const msrNumbers = r.ints("msrNumbers");
   const msrValues = values64(r.bytes("msrValues", msrNumbers.length * 8));
   const mxcsr = r.int("mxcsr", 0, 0xffff);
+  const mxcsrExact = r.bool("mxcsrExact");
+  const exactSpaces = values64(r.bytes("exactSpaces"));
+  if (exactSpaces.length > MAX_EXACT_SPACES) throw new UserError("snapshot: field 'cpu.exactSpaces' has too many entries");
   const fpuControl = r.int("fpuControl", 0, 0xffff);
   const fpuStatus = r.int("fpuStatus", 0, 0xffff);
   const fpuTop = r.int("fpuTop", 0, 7);
@@ -115,6 +122,9 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   const interruptShadow = r.bool("interruptShadow");
   const shadowOfStack = r.bool("shadowOfStack");
   const pendingDebug = r.int("pendingDebug", 0, 0xffff);
+  const fault = r.recordOrNull("taskFault");
+  const taskFault = fault === null ? null : { vector: fault.int("vector", 0, 31), errorCode: fault.int("errorCode", 0, 0xffff) };
+  fault?.finish();
   const nmiPending = r.bool("nmiPending");
   const nmiBlocked = r.bool("nmiBlocked");
   const pkru = u32("pkru") | 0;
@@ -138,7 +148,9 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.fastMsr.set(fastMsrs);
   state.msr.clear();
   msrNumbers.forEach((n, i) => state.msr.set(n, msrValues[i]));
-  state.i32[STATE.mxcsr >> 2] = (state.i32[STATE.mxcsr >> 2] & ~MXCSR_MASK) | mxcsr;
+  state.i32[STATE.mxcsr >> 2] = mxcsr | (mxcsrExact ? MXCSR_EXACT : 0);
+  state.exactSpaces.clear();
+  for (const cr3 of exactSpaces) state.exactSpaces.add(cr3);
   state.i32[STATE.fpuCw >> 2] = fpuControl;
   state.i32[STATE.fpuSw >> 2] = fpuStatus;
   state.i32[STATE.fpuTop >> 2] = fpuTop;
@@ -148,7 +160,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.interruptShadow = interruptShadow;
   state.shadowOfStack = shadowOfStack;
   state.pendingDebug = pendingDebug;
-  state.taskFault = null;
+  state.taskFault = taskFault;
   state.nmiPending = nmiPending;
   state.nmiBlocked = nmiBlocked;
   state.pkru = pkru;

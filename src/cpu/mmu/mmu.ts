@@ -7,7 +7,7 @@ import type { AccessTap } from "../debug-tap.ts";
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
-  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_ENTRIES, TLB_ENTRY_SIZE,
+  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
@@ -153,6 +153,16 @@ export class Mmu {
     }
   }
 
+  /** Physical pages that the TLBs have: what the guest is at. */
+  translated(): number[] {
+    const { i32 } = this.state;
+    const pages = new Set<number>();
+    const end = tlbAddress(MMU_COUNT) >> 2;
+    for (let i = FETCH_TLB_BASE >> 2; i < TLB_END >> 2; i += FETCH_ENTRY_SIZE >> 2) if (i32[i] !== 0) pages.add(i32[i + (FETCH_PPN >> 2)]);
+    for (let i = TLB_BASE >> 2; i < end; i += TLB_ENTRY_SIZE >> 2) if (i32[i] !== 1 || i32[i + (TLB_WRITE >> 2)] !== 1) pages.add(i32[i + (TLB_PPN >> 2)]);
+    return [...pages];
+  }
+
   private fill(lo: number, hi: number, paddr: number, linear: number, mmuIndex: number): void {
     const i32 = this.state.i32;
     const at = tlbAddress(mmuIndex) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
@@ -241,7 +251,7 @@ export class Mmu {
     const ppn = Math.floor(a / 4096);
     const flags = this.phys.pageFlags[ppn];
     if (at < 0 || flags & PAGE_CODE || !this.phys.isWritable(ppn)) return 0;
-    if (flags & PAGE_WATCHED) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
+    if (flags !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & 0xff);
     this.tlbMisses++;
     this.fill(lo, hi, a, at, mmuIndex);
     return at;

@@ -2,6 +2,7 @@
 import type { CpuEnvironment, IoWidth } from "../env.ts";
 import { RAM_BASE } from "../layout.ts";
 import type { CpuState } from "../state.ts";
+import { PAGE_CLEAN, RamPages } from "./ram-pages.ts";
 
 /** A range of physical pages that is not RAM although it lies below the top of RAM (VGA window, ROM). */
 export interface Hole {
@@ -24,7 +25,7 @@ export interface MemoryWindow {
   readonly onWrite: (index: number) => void;
 }
 
-/** Bits of `pageFlags`: writes take the slow path while any is set. */
+/** Bits of `pageFlags`, with PAGE_CLEAN: writes take the slow path while any is set. */
 export const PAGE_CODE = 1;
 export const PAGE_WATCHED = 2;
 
@@ -34,6 +35,14 @@ const PAGES_32 = 1 << 20;
 /** Which accesses to a page reach RAM: the memory that shadows ROM may do one without the other. */
 export const PAGE_ACCESS = { read: 1, write: 2 } as const;
 const PAGE_BOTH = PAGE_ACCESS.read | PAGE_ACCESS.write;
+/** Beside them: the page's contents are still elsewhere. */
+const ABSENT = 4;
+
+/** Where the contents of pages are that have not been touched since a restore. */
+export interface PageSource {
+  /** Puts the contents of page `ppn` into RAM. It is absent no more when this is called. Throws UserError. */
+  bringIn(ppn: number): void;
+}
 
 /** The decoded code of a physical page, told about writes to it. Implemented by the decode cache. */
 export interface CodePages {
@@ -42,11 +51,13 @@ export interface CodePages {
 }
 
 export class PhysicalMemory {
-  /** PAGE_CODE: decoded code in this page. PAGE_WATCHED: in a window, not written since it was looked at. By page number. */
+  /** PAGE_CODE: decoded code in this page. PAGE_WATCHED: in a window, not written since it was looked at. PAGE_CLEAN. By page number. */
   readonly pageFlags = new Uint8Array(PAGES_32);
   readonly pages: number;
-  /** PAGE_ACCESS of each page below the top of RAM. */
+  /** PAGE_ACCESS of each page below the top of RAM, and ABSENT. */
   private readonly access: Uint8Array;
+  readonly ram: RamPages;
+  private source: PageSource | null = null;
   codePages: CodePages | null = null;
   private readonly windows: MemoryWindow[] = [];
 
@@ -59,6 +70,7 @@ export class PhysicalMemory {
   ) {
     this.pages = ramSize / 4096;
     this.access = new Uint8Array(this.pages).fill(PAGE_BOTH);
+    this.ram = new RamPages(this.pageFlags, this.pages);
     for (const h of holes) this.setAccess(h.first, h.end, 0);
   }
 
@@ -67,30 +79,61 @@ export class PhysicalMemory {
    * flushes TLBs and decoded code.
    */
   setAccess(first: number, end: number, access: number): void {
-    this.access.fill(access, Math.min(first, this.pages), Math.min(end, this.pages));
+    for (let ppn = first; ppn < Math.min(end, this.pages); ppn++) this.access[ppn] = access | (this.access[ppn] & ABSENT);
+  }
+
+  /** From now on pages `first` to `end` (exclusive) come from `source` when they are first looked at. */
+  setAbsent(first: number, end: number, source: PageSource): void {
+    if (this.source !== null && this.source !== source) throw new RangeError("pages come from one source");
+    this.source = source;
+    for (let ppn = first; ppn < end; ppn++) this.access[ppn] |= ABSENT;
+  }
+  isAbsent(ppn: number): boolean {
+    return (this.access[ppn] & ABSENT) !== 0;
+  }
+  /** The source has put the page's contents into RAM by itself, or is about to. */
+  setPresent(ppn: number): void {
+    this.access[ppn] &= ~ABSENT;
+  }
+  /** Makes sure that a page of RAM is there, whoever may access it. */
+  bringIn(ppn: number): void {
+    if (!this.isAbsent(ppn)) return;
+    this.setPresent(ppn);
+    this.source?.bringIn(ppn);
   }
 
   /** Linear-memory address of a physical address that reads from RAM, or -1. `paddr` is an exact integer below 2^52. */
   ramAddress(paddr: number): number {
-    const ppn = Math.floor(paddr / 4096);
-    if (ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.read) !== 0) return RAM_BASE + paddr;
-    return this.inWindow(ppn, paddr);
+    return this.reach(paddr, PAGE_ACCESS.read);
   }
 
   /** The same for an address whose writes reach memory. */
   writeAddress(paddr: number): number {
+    return this.reach(paddr, PAGE_ACCESS.write);
+  }
+
+  private reach(paddr: number, wanted: number): number {
     const ppn = Math.floor(paddr / 4096);
-    if (ppn < this.pages && (this.access[ppn] & PAGE_ACCESS.write) !== 0) return RAM_BASE + paddr;
+    if (ppn < this.pages) {
+      const access = this.access[ppn] & (wanted | ABSENT);
+      if (access === wanted) return RAM_BASE + paddr;
+      if (access === (wanted | ABSENT)) {
+        this.bringIn(ppn);
+        return RAM_BASE + paddr;
+      }
+    }
     return this.inWindow(ppn, paddr);
   }
 
   /** Whether writes to a page that reads from memory reach the same memory, so that a TLB may let them through. */
   isWritable(ppn: number): boolean {
-    return ppn >= this.pages || this.access[ppn] === PAGE_BOTH || this.access[ppn] === 0;
+    if (ppn >= this.pages) return true;
+    const access = this.access[ppn] & PAGE_BOTH;
+    return access === PAGE_BOTH || access === 0;
   }
 
   private inWindow(ppn: number, paddr: number): number {
-    if (ppn < this.pages && this.access[ppn] !== 0) return -1;
+    if (ppn < this.pages && (this.access[ppn] & PAGE_BOTH) !== 0) return -1;
     for (const w of this.windows) if (ppn >= w.first && ppn < w.first + w.pages && w.first >= 0) return w.linear + paddr - w.first * 4096;
     return -1;
   }
@@ -121,11 +164,22 @@ export class PhysicalMemory {
   /** A write is about to happen to a page with flags: tells who wants to know. */
   beforeWrite(ppn: number, offset: number, size: number): void {
     const flags = this.pageFlags[ppn];
+    if (flags & PAGE_CLEAN) this.ram.note(ppn);
     if (flags & PAGE_WATCHED) {
-      this.pageFlags[ppn] = flags & ~PAGE_WATCHED;
+      this.pageFlags[ppn] &= ~PAGE_WATCHED;
       for (const w of this.windows) if (w.first >= 0 && ppn >= w.first && ppn < w.first + w.pages) w.onWrite(ppn - w.first);
     }
     if (flags & PAGE_CODE) this.codePages?.onCodeWrite(ppn, offset, size);
+  }
+
+  /** As `beforeWrite` for any range below the top of RAM, for those who write there themselves. */
+  beforeWrites(paddr: number, size: number): void {
+    for (let at = paddr; at < paddr + size; ) {
+      const ppn = Math.floor(at / 4096);
+      const n = Math.min(paddr + size - at, 4096 - (at & 4095));
+      if (this.pageFlags[ppn] !== 0) this.beforeWrite(ppn, at & 4095, n);
+      at += n;
+    }
   }
 
   /** Page-table entries and descriptors: aligned 32-bit read; outside RAM through MMIO. */

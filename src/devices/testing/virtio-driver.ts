@@ -15,11 +15,21 @@ export class TestMemory implements GuestMemory, Persistent {
   readonly words = new Uint16Array(this.bytes.buffer);
   readonly longs = new Uint32Array(this.bytes.buffer);
   readonly written: [number, number][] = [];
+  /** What a device has lately said that it would write. */
+  private readonly announced: [number, number][] = [];
 
   isRam(address: number, length: number): boolean {
     return address >= 0 && length >= 0 && address + length <= TEST_RAM;
   }
+  willWrite(address: number, length: number): void {
+    if (!this.isRam(address, length)) throw new RangeError(`would write ${length} bytes at ${address}`);
+    if (this.announced.length > 64) this.announced.splice(0, 32);
+    this.announced.push([address, length]);
+  }
   wrote(address: number, length: number): void {
+    const end = address + length;
+    const covered = this.announced.some(([from, n]) => from <= address && end <= from + n);
+    if (!covered) throw new RangeError(`wrote ${length} bytes at ${address} without a word before`);
     if (!this.isRam(address, length)) throw new RangeError(`wrote ${length} bytes at ${address}`);
     if (this.written.length < 1000) this.written.push([address, length]);
   }

@@ -8,7 +8,7 @@ import type { BusRegion, Mapping } from "../bus/region.ts";
 import { PciEndpoint, type PciSlot } from "../pci/endpoint.ts";
 import { buildEdid } from "./edid.ts";
 import type { Vga } from "./vga.ts";
-import { VIDEO_PAGE, VRAM_BYTES, type VideoMemory } from "./video-memory.ts";
+import { VIDEO_PAGE, WRITTEN, VRAM_BYTES, type VideoMemory } from "./video-memory.ts";
 
 const REGISTER_BYTES = 4096;
 const PORTS_AT = 0x400;
@@ -131,7 +131,7 @@ function framebufferRegion({ bytes, written }: VideoMemory): BusRegion {
     read: (offset) => bytes[offset] ?? 0xff,
     write: (offset, _width, value) => {
       bytes[offset] = value;
-      written[Math.floor(offset / VIDEO_PAGE)] = 1;
+      written[Math.floor(offset / VIDEO_PAGE)] = WRITTEN;
     },
   };
 }

@@ -14,7 +14,7 @@ import { GFX, SEQ } from "./register-names.ts";
 import { VgaRegisters } from "./registers.ts";
 import { colourIndex, type DisplaySink, type ScreenState } from "./screen.ts";
 import { BochsVbe, VBE, VBE_ENABLED } from "./vbe.ts";
-import { LEGACY_BYTES, TEXT_BYTES, VIDEO_PAGE, type VideoMemory } from "./video-memory.ts";
+import { LEGACY_BYTES, TEXT_BYTES, touch, VIDEO_PAGE, WRITTEN, type VideoMemory } from "./video-memory.ts";
 
 /** Linear framebuffer of the enable register. */
 const VBE_LFB = 0x40;
@@ -76,12 +76,12 @@ export class Vga implements Persistent {
       dac8: (on) => this.setDac8(on),
       clear: (bytes) => {
         memory.bytes.fill(0, 0, bytes);
-        memory.written.fill(1, 0, Math.ceil(bytes / VIDEO_PAGE));
+        memory.written.fill(WRITTEN, 0, Math.ceil(bytes / VIDEO_PAGE));
       },
     });
     const { written } = memory;
     this.planes = new Planes(this.registers, this.dwords, (offset) => {
-      written[offset >>> 10] = 1;
+      written[offset >>> 10] = WRITTEN;
     });
     this.window = {
       length: LEGACY_BYTES,
@@ -102,7 +102,8 @@ export class Vga implements Persistent {
     this.vbe.reset();
     setTextMode(this.registers, this.dwords.subarray(0, PLANE_BYTES));
     this.planes.latch = 0;
-    this.memory.written.fill(1);
+    touch(this.memory.written);
+    this.memory.written.fill(WRITTEN, 0, (4 * PLANE_BYTES) / VIDEO_PAGE);
     this.stale = true;
     this.remap();
   }
@@ -158,6 +159,7 @@ export class Vga implements Persistent {
   private loadText(): void {
     const { textCells, dwords } = this;
     for (let cell = 0; cell < textCells.length; cell++) textCells[cell] = dwords[cell * 2];
+    this.memory.written.fill(WRITTEN, this.textPage);
     this.memory.watch(this.textPage, this.textPage + TEXT_BYTES / VIDEO_PAGE);
   }
 
@@ -177,7 +179,7 @@ export class Vga implements Persistent {
         dwords[cell * 2] = (dwords[cell * 2] & ~0xffff) | textCells[cell];
       }
       // A cell's bytes lie 8 apart.
-      written.fill(1, page * 4, page * 4 + 4);
+      written.fill(WRITTEN, page * 4, page * 4 + 4);
       memory.watch(this.textPage + page, this.textPage + page + 1);
     }
   }
@@ -218,7 +220,7 @@ export class Vga implements Persistent {
   /** Everything that shows, anew: for a sink that knows nothing yet. */
   touch(): void {
     this.stale = true;
-    this.memory.written.fill(1, 0, this.textPage);
+    touch(this.memory.written, 0, this.textPage);
   }
 
   /** Gives the sink what has changed since the last call; false if nothing has. Not while the CPU runs. */
@@ -289,7 +291,7 @@ export class Vga implements Persistent {
     this.vbe.restore(r.record("vbe"));
     this.planes.latch = r.int("latch", -0x8000_0000, 0x7fff_ffff);
     // The text cells come with video memory, and are the newer copy.
-    this.memory.written.fill(1);
+    touch(this.memory.written);
     this.show(this.windowNow());
     this.stale = true;
   }

@@ -12,10 +12,22 @@ export const VIDEO_BYTES = VRAM_BYTES + TEXT_BYTES;
 /** Bytes of the window at A0000h. */
 export const LEGACY_BYTES = 128 * 1024;
 
+/** Values of `VideoMemory.written`. */
+export const WRITTEN = 1;
+export const TOUCHED = 2;
+
+/** Pages first to end (exclusive) are to be looked at, written or not. */
+export function touch(written: Uint8Array, first = 0, end = written.length): void {
+  for (let page = first; page < end; page++) written[page] ||= TOUCHED;
+}
+
 export interface VideoMemory {
   /** VIDEO_BYTES, or with less of a framebuffer; the CPU writes to what is visible without asking. */
   readonly bytes: Uint8Array;
-  /** For each page 1 if it was written since `watch`. The owner of the memory sets them; the device may, for writes of its own. */
+  /**
+   * For each page: 0 not written since `watch`, WRITTEN, or TOUCHED: somebody wants to see it although nobody has written. The owner of the
+   * memory sets WRITTEN; the device does, for writes of its own.
+   */
   readonly written: Uint8Array;
   /** Clears `written` for pages first to end (exclusive) and notes writes to them from now on. */
   watch(first: number, end: number): void;

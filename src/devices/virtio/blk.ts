@@ -147,9 +147,9 @@ export class VirtioBlk implements VirtioModel {
   }
 
   private read(chain: Chain, sector: number, done: BlockDone): void {
-    const into = chain.writableBytes > 1 ? sliceSegments(chain.writable, 0, chain.writableBytes - 1) : [];
+    const into = (): Uint8Array[] => (chain.writableBytes > 1 ? sliceSegments(chain.writable, 0, chain.writableBytes - 1) : []);
     if (this.backend.synchronous) {
-      this.backend.read(sector, into, done);
+      this.backend.read(sector, into(), done);
       return;
     }
     // A late answer may come after the driver has reset the device: its bytes must not land in RAM then.
@@ -161,7 +161,7 @@ export class VirtioBlk implements VirtioModel {
     const buffer = new Uint8Array(chain.writableBytes - 1);
     this.backend.read(sector, [buffer], (error) => {
       this.port?.guard(() => {
-        if (error === null && this.isUnderWay(chain)) scatter(buffer, into);
+        if (error === null && this.isUnderWay(chain)) scatter(buffer, into());
       });
       done(error);
     });

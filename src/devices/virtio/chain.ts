@@ -17,9 +17,9 @@ export class Chain {
   id = 0;
   /** Ring descriptors that the chain takes; packed rings count them. */
   ringDescriptors = 1;
-  /** What the device reads, and what it writes, in order; neighbours are merged. */
+  /** What the device reads, in order; neighbours are merged. */
   readonly readable: Uint8Array[] = [];
-  readonly writable: Uint8Array[] = [];
+  private readonly room: Uint8Array[] = [];
   readableBytes = 0;
   writableBytes = 0;
   private readonly addresses: number[] = [];
@@ -28,19 +28,25 @@ export class Chain {
 
   constructor(private readonly memory: GuestMemory) {}
 
+  /** What the device writes, in order. To be written at once: who wants to write later asks again then. */
+  get writable(): readonly Uint8Array[] {
+    for (let i = this.firstWritable; i < this.firstWritable + this.room.length; i++) this.memory.willWrite(this.addresses[i], this.lengths[i]);
+    return this.room;
+  }
+
   /** Appends a buffer. */
   add(address: number, length: number, writable: boolean): void {
     if (!this.memory.isRam(address, length)) throw new RingError(`a buffer of ${length} bytes at ${address.toString(16)} is not in RAM`);
     if (length === 0) throw new RingError("a buffer without bytes");
     if (!writable && this.writableBytes > 0) throw new RingError("a readable buffer after a writable one");
     const { addresses, lengths, memory } = this;
-    const list = writable ? this.writable : this.readable;
+    const list = writable ? this.room : this.readable;
     const last = addresses.length - 1;
     if (list.length > 0 && addresses[last] + lengths[last] === address) {
       lengths[last] += length;
       list[list.length - 1] = memory.bytes.subarray(addresses[last], address + length);
     } else {
-      if (writable && this.writable.length === 0) this.firstWritable = addresses.length;
+      if (writable && this.room.length === 0) this.firstWritable = addresses.length;
       addresses.push(address);
       lengths.push(length);
       list.push(memory.bytes.subarray(address, address + length));
@@ -58,7 +64,7 @@ export class Chain {
   }
 
   save(): StateFields {
-    const writable = this.writable.length;
+    const writable = this.room.length;
     return { id: this.id, ringDescriptors: this.ringDescriptors, addresses: [...this.addresses], lengths: [...this.lengths], writable };
   }
 

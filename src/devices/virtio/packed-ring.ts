@@ -89,6 +89,7 @@ export class PackedRing implements Ring {
     const { memory } = this;
     chain.wrote(written);
     const at = this.setup.descriptors + this.indexOf(this.used) * DESC_BYTES;
+    memory.willWrite(at + 8, 8);
     memory.longs[(at + 8) >>> 2] = written;
     memory.words[(at + 12) >>> 1] = chain.id;
     memory.words[(at + 14) >>> 1] = (this.wrapOf(this.used) ? AVAIL | USED : 0) | (written > 0 ? DESC.write : 0);

@@ -38,6 +38,7 @@ export class SplitRing implements Ring {
     if (eventIndex) {
       // avail_event: tell us of the first request that we have not seen (§2.7.10).
       const at = device + HEADER_BYTES + USED_ENTRY_BYTES * size;
+      this.memory.willWrite(at, 2);
       words[at >>> 1] = this.availIndex;
       this.memory.wrote(at, 2);
     }
@@ -79,10 +80,12 @@ export class SplitRing implements Ring {
     const { size, device } = this.setup;
     chain.wrote(written);
     const at = device + HEADER_BYTES + USED_ENTRY_BYTES * (this.usedIndex & (size - 1));
+    memory.willWrite(at, USED_ENTRY_BYTES);
     memory.longs[at >>> 2] = chain.id;
     memory.longs[(at >>> 2) + 1] = written;
     memory.wrote(at, USED_ENTRY_BYTES);
     this.usedIndex = (this.usedIndex + 1) & 0xffff;
+    memory.willWrite(device + 2, 2);
     memory.words[(device >>> 1) + 1] = this.usedIndex;
     memory.wrote(device + 2, 2);
   }

@@ -20,8 +20,10 @@ import { validateRegion } from "./validate.ts";
 export type TierMode = "0" | "1" | "auto";
 
 export interface EngineOptions {
-  /** Arrivals at an entry point after which it is compiled. */
+  /** Arrivals at an entry point that make a round; at most 65,535. */
   readonly threshold: number;
+  /** Rounds after which an entry point is compiled; 1 where nothing is said. */
+  readonly rounds?: number | undefined;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
   /** Checks the IR of each region; for tests. */
@@ -32,7 +34,7 @@ export interface EngineOptions {
   readonly maxCodeBytes?: number | undefined;
 }
 
-/** Samples at an entry point that make it hot. */
+/** Samples at an entry point that count as a round. */
 const SAMPLES = 4;
 /** Regions that go into one module at most. */
 const BATCH = 16;
@@ -139,8 +141,25 @@ export class RegionEngine implements CompiledCode {
     return `${ppn}:${mode}:${ip}:${tlbBase}`;
   }
 
-  /** The entry point at hi:lo has been reached often. */
+  /** The entry point at hi:lo has been reached often: once more, or often enough. */
   hot(lo: number, hi: number): void {
+    const { rounds = 1 } = this.options;
+    if (rounds > 1) {
+      const slot = this.parts.mmu.fetchedSlots(lo, hi) + ((lo & 4095) << 2);
+      const round = (this.rounds.get(slot) ?? 0) + 1;
+      if (round < rounds) {
+        this.rounds.set(slot, round);
+        this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
+        return;
+      }
+      this.rounds.delete(slot);
+    }
+    this.compileAt(lo, hi);
+  }
+  /** Counters have 16 bits, so further rounds are counted here, by slot. */
+  private readonly rounds = new Map<number, number>();
+
+  private compileAt(lo: number, hi: number): void {
     const from = this.parts.now?.() ?? 0;
     const region = this.form(lo, hi);
     if (region !== null) region.compileNs = (this.parts.now?.() ?? 0) - from;
@@ -158,12 +177,12 @@ export class RegionEngine implements CompiledCode {
     const offset = leader - mmu.fetchedSlots(lo, hi);
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
     const n = (this.samples.get(leader) ?? 0) + 1;
-    if (n < SAMPLES) {
+    if (n < SAMPLES * (this.options.rounds ?? 1)) {
       this.samples.set(leader, n);
       return;
     }
     this.samples.delete(leader);
-    this.hot((lo & ~4095) | (offset >> 2), hi);
+    this.compileAt((lo & ~4095) | (offset >> 2), hi);
   }
   private readonly samples = new Map<number, number>();
 
@@ -406,6 +425,7 @@ export class RegionEngine implements CompiledCode {
     this.refused.clear();
     this.excluded.clear();
     this.samples.clear();
+    this.rounds.clear();
     this.pending = [];
     this.stats.regions = 0;
     this.stats.wasmBytes = 0;

@@ -1,5 +1,5 @@
 /**
- * Pass "liveness": which slots' locals hold something at the head of each tree of blocks, which slots the region writes, and how often each value is used, on the executed way (hot) and where the region is left (cold). What has no
+ * Pass "liveness": which slots' locals hold something at the head of each tree of blocks, where what is written back when the region is left, and how often each value is used, on the executed way (hot) and where the region is left (cold). What has no
  * use is dead: flags that nobody reads, registers that are overwritten.
  */
 import type { RegionIr } from "./build.ts";
@@ -7,17 +7,20 @@ import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "
 import { KIND } from "./meta.ts";
 import type { Block } from "./scan.ts";
 import { SLOT_COUNT } from "./slots.ts";
+import { lacks, WaysOut } from "./ways-out.ts";
 
 export interface Liveness {
   /** By root block: slots whose local is read in its tree or beyond. */
   readonly liveIn: ReadonlyMap<Block, readonly boolean[]>;
   /** By root block: slots that may differ from the state block. */
   readonly dirtyIn: ReadonlyMap<Block, readonly boolean[]>;
-  /** Slots that the region writes: what the shared way out stores from their locals. */
-  readonly written: readonly boolean[];
+  readonly waysOut: WaysOut;
   /** Whether an edge to a block of a tree of its own sets the slot's local. */
   assigns(edge: Edge, slot: number): boolean;
 }
+
+/** An edge, a call that is not followed and a store to the state block are on the executed way. */
+const onTheWay = (n: RegionNode): boolean => n.op === "edge" || n.op === "edge.indirect" || n.op === "edge.call" || n.op === "sync";
 
 export function analyse(ir: RegionIr): Liveness {
   const roots = new Set(ir.blocks.map((b) => b.root));
@@ -27,14 +30,6 @@ export function analyse(ir: RegionIr): Liveness {
     liveIn.set(b, none());
   }
   const at = (m: Map<Block, boolean[]>, b: Block): boolean[] => m.get(b) ?? none();
-  const written = none();
-  let low = 0;
-  let high = 0;
-  for (const x of ir.exits) {
-    low |= x.dirtyLow;
-    high |= x.dirtyHigh;
-  }
-  for (let s = 0; s < SLOT_COUNT; s++) written[s] = isDirty({ dirtyLow: low, dirtyHigh: high }, s);
   const dirtyIn = new Map<Block, boolean[]>();
   for (const b of roots) dirtyIn.set(b, none());
   const calls = new Set<Edge>();
@@ -56,7 +51,12 @@ export function analyse(ir: RegionIr): Liveness {
   }
 
   // A loop's head is left when the time budget is used up.
-  for (const b of roots) if (b.loopHeader || b.reentry) written.forEach((d, s) => (at(liveIn, b)[s] ||= d));
+  const waysOut = new WaysOut(dirtyIn);
+  for (const b of roots) {
+    if (!b.loopHeader && !b.reentry) continue;
+    waysOut.addHead(b);
+    at(dirtyIn, b).forEach((d, s) => (at(liveIn, b)[s] ||= d));
+  }
 
   // Uses. A slot node marks its slot live at its root.
   let root!: Block;
@@ -70,13 +70,22 @@ export function analyse(ir: RegionIr): Liveness {
     if (n.meta.kind === KIND.slot) at(liveIn, root)[n.imm] = true;
     if (n.hot === 0 && n.meta.cls === "pure") n.args.forEach(cold);
   };
-  const leave = (x: ExitState, use: (n: RegionNode) => void): void => {
-    for (let s = 0; s < SLOT_COUNT; s++) {
-      if (!written[s]) continue;
+  /** By the shared way: a slot as at the head of the tree is stored from its local if it is dirty, or loaded first. */
+  const leave = (x: ExitState): void => {
+    for (const s of waysOut.stored(x)) {
       const v = x.slots[s];
-      if (v === null) at(liveIn, x.root)[s] = true;
-      else if (v !== IN_MEMORY) use(v);
+      if (v === null) {
+        if (at(dirtyIn, x.root)[s]) at(liveIn, x.root)[s] = true;
+      } else if (v !== IN_MEMORY) cold(v);
     }
+  };
+  /** What `x` lacks is stored on the spot. */
+  const sync = (x: ExitState): void => {
+    x.slots.forEach((v, s) => {
+      if (!lacks(x, s, at(dirtyIn, x.root))) return;
+      if (v === null) at(liveIn, x.root)[s] = true;
+      else if (v !== IN_MEMORY) hot(v);
+    });
   };
   const usedPhiSets = new Set<number>();
   const anchors = (nodes: readonly RegionNode[], visit: (n: RegionNode) => void): void => {
@@ -85,23 +94,15 @@ export function analyse(ir: RegionIr): Liveness {
       n.bodies.forEach((b) => anchors(b, visit));
     }
   };
+  for (const b of ir.blocks) anchors(b.nodes, (n) => n.exit !== null && !onTheWay(n) && waysOut.add(n.exit));
   for (const b of ir.blocks) {
     root = b.root;
     anchors(b.nodes, (n) => {
       if (n.meta.kind === KIND.phiSet) return;
       if (n.meta.cls !== "pure") n.args.forEach(hot);
       if (n.exit === null) return;
-      // An edge inside the region, an unconditional exit and a store to the state block are on the executed way.
-      if (n.op === "sync" || n.op === "edge.call") {
-        const x = n.exit;
-        x.slots.forEach((v, s) => {
-          if (v === null) {
-            if (!x.synced && at(dirtyIn, x.root)[s]) at(liveIn, x.root)[s] = true;
-          } else if (v !== IN_MEMORY && isDirty(x, s)) hot(v);
-        });
-      }
-      else if (n.op === "edge.indirect" || (n.op === "edge" && n.edge?.target === null)) leave(n.exit, hot);
-      else if (n.op !== "edge") leave(n.exit, cold);
+      if (!onTheWay(n)) leave(n.exit);
+      else if (n.op !== "edge" || n.edge?.target === null) sync(n.exit);
     });
   }
   // Phis: what sets a used one is used. Edges: what a live slot of the target gets is used. Both to the fixed point.
@@ -138,7 +139,7 @@ export function analyse(ir: RegionIr): Liveness {
     }
   }
   return {
-    liveIn, dirtyIn, written,
+    liveIn, dirtyIn, waysOut,
     assigns: (e, s) => e.target !== null && roots.has(e.target) && at(liveIn, e.target)[s] && e.exit.slots[s] !== null,
   };
 }

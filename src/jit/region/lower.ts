@@ -6,7 +6,6 @@ import { InternalError } from "../../base/errors.ts";
 import {
   REGION_EXIT, STATE, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
-import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
@@ -19,38 +18,12 @@ import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { KIND } from "./meta.ts";
 import type { Liveness } from "./liveness.ts";
 import { Nesting } from "./nesting.ts";
-import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
+import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
 import type { Block } from "./scan.ts";
 import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
+import { BASE, HELPER, LEFT, leaveAtOffset, LOAD_OP, type RegionSupport, SLOT_LOAD, SLOT_STORE, STORE_OP } from "./support.ts";
+import { lacks } from "./ways-out.ts";
 
-/** Function indices in the module that the region goes into. */
-export interface RegionSupport {
-  /** (linear i64, bytes | SLOW_* i32) -> address, or 0: to tier 0. */
-  readonly read: number;
-  readonly write: number;
-  /** By width: (linear i64, value) -> 0, or 1: to tier 0. */
-  readonly store: Readonly<Record<number, number>>;
-  /** (linear page i64, physical page number i32) -> 1 when the fetch TLB says so. */
-  readonly checkPage: number;
-  /** (STATUS i32, rip i64, length i32, instructions left before it i32) -> REGION_EXIT. */
-  readonly helperExit: number;
-  /** (rip i64, instructions left i32, expected rip i64) -> -1 when it came to be there, else REGION_EXIT. */
-  readonly callOut: number;
-  readonly helper: (name: HelperName) => number;
-  /** The function of a pure IR operation that WebAssembly lacks. */
-  readonly shared: (op: string) => number;
-}
-
-const LOAD_OP: Record<string, string> = {
-  8: "i32.load8_u", 16: "i32.load16_u", 32: "i32.load", 64: "i64.load", 128: "v128.load", f32: "f32.load", f64: "f64.load",
-};
-const STORE_OP: Record<string, string> = {
-  8: "i32.store8", 16: "i32.store16", 32: "i32.store", 64: "i64.store", 128: "v128.store", f32: "f32.store", f64: "f64.store",
-};
-const SLOT_STORE = { i32: "i32.store", i64: "i64.store", v128: "v128.store" } as const;
-const SLOT_LOAD = { i32: "i32.load", i64: "i64.load", v128: "v128.load" } as const;
-
-const BASE = 0, LEFT = 1;
 
 export interface LoweringOptions {
   /** Byte address of the data TLB that the code is for. */
@@ -87,7 +60,6 @@ class RegionLowerer {
     this.fb = dry ? new DryBuilder(["i64", "i32"], ["i32"]) : new FunctionBuilder(["i64", "i32"], ["i32"], options.name);
     this.locals = new LocalPool(this.fb);
     this.offset = this.fb.local("i32");
-    this.rip = this.fb.local("i64");
     this.info = this.fb.local("i32");
     this.status = this.fb.local("i32");
     for (const b of ir.blocks) {
@@ -110,41 +82,46 @@ class RegionLowerer {
     const liveIn = this.live.liveIn.get(entry) ?? [];
     const used = new Set<number>();
     for (const l of this.live.liveIn.values()) l.forEach((x, s) => x && used.add(s));
-    this.live.written.forEach((w, s) => w && used.add(s));
+    for (const w of this.live.waysOut.all.values()) for (const s of [...w.base, ...w.order]) used.add(s);
     for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
     this.prologue(entry);
     for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
-    this.helperOut = fb.begin("block", "helperOut");
-    this.out = fb.begin("block", "out");
-    this.outAt = fb.begin("block", "outAt");
+    this.common = fb.begin("block", "out");
+    const ways = [...this.live.waysOut.all];
+    for (const [root, w] of ways.toReversed()) {
+      const labels: Label[] = [];
+      for (let i = 0; i <= w.order.length; i++) if (w.depths.has(i)) labels[i] = fb.begin("block", `out${root.start.toString(16)}.${i}`);
+      this.outs.set(root, labels);
+    }
     this.tree(entry);
-    fb.op("unreachable").end(this.outAt);
-    fb.get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add");
-    if (ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
-    fb.set(this.rip).end(this.out);
-    this.storeWritten();
-    fb.i32(0).get(this.rip).mem("i64.store", STATE.rip);
-    fb.i32(0).get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").mem("i32.store", STATE.regionLeft);
-    fb.get(this.info).i32(16).op("i32.shr_u").op("return").end(this.helperOut);
-    this.storeWritten();
-    fb.get(this.status).get(BASE).get(this.offset).op("i64.extend_i32_s").op("i64.add").get(this.info).i32(16).op("i32.shr_u");
-    fb.get(LEFT).get(this.info).i32(0xffff).op("i32.and").op("i32.sub").call(this.support.helperExit);
+    fb.op("unreachable");
+    ways.forEach(([root, w], n) => {
+      const labels = this.outs.get(root) ?? [];
+      const store = (slot: number): void => this.storeSlot(slot, () => fb.get(this.slotLocal[slot]));
+      for (let i = w.order.length; i >= 0; i--) {
+        if (w.depths.has(i)) fb.end(labels[i]);
+        // Above the deepest entry nothing leads here.
+        if (i > 0 && i <= Math.max(...w.depths)) store(w.order[i - 1]);
+      }
+      w.base.forEach(store);
+      if (n < ways.length - 1) fb.br(this.common);
+    });
+    fb.end(this.common);
+    leaveAtOffset(fb, this.support, this.ir.region.mode === 64, { offset: this.offset, info: this.info, status: this.helperExits ? this.status : null });
     return fb;
   }
-  /** The shared ways out: at an offset, at the address in `rip`, after a helper's `status`. */
-  private outAt!: Label;
-  private out!: Label;
-  private helperOut!: Label;
+  /** By root: where the shared code that leaves is entered, by how many of the tree's slots have to be stored. */
+  private readonly outs = new Map<Block, Label[]>();
+  /** Behind all stores: at `offset`, or after a helper's `status`. */
+  private common!: Label;
   private readonly offset: number;
-  private readonly rip: number;
-  /** Instructions to take off what is left, and above 16 bits REGION_EXIT, or after a helper the instruction's length. */
+  /**
+   * Instructions to take off what is left; above 16 bits REGION_EXIT, or with HELPER the instruction's length.
+   */
   private readonly info: number;
   private readonly status: number;
-  private storeWritten(): void {
-    this.live.written.forEach((w, s) => {
-      if (w) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
-    });
-  }
+
+  private helperExits = false;
 
   /** Refuses, before anything has happened, when an assumption does not hold or the budget might not suffice. */
   private prologue(entry: Block): void {
@@ -186,17 +163,16 @@ class RegionLowerer {
     const { fb } = this;
     fb.get(LEFT).i32(this.nesting.longest(b)).op("i32.lt_s");
     const out = fb.begin("if", "budget");
-    fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.outAt).end(out);
+    fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.wayOut(b, 0)).end(out);
   }
 
   /** Writes what the state block lacks. */
   private sync(x: ExitState): void {
     const dirty = this.live.dirtyIn.get(x.root) ?? [];
     for (let s = 0; s < SLOT_COUNT; s++) {
+      if (!lacks(x, s, dirty)) continue;
       const v = x.slots[s];
-      if (v === null) {
-        if (!x.synced && dirty[s]) this.storeSlot(s, () => this.fb.get(this.slotLocal[s]));
-      } else if (v !== IN_MEMORY && isDirty(x, s)) this.storeSlot(s, () => this.value(v));
+      this.storeSlot(s, () => (v === null || v === IN_MEMORY ? this.fb.get(this.slotLocal[s]) : this.value(v)));
     }
   }
 
@@ -224,7 +200,9 @@ class RegionLowerer {
     const { fb } = this;
     const { target } = e;
     if (target === null) {
-      this.leave(e.exit, REGION_EXIT.lookup);
+      this.sync(e.exit);
+      this.setRip(e.exit.offset);
+      this.leaveNow(e.exit.count);
       return;
     }
     if (target.predecessors > 1) {
@@ -257,6 +235,7 @@ class RegionLowerer {
     const { fb } = this;
     fb.i32(0).get(BASE);
     if (offset !== 0) fb.i64(BigInt(offset)).op("i64.add");
+    if (this.ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
     fb.mem("i64.store", STATE.rip);
   }
   private storeSlot(s: number, push: () => void): void {
@@ -278,13 +257,19 @@ class RegionLowerer {
     // All at once: a value may be computed from another slot's old one.
     for (const l of set.reverse()) fb.set(l);
   }
-  private moveWritten(x: ExitState): void {
+  /** Sets the locals of what the shared way out stores. */
+  private moveStored(x: ExitState): void {
+    const { fb } = this;
     this.shared.clear();
-    for (let s = 0; s < SLOT_COUNT; s++) {
+    const stored = this.live.waysOut.stored(x);
+    const live = this.live.liveIn.get(x.root) ?? [];
+    for (const s of stored) {
       const v = x.slots[s];
-      if (this.live.written[s] && v !== null && v !== IN_MEMORY) this.countShared(v);
+      if (v !== null && v !== IN_MEMORY) this.countShared(v);
     }
-    this.move(x, (s) => this.live.written[s]);
+    this.move(x, (s) => stored.includes(s));
+    // Not dirty here, but stored with those that are.
+    for (const s of stored) if (x.slots[s] === null && !live[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
     for (const l of this.sharedLocal.values()) this.locals.release(l);
     this.sharedLocal.clear();
     this.shared.clear();
@@ -302,13 +287,24 @@ class RegionLowerer {
     this.fb.get(LEFT);
     if (count !== 0) this.fb.i32(count).op("i32.sub");
   }
-  private leave(x: ExitState, how: number): void {
-    this.moveWritten(x);
-    this.fb.i32(x.offset).set(this.offset).i32(x.count | (how << 16)).set(this.info).br(this.outAt);
+  private wayOut(root: Block, depth: number): Label {
+    const label = this.outs.get(root)?.[depth];
+    if (label === undefined) throw new InternalError("region: a way out that was not foreseen");
+    return label;
+  }
+  private leave(x: ExitState, info: number): void {
+    this.moveStored(x);
+    this.fb.i32(x.offset).set(this.offset).i32(x.count | info).set(this.info).br(this.wayOut(x.root, this.live.waysOut.depth(x)));
   }
   private side(n: RegionNode): void {
     if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
-    this.leave(n.exit, REGION_EXIT.tier0);
+    this.leave(n.exit, REGION_EXIT.tier0 << 16);
+  }
+  /** RIP and registers are stored: on to whatever is there. */
+  private leaveNow(count: number): void {
+    this.fb.i32(0);
+    this.pushLeft(count);
+    this.fb.mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup).op("return");
   }
 
   // --- Values ---------------------------------------------------------------------------------------------------------------
@@ -540,10 +536,11 @@ class RegionLowerer {
       case "edge.indirect": {
         const x = n.exit;
         if (x === null) throw new InternalError("region: an indirect edge without a way out");
+        this.sync(x);
+        fb.i32(0);
         this.value(n.args[0]);
-        fb.set(this.rip);
-        this.moveWritten(x);
-        fb.i32(x.count | (REGION_EXIT.lookup << 16)).set(this.info).br(this.out);
+        fb.mem("i64.store", STATE.rip);
+        this.leaveNow(x.count);
         return;
       }
     }
@@ -582,8 +579,8 @@ class RegionLowerer {
     fb.call(support.helper(n.name)).tee(this.status);
     const failed = fb.begin("if", "status");
     if (ISOLATED.has(n.name)) {
-      this.moveWritten(x);
-      fb.i32(x.offset).set(this.offset).i32(x.count | ((x.next - x.offset) << 16)).set(this.info).br(this.helperOut);
+      this.helperExits = true;
+      this.leave(x, HELPER | ((x.next - x.offset) << 16));
     } else {
       // The state block is ahead of the locals.
       fb.get(this.status).get(BASE);

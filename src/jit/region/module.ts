@@ -8,7 +8,8 @@ import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
 import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
-import { lowerRegion, type LoweringOptions, type RegionSupport } from "./lower.ts";
+import { lowerRegion, type LoweringOptions } from "./lower.ts";
+import type { RegionSupport } from "./support.ts";
 import type { Liveness } from "./liveness.ts";
 import type { RegionNode } from "./node.ts";
 

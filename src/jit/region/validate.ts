@@ -6,7 +6,7 @@ import type { BlockIr, RegionIr } from "./build.ts";
 import { NEVER_NEXT } from "./context.ts";
 import type { Liveness } from "./liveness.ts";
 import { KIND } from "./meta.ts";
-import { type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
+import { type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
 import { dominates } from "./scan.ts";
 import { SLOT_COUNT, SLOT_NAME, SLOT_TYPE, slotAt } from "./slots.ts";
 
@@ -127,7 +127,7 @@ class Validator {
     x.slots.forEach((v, s) => {
       if (v === null || v === IN_MEMORY) return;
       if (v.type !== SLOT_TYPE[s]) this.fail(b, n, `${SLOT_NAME[s]} leaves as ${v.type ?? "nothing"}`);
-      if (this.live.written[s] && (n.edge?.target ?? null) === null && n.op !== "sync" && !this.defined(v, scope)) this.fail(b, n, `${SLOT_NAME[s]} leaves as ${v.op} %${v.id}, which is not defined here`);
+      if ((n.edge?.target ?? null) === null && isDirty(x, s) && n.op !== "sync" && !this.defined(v, scope)) this.fail(b, n, `${SLOT_NAME[s]} leaves as ${v.op} %${v.id}, which is not defined here`);
     });
   }
 

@@ -58,6 +58,8 @@ class Inode implements FileNode {
 export class MemoryTree implements FileTree {
   readonly root: Inode;
   private nextIno = 2n;
+  /** Called after each change. */
+  onChange: () => void = () => undefined;
 
   /** `nowNs`: nanoseconds since 1970. `maxFileBytes` bounds each file. */
   constructor(
@@ -80,6 +82,7 @@ export class MemoryTree implements FileTree {
   }
   private touch(inode: Inode): void {
     inode.mtimeNs = inode.ctimeNs = this.nowNs();
+    this.onChange();
   }
   private writable(): void {
     if (this.readOnly) throw new FileError("EROFS");
@@ -112,6 +115,7 @@ export class MemoryTree implements FileTree {
     if (changes.atimeNs !== undefined) inode.atimeNs = changes.atimeNs === "now" ? now : changes.atimeNs;
     if (changes.mtimeNs !== undefined) inode.mtimeNs = changes.mtimeNs === "now" ? now : changes.mtimeNs;
     inode.ctimeNs = now;
+    this.onChange();
   }
 
   readLink(node: FileNode): string {
@@ -220,7 +224,10 @@ export class MemoryTree implements FileTree {
     if (inode.isFolder) throw new FileError("EISDIR");
     if ((inode.mode & MODE.type) !== MODE.file) throw new FileError("ELOOP");
     if (access.write || access.truncate) this.writable();
-    if (access.truncate) inode.resize(0, this.maxFileBytes);
+    if (access.truncate) {
+      inode.resize(0, this.maxFileBytes);
+      this.touch(inode);
+    }
     return {
       read: (position, into) => {
         let at = position;

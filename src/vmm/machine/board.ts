@@ -422,9 +422,12 @@ export class Board {
     return this.interrupts.apic.acknowledge();
   }
 
-  /** Someone presses the power button: a system that listens shuts down. False: nobody listens now. */
-  pressPowerButton(): boolean {
+  /** Someone presses the power button: a system that listens shuts down. */
+  pressPowerButton(): void {
     this.power.pressPowerButton();
+  }
+  /** Somebody listens to the power button now. */
+  get powerButtonEnabled(): boolean {
     return this.power.powerButtonEnabled;
   }
   /** What the firmware's tables say of this board. */

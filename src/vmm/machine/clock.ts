@@ -1,11 +1,13 @@
 /** Guest time: where the instruction count and the host's clock become integer nanoseconds (DESIGN.md §5). */
 import { TimerQueue } from "../../base/clock.ts";
 
-/** Guest nanoseconds an instruction at most; exactly so many in deterministic mode: a 1 GHz, one-instruction-a-cycle machine. */
-const NS_PER_INSTRUCTION = 1;
+/** What an instruction takes of guest time is counted in these parts of a nanosecond: exact in logs, and in double arithmetic. */
+const RATE_UNITS = 64;
+/** At most a guest nanosecond each; exactly that in deterministic mode: a 1 GHz, one-instruction-a-cycle machine. */
+const MOST_RATE = RATE_UNITS;
 /** Real-time mode: the part of what an instruction takes that the guest's clock counts inside a slice, so that it stays behind the host's. */
 const CAUTION = 0.75;
-const LEAST_NS_PER_INSTRUCTION = 0.05;
+const LEAST_RATE = 3;
 
 /** Real-time mode: instructions worth an entry into emitted code. */
 const SHORTEST_SLICE = 300;
@@ -37,18 +39,35 @@ export class GuestClock {
 
   /** Guest time at the present instruction. */
   nowNs(): number {
-    return this.baseNs + Math.floor((this.retired() - this.baseInstructions) * this.nsEach);
+    return this.baseNs + Math.floor(((this.retired() - this.baseInstructions) * this.rate) / RATE_UNITS);
   }
-  private nsEach: number = NS_PER_INSTRUCTION;
+  /** Guest time of an instruction, in 64ths of a nanosecond. */
+  rate: number = MOST_RATE;
+  private get nsEach(): number {
+    return this.rate / RATE_UNITS;
+  }
 
   /**
    * Real-time mode: takes the host clock in, between slices. Inside a slice time advances by a constant that is below what
    * an instruction took of late (`hostNsEach`), so that guest time never goes back and does not run ahead of the host's.
+   * `slackNs`: being behind by less is left so, if no timer is due by then. False: nothing was changed, and nothing is due.
    */
-  sync(hostNs: number, hostNsEach: number): void {
-    if (this.deterministic) return;
-    this.rebase(Math.max(this.nowNs(), Math.floor(hostNs - this.hostOffset)));
-    this.nsEach = Math.min(NS_PER_INSTRUCTION, Math.max(LEAST_NS_PER_INSTRUCTION, hostNsEach * CAUTION));
+  sync(hostNs: number, hostNsEach: number, slackNs = 0): boolean {
+    if (this.deterministic) return false;
+    const now = this.nowNs();
+    const host = Math.max(now, Math.floor(hostNs - this.hostOffset));
+    if (host - now < slackNs) {
+      const next = this.timers.nextDeadlineNs();
+      if (next === null || next > host) return false;
+    }
+    this.set(host, Math.min(MOST_RATE, Math.max(LEAST_RATE, Math.round(hostNsEach * CAUTION * RATE_UNITS))));
+    return true;
+  }
+
+  /** A replay: what `sync` came to in the recorded run. */
+  set(ns: number, rate: number): void {
+    this.rebase(ns);
+    this.rate = rate;
   }
 
   /** Starts or resumes: host time passed meanwhile is not guest time. */

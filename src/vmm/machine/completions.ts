@@ -1,10 +1,21 @@
 /** Late answers of the host (a disk over HTTP): kept until the machine takes them, between two instructions. */
 import type { BlockBackend, BlockDone } from "../../base/block.ts";
 
+type Answer = readonly unknown[];
+
+interface Request {
+  /** Null: not yet. */
+  answer: Answer | null;
+  readonly done: (...answer: never) => void;
+}
+
 export class Completions {
-  /** Requests whose answers have not been delivered. */
-  outstanding = 0;
-  private readonly arrived: (() => void)[] = [];
+  /** Requests ever made: each one's number is how many were before it. */
+  issued = 0;
+  /** Those whose answers have not been delivered, oldest first. */
+  private readonly requests = new Map<number, Request>();
+  /** Those whose answers are here, in order of arrival. */
+  private arrived: number[] = [];
 
   /** `attend`: something has begun or arrived, and the machine should look at it soon. */
   constructor(private readonly attend: () => void) {}
@@ -12,26 +23,53 @@ export class Completions {
   get pending(): boolean {
     return this.arrived.length > 0;
   }
+  get outstanding(): number {
+    return this.requests.size;
+  }
 
   /** Turns a completion callback into one that waits for `drain`. */
   defer<A extends readonly unknown[]>(done: (...answer: A) => void): (...answer: A) => void {
-    this.outstanding++;
+    const number = this.issued++;
+    const request: Request = { answer: null, done: done as Request["done"] };
+    this.requests.set(number, request);
     this.attend();
-    let called = false;
     return (...answer) => {
-      if (called) return;
-      called = true;
-      this.arrived.push(() => {
-        this.outstanding--;
-        done(...answer);
-      });
+      if (request.answer !== null) return;
+      request.answer = answer;
+      this.arrived.push(number);
       this.attend();
     };
   }
 
-  /** Delivers what has arrived, in order of arrival. The machine calls it, at a point of guest time that a log can name. */
-  drain(): void {
-    for (let next = this.arrived.shift(); next !== undefined; next = this.arrived.shift()) next();
+  /**
+   * Delivers what has arrived, at a point of guest time that a log can name. `ordered`: nothing until everything has arrived, and
+   * then in order of the requests, which no host decides. `tell` learns each one's number and answer first.
+   */
+  drain(ordered: boolean, tell?: (number: number, answer: Answer) => void): void {
+    while (this.arrived.length > 0 && !(ordered && this.arrived.length < this.requests.size)) {
+      const now = this.arrived;
+      this.arrived = [];
+      if (ordered) now.sort((a, b) => a - b);
+      for (const number of now) {
+        tell?.(number, this.requests.get(number)?.answer ?? []);
+        this.deliver(number);
+      }
+    }
+  }
+
+  /** A replay: the answer that the log has, once the host has given one too. False: it has not yet. */
+  replay(number: number, answer: Answer): boolean {
+    const at = this.arrived.indexOf(number);
+    if (at < 0) return false;
+    this.arrived.splice(at, 1);
+    this.deliver(number, answer);
+    return true;
+  }
+
+  private deliver(number: number, recorded?: Answer): void {
+    const request = this.requests.get(number);
+    this.requests.delete(number);
+    if (request !== undefined && request.answer !== null) request.done(...((recorded ?? request.answer) as never));
   }
 }
 

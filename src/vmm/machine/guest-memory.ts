@@ -33,6 +33,9 @@ export function guestMemory(phys: PhysicalMemory, ramBytes: number): GuestMemory
       }
       return true;
     },
+    willWrite(address, length) {
+      phys.beforeWrites(address, length);
+    },
     wrote(address, length) {
       byPage(address, length, (at, _offset, n) => tellOfWrite(phys, at, n));
     },

@@ -10,7 +10,7 @@ import type { RegionCompiler } from "../../jit/region/compile.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
-import type { KernelImages, MachineConfig, MachineStats, StopKind, StopReport, Tier1Stats } from "../config.ts";
+import { MAX_MEMORY_MIB, MIN_MEMORY_MIB, type KernelImages, type MachineConfig, type MachineStats, type StopKind, type StopReport, type Tier1Stats } from "../config.ts";
 import type { BootScreen } from "../boot/bootParams.ts";
 import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
@@ -18,7 +18,10 @@ import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
 import { Board } from "./board.ts";
 import { fitCards, NO_DEVICES, type DeviceSet, type FittedCards } from "./cards.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
+import { ConsoleWatch } from "./console-watch.ts";
 import { Completions, deferred } from "./completions.ts";
+import { Door, type MachineInput, type Position, type Tape } from "./door.ts";
+import { Entropy, KEY_BYTES } from "./entropy.ts";
 import { dmaMemory, guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
 import { PHYSICAL } from "./memory-map.ts";
@@ -36,7 +39,7 @@ export interface MachineHost {
   debug(byte: number): void;
   /** Monotonic host time in ns; may be coarse. */
   hostNs(): number;
-  /** Random bytes: the recorded entropy door. */
+  /** Random bytes: the key of a real-time machine's entropy. */
   entropy(bytes: Uint8Array): void;
   /** A late completion has arrived: a sleeping machine is to be run. */
   wake?(): void;
@@ -62,6 +65,10 @@ export interface MachineOptions extends LoadOptions {
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
+  /** Goes on from a snapshot in place of booting: gives the machine its state. `memory` has to be a new one then, or holds what it shall hold. */
+  readonly restore?: (machine: Machine) => void;
+  /** Whoever writes this run down, or what was written down. */
+  readonly tape?: Tape | null;
 }
 
 /** What `run` says. */
@@ -74,25 +81,26 @@ export type RunOutcome =
   | { readonly kind: "idle"; readonly ns: number | null }
   /** A debugger's stop was hit: `vcpu.debug.cause` says which. */
   | { readonly kind: "debug" }
-  /** The guest reset the machine: the owner builds a new one from the same configuration. */
+  /** The guest (or the user, in a replay) reset the machine: the owner builds a new one from the same configuration. */
   | { readonly kind: "reset" }
+  /** A replay has come to where the recorded run was ended from outside, or to the log's end. */
+  | { readonly kind: "replayed" }
   | { readonly kind: "stopped"; readonly report: StopReport };
 
 const PAGE = 65536;
 const MIB = 1024 * 1024;
 /** Instructions between looks at the host clock. */
 const SLICE = 100_000;
-/** RAM above this leaves no room under 4 GiB for devices and our own tables. */
-export const MAX_MEMORY_MIB = 3072;
-const MIN_MEMORY_MIB = 2;
 
 export class Machine {
   readonly vcpu: Vcpu;
   readonly board: Board;
   readonly clock: GuestClock;
-  private readonly video: MappedVideoMemory | null;
+  readonly video: MappedVideoMemory | null;
   /** Answers of backends that come after the call: delivered between slices. */
   readonly completions: Completions;
+  private readonly door: Door;
+  private readonly entropy: Entropy;
   private cards: FittedCards | null = null;
   private stop: StopReport | null = null;
   private resetRequested = false;
@@ -112,6 +120,7 @@ export class Machine {
     private readonly options: MachineOptions = {},
   ) {
     const { boot, ...rest } = config;
+    this.hasFirmware = boot.kernel === null;
     this.config = rest;
     const mib = config.memoryMib;
     if (!Number.isInteger(mib) || mib < MIN_MEMORY_MIB || mib > MAX_MEMORY_MIB) {
@@ -119,9 +128,8 @@ export class Machine {
     }
     const model = (this.model = new CpuModel(config.cpu));
     const hasVideo = config.vga !== "none";
-    const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
-    const memory = options.memory ?? allocate(mib, pages);
-    if (memory === options.memory) new Uint8Array(memory.buffer).fill(0);
+    const memory = options.memory ?? machineMemory(mib, hasVideo);
+    if (memory === options.memory && options.restore === undefined) new Uint8Array(memory.buffer).fill(0);
     const env = {
       apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
       tscKhz: TSC_KHZ,
@@ -132,7 +140,7 @@ export class Machine {
       interruptPending: (): boolean => this.board.interruptPending(),
       acknowledgeInterrupt: (): number => this.board.acknowledgeInterrupt(),
       timestamp: (): bigint => BigInt(this.clock.nowNs()),
-      entropy: (bytes: Uint8Array): void => host.entropy(bytes),
+      entropy: (bytes: Uint8Array): void => this.entropy.fill(bytes),
     };
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
@@ -148,11 +156,27 @@ export class Machine {
       this.vcpu.kick();
       host.wake?.();
     });
+    this.entropy = new Entropy(this.entropyKey());
+    this.door = new Door({
+      deterministic: config.deterministic, clock: this.clock, completions: this.completions,
+      position: () => this.position, apply: (input) => this.apply(input),
+    }, options.tape ?? null);
     this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
-    this.boot(boot);
+    if (options.restore === undefined) this.boot(boot);
+    else {
+      this.vcpu.reset();
+      options.restore(this);
+    }
     this.started = host.hostNs();
     this.clock.resume(this.started);
+  }
+
+  /** A deterministic machine's is always the same. */
+  private entropyKey(): Uint8Array {
+    const key = new Uint8Array(KEY_BYTES);
+    if (!this.config.deterministic) this.host.entropy(key);
+    return key;
   }
 
   private wire(firmware: Uint8Array | null): Board {
@@ -185,7 +209,7 @@ export class Machine {
       fitCards: (slots) => {
         this.cards = fitCards(this.options.devices ?? NO_DEVICES, slots, {
           memory: guestMemory(this.vcpu.phys, this.config.memoryMib * MIB),
-          entropy: { fill: (bytes) => this.host.entropy(bytes) },
+          entropy: { fill: (bytes) => this.entropy.fill(bytes) },
           scheduler,
           completions: this.completions,
           epochSeconds: this.config.epochSeconds,
@@ -231,7 +255,10 @@ export class Machine {
     if (images.kernel === null) return;
     const ram = {
       size,
-      write: (paddr: number, bytes: Uint8Array): void => state.u8.set(bytes, RAM_BASE + paddr),
+      write: (paddr: number, bytes: Uint8Array): void => {
+        this.vcpu.phys.beforeWrites(paddr, bytes.length);
+        state.u8.set(bytes, RAM_BASE + paddr);
+      },
       read: (paddr: number, length: number): Uint8Array => state.u8.slice(RAM_BASE + paddr, RAM_BASE + paddr + length),
     };
     const screen = this.bootScreen(images.cmdline);
@@ -254,6 +281,9 @@ export class Machine {
     return { kind: "linear", mode, base: framebufferBase, memoryBytes: VRAM_BYTES };
   }
 
+  /** It began in its firmware. */
+  readonly hasFirmware: boolean;
+
   /** Gives the sink what has changed on the screen since the last call; false if nothing has. Between runs. */
   present(sink: DisplaySink): boolean {
     return this.board.vga?.present(sink) ?? false;
@@ -264,14 +294,51 @@ export class Machine {
     this.board.vga?.touch();
   }
 
+  /** What a user does: it takes effect with the next `run`. A machine that replays a log ignores it. */
+  input(input: MachineInput): void {
+    this.door.add(input);
+  }
+
+  private apply(input: MachineInput): void {
+    const { board } = this;
+    switch (input.kind) {
+      case "serial":
+        board.serialInput(input.bytes, input.port);
+        break;
+      case "key":
+        if (input.code === null) board.keyboard.releaseAll();
+        else board.keyboard.key(input.code, input.pressed);
+        break;
+      case "mouse":
+        board.mouse.move(input.input);
+        break;
+      case "power-button":
+        board.pressPowerButton();
+        break;
+      case "reseed":
+        this.entropy.reseed(input.key);
+    }
+  }
+
   /** Bytes typed at COM1. */
   serialInput(bytes: Uint8Array): void {
-    this.board.serialInput(bytes);
+    this.input({ kind: "serial", port: 0, bytes });
   }
 
   /** The power button: a guest that listens (ACPI) shuts down. False: it does not listen now. */
   pressPowerButton(): boolean {
-    return this.board.pressPowerButton();
+    this.input({ kind: "power-button" });
+    return this.board.powerButtonEnabled;
+  }
+
+  /** How far the machine has come since its power-on. */
+  get position(): Position {
+    return { instructions: this.vcpu.retiredNow, deliveries: this.vcpu.deliveries + this.clock.timers.fired, ns: this.clock.nowNs() };
+  }
+
+  /** Between runs: from here on the run is written down, or not any more. */
+  set tape(tape: Tape | null) {
+    this.door.tape = tape;
   }
 
   /** The host slept or the machine was paused: that time is not the guest's. */
@@ -288,13 +355,11 @@ export class Machine {
     try {
       for (;;) {
         if (this.stop !== null) return this.stopped();
-        this.clock.sync(now, this.nsEach);
-        this.completions.drain();
-        // Deterministic guests see input and output take no time: nothing runs until it is done.
-        if (this.config.deterministic && this.completions.outstanding > 0) return { kind: "idle", ns: null };
-        this.clock.fire();
+        const passage = this.door.pass(now, this.nsEach);
+        if (passage === "wait") return { kind: "idle", ns: null };
+        if (passage !== "run") return { kind: passage };
         const before = this.vcpu.retired;
-        const budget = Math.min(this.clock.instructionsToDeadline(SLICE, this.nsEach), last - before);
+        const budget = Math.min(this.sliceLength(), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
         if (this.shadowChanged) {
@@ -327,6 +392,14 @@ export class Machine {
     }
   }
 
+  private sliceLength(): number {
+    if (!this.door.replaying) return this.clock.instructionsToDeadline(SLICE, this.nsEach);
+    const { instructions, deliveries } = this.door.limits();
+    this.vcpu.deliveryLimit = deliveries;
+    // A recorded real-time run says itself when its timers fired.
+    return Math.min(instructions, this.config.deterministic ? this.clock.instructionsToDeadline(SLICE, this.nsEach) : SLICE);
+  }
+
   /** Host ns that an instruction has taken lately: thousands for port I/O, less than one in a loop. Host clocks may be coarse. */
   private nsEach = 1;
   private measure(ns: number, instructions: number): void {
@@ -344,10 +417,13 @@ export class Machine {
     if (this.config.deterministic) {
       const skipped = this.clock.skipToDeadline();
       if (skipped !== null) this.clock.fire();
-      return { kind: "idle", ns: skipped };
+      if (!this.door.replaying) return { kind: "idle", ns: skipped };
     }
-    this.clock.sync(this.host.hostNs(), this.nsEach);
-    this.clock.fire();
+    if (this.door.replaying) {
+      this.door.halted();
+      return null;
+    }
+    this.door.idle(this.host.hostNs(), this.nsEach);
     if (this.board.interruptPending() || this.completions.pending) return null;
     return { kind: "idle", ns: this.clock.nsToDeadline() };
   }
@@ -422,12 +498,24 @@ export class Machine {
   };
 
   private persistents(): Persistent[] {
-    return [this.time, this.vcpu.cpu.persistence, ...this.board.persistents];
+    return [this.time, this.vcpu.cpu.persistence, this.entropy, this.door, this.console, ...this.board.persistents];
   }
 
   /** Every component's section, without RAM. */
   save(): StateSection[] {
     return this.persistents().map((p) => saveSection(p));
+  }
+
+  /** The processor's section. */
+  saveProcessor(): StateSection {
+    return saveSection(this.vcpu.cpu.persistence);
+  }
+
+  /** Where RAM and video memory stand in `memory`: first byte and end. All of it is there then. */
+  get guestMemoryRange(): readonly [number, number] {
+    const { phys } = this.vcpu;
+    for (let ppn = 0; ppn < phys.pages; ppn++) phys.bringIn(ppn);
+    return [RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES)];
   }
 
   /** Between runs. RAM is restored by the caller, before or after. */
@@ -439,11 +527,21 @@ export class Machine {
     this.resume();
   }
 
+  /**
+   * Between runs: the pages of RAM and of video memory that were written since the last call, ascending; an epoch of tracking begins.
+   * The TLBs are empty afterwards, as they are in a machine that is restored.
+   */
+  beginEpoch(): { readonly ram: Uint32Array; readonly video: readonly number[] } {
+    const pages = { ram: this.vcpu.phys.ram.begin(), video: this.video?.beginEpoch() ?? [] };
+    this.vcpu.mmu.flushAll();
+    return pages;
+  }
+
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. */
   async stateHash(): Promise<string> {
-    const u8 = this.vcpu.state.u8;
+    const { u8 } = this.vcpu.state;
     const sections = this.save();
-    const ram = u8.slice(RAM_BASE, RAM_BASE + this.config.memoryMib * MIB + (this.video === null ? 0 : VIDEO_BYTES));
+    const ram = u8.slice(...this.guestMemoryRange);
     const text = JSON.stringify(sections, (_key, v: unknown) =>
       typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
     const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
@@ -476,7 +574,9 @@ function apicPort(apic: () => LocalApicPort): LocalApicPort {
   };
 }
 
-function allocate(mib: number, pages: number): WebAssembly.Memory {
+/** Memory for a machine of `mib` MiB: zeroes. Throws UserError. */
+export function machineMemory(mib: number, hasVideo: boolean): WebAssembly.Memory {
+  const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch {
@@ -486,30 +586,3 @@ function allocate(mib: number, pages: number): WebAssembly.Memory {
 
 /** Regions that the statistics name. */
 const HOTTEST = 16;
-
-const PANIC = "Kernel panic - not syncing";
-const PANIC_END = "---[ end Kernel panic";
-const POWER_DOWN = /reboot: (Power down|System halted)/;
-
-/** Reads the serial console's lines for what a kernel says of its own end. */
-class ConsoleWatch {
-  private line = "";
-  private panic: string | null = null;
-  sawPowerDown = false;
-
-  /** The panic's line once the kernel has said all of it, else null. */
-  take(byte: number): string | null {
-    if (byte !== 10) {
-      if (this.line.length < 400) this.line += String.fromCharCode(byte);
-      return null;
-    }
-    const line = this.line;
-    this.line = "";
-    if (POWER_DOWN.test(line)) this.sawPowerDown = true;
-    if (this.panic !== null && line.includes(PANIC_END)) return this.panic;
-    const at = line.indexOf(PANIC);
-    if (this.panic === null && at >= 0 && !line.includes(PANIC_END)) this.panic = line.slice(at).trim();
-    return null;
-  }
-}
-

@@ -1,13 +1,15 @@
 /** Video memory in the machine's one memory, behind RAM: two windows of the CPU onto it, and the pages that were written. */
 import { PAGE_WATCHED, type MemoryWindow } from "../../cpu/mmu/physical.ts";
 import type { Vcpu } from "../../jit/vcpu.ts";
-import { LEGACY_BYTES, VIDEO_BYTES, VIDEO_PAGE, type VideoMemory, VRAM_BYTES } from "../../devices/vga/video-memory.ts";
+import { LEGACY_BYTES, TOUCHED, VIDEO_BYTES, VIDEO_PAGE, type VideoMemory, VRAM_BYTES, WRITTEN } from "../../devices/vga/video-memory.ts";
 
 export { VIDEO_BYTES };
 
 export class MappedVideoMemory implements VideoMemory {
   readonly bytes: Uint8Array;
-  readonly written = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE).fill(1);
+  readonly written = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE).fill(TOUCHED);
+  /** Written in this epoch, and since then looked at by the display: 1. */
+  private readonly seen = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE);
   private readonly legacy: MemoryWindow;
   private readonly linear: MemoryWindow;
 
@@ -28,7 +30,7 @@ export class MappedVideoMemory implements VideoMemory {
       pages: 0,
       linear: 0,
       onWrite: (index) => {
-        this.written[(window.linear - this.at) / VIDEO_PAGE + index] = 1;
+        this.written[(window.linear - this.at) / VIDEO_PAGE + index] = WRITTEN;
       },
     };
     this.vcpu.phys.addWindow(window);
@@ -54,9 +56,32 @@ export class MappedVideoMemory implements VideoMemory {
   }
 
   watch(first: number, end: number): void {
-    this.written.fill(0, first, end);
+    for (let page = first; page < end; page++) {
+      if (this.written[page] === WRITTEN) this.seen[page] = 1;
+      this.written[page] = 0;
+    }
     for (const window of [this.legacy, this.linear]) this.mark(window, first, end);
     this.vcpu.mmu.protectWatchedPages();
+  }
+
+  /** A page's contents, written in this epoch. */
+  put(page: number, contents: Uint8Array): void {
+    this.bytes.set(contents, page * VIDEO_PAGE);
+    this.written[page] = WRITTEN;
+  }
+
+  /** Begins an epoch: the pages that were written in the last one, ascending. The caller empties the TLBs. */
+  beginEpoch(): number[] {
+    const { written, seen } = this;
+    const pages: number[] = [];
+    for (let page = 0; page < written.length; page++) {
+      if (written[page] !== WRITTEN && seen[page] === 0) continue;
+      pages.push(page);
+      seen[page] = 0;
+      if (written[page] === WRITTEN) written[page] = TOUCHED;
+    }
+    for (const window of [this.legacy, this.linear]) this.mark(window, 0, written.length);
+    return pages;
   }
 
   /** Watches those of pages first to end that show in a window and have not been written. */
@@ -65,7 +90,7 @@ export class MappedVideoMemory implements VideoMemory {
     const { pageFlags } = this.vcpu.phys;
     const shift = (window.linear - this.at) / VIDEO_PAGE;
     for (let page = Math.max(first, shift); page < Math.min(end, shift + window.pages); page++) {
-      if (this.written[page] === 0) pageFlags[window.first + page - shift] |= PAGE_WATCHED;
+      if (this.written[page] !== WRITTEN) pageFlags[window.first + page - shift] |= PAGE_WATCHED;
     }
   }
 }

@@ -8,6 +8,7 @@ import { MemoryStore } from "./memory-store.ts";
 import { openImage, probeFormat, type ImageFile, type ImageFormat } from "./open-image.ts";
 import { hasOpfs, openOpfs } from "./opfs-store.ts";
 import { Overlay } from "./overlay.ts";
+import { QuotaStore, type Quota } from "./quota-store.ts";
 
 export type DiskSource =
   /** Files that the user picked: the image first, then what it may be based on. */
@@ -31,15 +32,20 @@ export interface DiskEvents {
 
 export interface OpenDisk {
   readonly disk: BlockBackend;
+  /** What lies below the guest's writes. */
+  readonly identity: string;
   /** Flushes, and gives files free for the next machine. */
   close(): void;
 }
 
+/** The identity of what is below a new disk. */
+const BLANK = "a new disk";
+
 /** Where images of servers are kept between sessions. */
 const CACHE_FOLDER = "http-cache";
 
-/** Throws UserError, one clear line, for whatever is wrong. */
-export async function openDisk(config: DiskConfig, events: DiskEvents = {}): Promise<OpenDisk> {
+/** Throws UserError, one clear line, for whatever is wrong. `quota` bounds what is kept in OPFS. */
+export async function openDisk(config: DiskConfig, events: DiskEvents = {}, quota?: Quota): Promise<OpenDisk> {
   const closers: (() => void)[] = [];
   const close = (): void => {
     for (const closer of closers.splice(0).reverse()) closer();
@@ -48,36 +54,38 @@ export async function openDisk(config: DiskConfig, events: DiskEvents = {}): Pro
     const { source } = config;
     const file = source.kind === "blank" ? null : source.kind === "files" ? picked(source.files, 0) : await remote(source.url, events, closers);
     const image = file === null ? null : await openImage(file, config.format ?? (await probeFormat(file.bytes)));
-    const store = await writable(config);
+    const store = await writable(config, quota);
     if (store === null) {
       if (image === null) throw new UserError("a new disk needs a place for what is written to it");
-      return { disk: image, close };
+      return { disk: image, identity: file?.identity ?? BLANK, close };
     }
     closers.push(() => store.close());
     const overlay = Overlay.open(store, {
       base: image,
-      baseId: file?.identity ?? "a new disk",
+      baseId: file?.identity ?? BLANK,
       ...(source.kind === "blank" ? { sectors: source.sectors } : {}),
     });
     closers.pop();
     closers.push(() => overlay.close());
-    return { disk: overlay, close };
+    return { disk: overlay, identity: file?.identity ?? BLANK, close };
   } catch (e) {
     close();
     throw e;
   }
 }
 
-async function writable({ writes }: DiskConfig): Promise<ByteStore | null> {
+async function writable({ writes }: DiskConfig, quota: Quota | undefined): Promise<ByteStore | null> {
   switch (writes.kind) {
     case "none":
       return null;
     case "memory":
       return new MemoryStore("the disk's changes in memory", writes.limitBytes);
     case "opfs":
-      return openOpfs(writes.path);
+      return limited(await openOpfs(writes.path), quota);
   }
 }
+
+const limited = (store: ByteStore, quota: Quota | undefined): ByteStore => (quota === undefined ? store : new QuotaStore(store, quota));
 
 function picked(files: readonly File[], index: number): ImageFile {
   const file = files[index];

@@ -68,12 +68,27 @@ async function folderOf(path: string, create: boolean): Promise<{ readonly folde
   return { folder, file };
 }
 
+/** A worker that has just been ended gives its files free a moment later. */
+const TRIES = 5;
+const TRY_MS = 150;
+
+async function openHandle(file: FileSystemFileHandle): Promise<FileSystemSyncAccessHandle> {
+  for (let left = TRIES; ; left--) {
+    try {
+      return await file.createSyncAccessHandle();
+    } catch (e) {
+      if (left === 1 || (e as Error).name !== "NoModificationAllowedError") throw e;
+      await new Promise((resolve) => setTimeout(resolve, TRY_MS));
+    }
+  }
+}
+
 /** Opens (or makes) a file; `path` has slashes between folders. UserError: in use elsewhere, or no OPFS. */
 export async function openOpfs(path: string): Promise<HandleStore> {
   if (!hasOpfs()) throw new UserError(`'${path}' cannot be kept: this browser has no private file system with synchronous access`);
   try {
     const { folder, file } = await folderOf(path, true);
-    const handle = await (await folder.getFileHandle(file, { create: true })).createSyncAccessHandle();
+    const handle = await openHandle(await folder.getFileHandle(file, { create: true }));
     return new HandleStore(path, handle as SyncHandle);
   } catch (e) {
     const { name, message } = e as Error;

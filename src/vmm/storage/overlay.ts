@@ -120,6 +120,16 @@ export class Overlay implements BlockBackend {
     this.store.flush();
   }
 
+  /** The ranges of sectors that do not come from the base. */
+  eachWritten(range: (sector: number, count: number) => void): void {
+    for (const [cluster, entry] of this.entries) {
+      const first = cluster * CLUSTER_SECTORS;
+      const count = Math.min(CLUSTER_SECTORS, this.sectors - first);
+      if (entry.zero) range(first, count);
+      else for (const run of this.runs(first, count)) if (run.from === "slot") range(run.sector, run.count);
+    }
+  }
+
   /** Bytes of the store that hold the guest's data. */
   get allocatedBytes(): number {
     return (this.slots - this.free.length) * CLUSTER_BYTES;

@@ -1,0 +1,193 @@
+/** Snapshots of the booted default guest: pauses, times to go on, sizes; in Chromium with the page's workers and store, in Node with a folder. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findChromium } from "../../tools/browsers.ts";
+import { ensureInterpreter } from "../../src/cli/interpreter.ts";
+import { encodePng } from "../../src/cli/png.ts";
+import { openFolderStore } from "../../src/cli/store.ts";
+import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
+import type { MachineConfig } from "../../src/vmm/config.ts";
+import { Runner } from "../../src/vmm/runner.ts";
+import { references } from "../../src/vmm/snapshot/record.ts";
+import { Restore } from "../../src/vmm/snapshot/restore.ts";
+import type { SnapshotRequest, SnapshotSink } from "../../src/vmm/snapshot/snapshotter.ts";
+import { openReader } from "../../src/vmm/store/reader.ts";
+import { openSnapshotPage, serveSnapshots } from "../../test/e2e/snapshot-tests.ts";
+import { guestImages } from "../../test/snapshot/rig.ts";
+import type { Context, Suite } from "../lib/context.ts";
+import { most, row, type Engine, type Row } from "../lib/report.ts";
+
+const IDLE_SECONDS = 60;
+const MB = 1e6;
+/** A tenth of 256 MB of pages, written in a loop until the shell is asked to stop. */
+const DIRTY = "dd if=/dev/zero of=/tmp/dirty bs=1M count=26 2>/dev/null; echo dir'ty'\n";
+
+interface Samples {
+  readonly pause: number[];
+  readonly restore256: number[];
+  readonly restore1024: number[];
+  readonly forkPause: number[];
+  readonly forkFirst: number[];
+  firstBytes: number;
+  idleBytes: number;
+}
+const empty = (): Samples => ({ pause: [], restore256: [], restore1024: [], forkPause: [], forkFirst: [], firstBytes: NaN, idleBytes: NaN });
+
+function rows(engine: Engine, s: Samples): Row[] {
+  const all = [
+    row("snapshot: pause, 256 MB with 10 % dirty", engine, "ms", s.pause, { target: most(50) }),
+    row("restore to the first instruction, 256 MB", engine, "ms", s.restore256, { target: most(100) }),
+    row("restore to the first instruction, 1 GB", engine, "ms", s.restore1024, { target: most(150) }),
+    row("snapshot of the booted guest, stored", engine, "MB", [s.firstBytes / MB], { target: most(25) }),
+    row("second snapshot after a minute of idling, stored", engine, "MB", [s.idleBytes / MB], { target: most(1) }),
+  ];
+  if (s.forkFirst.length > 0) {
+    all.push(row("fork to the child's first instruction, 256 MB", engine, "ms", s.forkFirst, { target: most(150) }), row("fork: the parent's pause", engine, "ms", s.forkPause, { target: most(50) }));
+  }
+  return all;
+}
+
+async function inChromium(context: Context, executablePath: string): Promise<Samples> {
+  const samples = empty();
+  const site = await serveSnapshots();
+  try {
+    const { page, close } = await openSnapshotPage(executablePath, site);
+    try {
+      await page.evaluate(() => window.snapshotTest.boot("a", 256));
+      await sleep(2000);
+      const first = await page.evaluate(() => window.snapshotTest.snapshot("a", "booted"));
+      samples.firstBytes = first.storedBytes;
+      context.log(`snapshot: ${first.pages} pages, ${first.copiedPages} copied before a write, pause ${first.pauseMs.toFixed(1)} ms, stored after ${first.totalMs.toFixed(0)} ms`);
+      await sleep(IDLE_SECONDS * 1000);
+      samples.idleBytes = (await page.evaluate(() => window.snapshotTest.snapshot("a", "idle"))).storedBytes;
+      for (let run = 0; run < context.runs; run++) {
+        await page.evaluate(async ([dirty, mark]) => {
+          await window.snapshotTest.type("a", `${dirty}echo ${mark.slice(0, 2)}''${mark.slice(2)}\n`);
+          await window.snapshotTest.until("a", mark);
+        }, [DIRTY, `mark${run}.`] as const);
+        const { pauseMs, pages } = await page.evaluate((id) => window.snapshotTest.snapshot("a", id), `dirty${run}`);
+        samples.pause.push(pauseMs);
+        context.log(`snapshot: pause ${pauseMs.toFixed(1)} ms with ${pages} pages dirty`);
+        await page.evaluate(() => window.snapshotTest.spawn("b"));
+        await sleep(500);
+        samples.restore256.push(await page.evaluate((id) => window.snapshotTest.restore("b", id), `dirty${run}`));
+        await page.evaluate(() => window.snapshotTest.end("b"));
+        await page.evaluate(() => window.snapshotTest.spawn("c"));
+        await sleep(500);
+        const fork = await page.evaluate(() => window.snapshotTest.fork("a", "c"));
+        samples.forkPause.push(fork.pauseMs);
+        samples.forkFirst.push(fork.firstMs);
+        context.log(`restore ${samples.restore256[run].toFixed(0)} ms; fork ${fork.firstMs.toFixed(0)} ms, pause ${fork.pauseMs.toFixed(1)} ms`);
+        await page.evaluate(() => window.snapshotTest.end("c"));
+      }
+      await page.evaluate(() => window.snapshotTest.end("a"));
+      await page.evaluate(() => window.snapshotTest.boot("large", 1024));
+      await page.evaluate(() => window.snapshotTest.snapshot("large", "large"));
+      for (let run = 0; run < context.runs; run++) {
+        // A fork that no snapshot is below of: all that was ever written goes through the port.
+        await page.evaluate(() => window.snapshotTest.spawn("b"));
+        await sleep(500);
+        samples.restore1024.push(await page.evaluate(() => window.snapshotTest.restore("b", "large")));
+        await page.evaluate(() => window.snapshotTest.end("b"));
+      }
+      await page.evaluate(() => window.snapshotTest.end("large"));
+      await page.evaluate(() => window.snapshotTest.boot("new", 256));
+      await page.evaluate(() => window.snapshotTest.spawn("d"));
+      await sleep(500);
+      const whole = await page.evaluate(() => window.snapshotTest.fork("new", "d"));
+      context.log(`fork without a snapshot: ${whole.firstMs.toFixed(0)} ms, sent in ${whole.sentMs.toFixed(0)} ms, pause ${whole.pauseMs.toFixed(1)} ms`);
+      const ways = await page.evaluate(() => window.snapshotTest.blobs(64));
+      context.log(`64 MB: a Blob in ${ways.blobMs.toFixed(0)} ms, a page of it read in ${ways.readMs.toFixed(2)} ms; copies in ${ways.copyMs.toFixed(0)} ms`);
+    } finally {
+      await close();
+    }
+  } finally {
+    await site.close();
+  }
+  return samples;
+}
+
+async function inNode(context: Context): Promise<Samples> {
+  const { wasm, info } = ensureInterpreter();
+  provideInterpreter(new WebAssembly.Module(wasm), info);
+  const samples = empty();
+  const folder = mkdtempSync(join(tmpdir(), "tabvisor-snapshots-"));
+  const store = await openFolderStore(folder);
+  let text = "";
+  const start = (config: MachineConfig, options: ConstructorParameters<typeof Runner>[2] = {}): Runner => {
+    const runner = new Runner(config, { serial: (bytes) => void (text += Buffer.from(bytes).toString("latin1")), stopped: () => undefined }, options);
+    runner.resume();
+    return runner;
+  };
+  const until = async (what: string): Promise<void> => {
+    while (!text.includes(what)) await sleep(10);
+  };
+  const snapshot = async (runner: Runner, id: string): Promise<{ pauseMs: number; storedBytes: number; pages: number }> => {
+    const before = (await store.usage()).storedBytes;
+    const transaction = await store.begin();
+    const sink: SnapshotSink = {
+      put: (objects) => transaction.put(objects),
+      commit: (record) => transaction.commit([{ key: `snapshot/${id}`, data: record, references: references(record) }]),
+      abort: () => transaction.abort(),
+    };
+    const request: SnapshotRequest = { id, machineId: "m", parent: null, name: id, notes: "", createdMs: Date.now(), definition: null };
+    const { pauseMs, pages } = await runner.snapshot(request, sink);
+    return { pauseMs, pages, storedBytes: (await store.usage()).storedBytes - before };
+  };
+  const config = (memoryMib: number): MachineConfig => ({
+    memoryMib, cpu: "x86-64-v2", boot: guestImages(), deterministic: false, debugExit: null, epochSeconds: 1_800_000_000, noReboot: true,
+  });
+  const restore = async (memoryMib: number, id: string): Promise<number> => {
+    const reader = await openReader(await store.reader());
+    const record = await store.record(`snapshot/${id}`);
+    const boot = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
+    const from = performance.now();
+    const start = Restore.ofSnapshot(record?.data, reader);
+    const runner = new Runner({ ...config(memoryMib), boot }, { serial: () => undefined, stopped: () => undefined }, { startFrom: { from: start } });
+    runner.current.run(1, 1);
+    const ms = performance.now() - from;
+    runner.powerOff();
+    return ms;
+  };
+  try {
+    const runner = start(config(256), { encodeImage: (w, h, pixels) => Promise.resolve(encodePng(w, h, pixels)) });
+    await until("# ");
+    await sleep(2000);
+    const first = await snapshot(runner, "booted");
+    samples.firstBytes = first.storedBytes;
+    context.log(`snapshot (Node): ${first.pages} pages, pause ${first.pauseMs.toFixed(1)} ms`);
+    await sleep(IDLE_SECONDS * 1000);
+    samples.idleBytes = (await snapshot(runner, "idle")).storedBytes;
+    for (let run = 0; run < context.runs; run++) {
+      runner.serialInput(Buffer.from(`${DIRTY}echo ma''rk${run}.\n`));
+      await until(`mark${run}.`);
+      samples.pause.push((await snapshot(runner, `dirty${run}`)).pauseMs);
+      samples.restore256.push(await restore(256, `dirty${run}`));
+    }
+    runner.powerOff();
+    text = "";
+    const large = start(config(1024));
+    await until("# ");
+    await snapshot(large, "large");
+    large.powerOff();
+    for (let run = 0; run < context.runs; run++) samples.restore1024.push(await restore(1024, "large"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return samples;
+}
+
+export const snapshot: Suite = {
+  name: "snapshot",
+  about: "pauses of snapshots, times to restore and to fork, stored bytes",
+  async run(context) {
+    await context.guest();
+    const found = rows("node", await inNode(context));
+    const executablePath = await findChromium((line) => context.log(line)).catch(() => null);
+    if (executablePath === null) context.skip("snapshots in Chromium: there is none");
+    else found.push(...rows("chromium", await inChromium(context, executablePath)));
+    return found;
+  },
+};

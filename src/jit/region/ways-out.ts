@@ -1,0 +1,70 @@
+/**
+ * How a region is left by the way that is seldom taken. Exits of one tree of blocks share code that stores what the state block lacks:
+ * slots in the order in which the tree first writes them, so that an exit enters the stores where what it has written begins, and
+ * behind them those that differed at the tree's head already.
+ */
+import { type ExitState, IN_MEMORY, isDirty } from "./node.ts";
+import type { Block } from "./scan.ts";
+import { SLOT_COUNT } from "./slots.ts";
+
+export interface WayOut {
+  /** Written in the tree, the first ones first. */
+  readonly order: number[];
+  /** May differ from the state block at the tree's head. */
+  readonly base: readonly number[];
+  /** How many of `order` exits ask to be stored, each number once. */
+  readonly depths: Set<number>;
+}
+
+/** Whether the state block lacks the slot's value at `x`. `dirtyIn`: what it may lack at the head of the tree. */
+export function lacks(x: ExitState, s: number, dirtyIn: readonly boolean[]): boolean {
+  const v = x.slots[s];
+  return v === null ? !x.synced && dirtyIn[s] : v !== IN_MEMORY && isDirty(x, s);
+}
+
+export class WaysOut {
+  private readonly ways = new Map<Block, WayOut>();
+
+  constructor(private readonly dirtyIn: ReadonlyMap<Block, readonly boolean[]>) {}
+
+  /** In the order in which trees were met. */
+  get all(): ReadonlyMap<Block, WayOut> {
+    return this.ways;
+  }
+
+  private way(root: Block): WayOut {
+    let w = this.ways.get(root);
+    if (w === undefined) {
+      const base: number[] = [];
+      this.dirtyIn.get(root)?.forEach((d, s) => d && base.push(s));
+      this.ways.set(root, (w = { order: [], base, depths: new Set() }));
+    }
+    return w;
+  }
+
+  /** A place that leaves this way. Exits are added in the order of execution. */
+  add(x: ExitState): void {
+    const w = this.way(x.root);
+    const dirty = this.dirtyIn.get(x.root) ?? [];
+    for (let s = 0; s < SLOT_COUNT; s++) if (!dirty[s] && lacks(x, s, dirty) && !w.order.includes(s)) w.order.push(s);
+    w.depths.add(this.depth(x));
+  }
+  /** The head of a tree, where nothing of it has been executed. */
+  addHead(root: Block): void {
+    this.way(root).depths.add(0);
+  }
+
+  /** How many of the tree's `order` have to be stored at `x`. */
+  depth(x: ExitState): number {
+    const w = this.way(x.root);
+    const dirty = this.dirtyIn.get(x.root) ?? [];
+    for (let i = w.order.length; i > 0; i--) if (lacks(x, w.order[i - 1], dirty)) return i;
+    return 0;
+  }
+
+  /** Slots whose locals are stored when `x` is left: they must hold its values. */
+  stored(x: ExitState): number[] {
+    const w = this.way(x.root);
+    return [...w.base, ...w.order.slice(0, this.depth(x))];
+  }
+}

@@ -1,0 +1,476 @@
+/** One machine's life: load, start, pause, stop, start again, each time in a worker of its own. */
+import { UserError } from "../../base/errors.ts";
+import type { ConsoleListener, FolderEntry, MachineConsole, MachinePhase, MachineSummary, ManagerEvent, SharedFolder } from "./api.ts";
+import type { FolderAnswer, FolderCall, MachineConnection, MachineEvents, Spawn } from "../api.ts";
+import type { InputState, MachineStatus, StopReport } from "../config.ts";
+import type { MachineDefinition } from "../definition/definition.ts";
+import { needsModules } from "../definition/wiring.ts";
+import { fetchJson } from "../images/fetch-json.ts";
+import type { DefaultGuest } from "../images/guest.ts";
+import { ProgressMeter, type LoadProgress } from "../images/progress.ts";
+import type { Screenshot } from "../screenshot.ts";
+import { Backlog } from "./backlog.ts";
+import { InputQueue } from "./input-queue.ts";
+import { folderPath } from "./places.ts";
+import { imagesOf, specOf, type Sources } from "./resolve.ts";
+
+/** What is kept of a machine. */
+export interface MachineRecord {
+  readonly version: 1;
+  readonly id: string;
+  readonly definition: MachineDefinition;
+  /** What relative addresses are relative to. */
+  readonly base: string;
+  readonly createdMs: number;
+}
+
+/** What a machine needs of its manager. */
+export interface MachineHost {
+  readonly spawn: Spawn;
+  readonly guest: DefaultGuest;
+  readonly sources: Sources;
+  /** A port to the compiler that all machines share; null: each has its own. */
+  compilerPort(): MessagePort | null;
+  /** So that no other page runs the machine meanwhile; the function gives it free. UserError: another one does. */
+  lock(id: string): Promise<() => void>;
+  emit(event: ManagerEvent): void;
+  nowMs(): number;
+}
+
+/** How long a worker may take to obey `powerOff` before it is ended by force. */
+const POWER_OFF_MS = 1500;
+/** A worker that has not said anything for so long does not answer. It reports twice a second, sleeping ones once. */
+const SILENT_MS = 5000;
+/** A guest that resets sooner than this after a start, `RESET_LIMIT` times in a row, is in a loop. */
+const RESET_LOOP_MS = 3000;
+const RESET_LIMIT = 5;
+/** A piece of a file on its way into a shared folder. */
+const FOLDER_PIECE = 1 << 20;
+/** A worker that was only started for a folder of a machine that is off is kept for so long. */
+const FOLDER_WORKER_MS = 3000;
+
+const NO_INPUT: InputState = { leds: 0, mouse: false };
+
+const messageOf = (e: unknown): string => (e instanceof Error ? e.message : String(e)).split("\n", 1)[0];
+
+/** The worker has closed what it has open, or has had its time. */
+async function obeyed(connection: MachineConnection): Promise<void> {
+  const patience = new Promise<void>((resolve) => setTimeout(resolve, POWER_OFF_MS));
+  await Promise.race([connection.powerOff().catch(() => undefined), patience]);
+}
+
+interface Terminal extends ConsoleListener {
+  display: (() => MessagePort) | null;
+}
+
+export class ManagedMachine {
+  private phase: MachinePhase = "off";
+  private status: MachineStatus | null = null;
+  private report: StopReport | null = null;
+  private error: string | null = null;
+  private progress: LoadProgress | null = null;
+  private input: InputState = NO_INPUT;
+  private connection: MachineConnection | null = null;
+  /** Counts starts: what an earlier worker still sends is ignored. */
+  private generation = 0;
+  private heardMs = 0;
+  private silent = false;
+  private startedMs = 0;
+  private quickResets = 0;
+  private readonly terminals = new Set<Terminal>();
+  private readonly backlog: Backlog;
+  private readonly typed: InputQueue;
+  private unlock: (() => void) | null = null;
+  thumbnail: Blob | null = null;
+
+  constructor(
+    private record: MachineRecord,
+    private readonly host: MachineHost,
+  ) {
+    this.backlog = new Backlog(record.definition.console.backlog);
+    this.typed = new InputQueue(async (bytes) => this.connection?.serialInput(bytes), () => undefined);
+  }
+
+  get id(): string {
+    return this.record.id;
+  }
+  get definition(): MachineDefinition {
+    return this.record.definition;
+  }
+  get kept(): MachineRecord {
+    return this.record;
+  }
+  get state(): MachinePhase {
+    return this.phase;
+  }
+  get alive(): boolean {
+    return this.phase === "running" || this.phase === "paused";
+  }
+
+  summary(): MachineSummary {
+    const { id, definition, createdMs } = this.record;
+    return {
+      id, name: definition.name, definition, createdMs, state: this.phase, status: this.status, load: this.phase === "running" ? (this.status?.load ?? 0) : 0,
+      responding: !this.silent, report: this.report, thumbnail: this.thumbnail, error: this.error, progress: this.progress, input: this.input,
+    };
+  }
+
+  /** New settings; `now`: those that a running machine can take are taken. */
+  redefine(record: MachineRecord): void {
+    this.record = record;
+    this.backlog.limit = record.definition.console.backlog;
+    if (this.alive) this.connection?.setShare(record.definition.cpu.share).catch(() => undefined);
+    this.changed();
+  }
+
+  changed(): void {
+    this.host.emit({ kind: "machine", id: this.id, machine: this.summary() });
+  }
+  private log(message: string, level: "info" | "error" = "info"): void {
+    this.host.emit({ kind: "log", id: this.id, atMs: this.host.nowMs(), level, message });
+  }
+  private enter(phase: MachinePhase): void {
+    this.phase = phase;
+    if (phase !== "loading") this.progress = null;
+    this.changed();
+  }
+
+  // --- Start and end -------------------------------------------------------------------------------------------------
+
+  async start(): Promise<void> {
+    if (this.phase === "loading" || this.phase === "running") return;
+    if (this.phase === "paused") {
+      await this.resume();
+      return;
+    }
+    this.quickResets = 0;
+    await this.begin((connection, mine) => this.load(connection, mine));
+  }
+
+  /** A fresh worker, what `load` brings into it, and on with it. Rejects with the reason. */
+  private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<void>): Promise<void> {
+    this.discard();
+    const generation = this.generation;
+    const mine = (): boolean => generation === this.generation;
+    this.report = null;
+    this.error = null;
+    this.status = null;
+    this.input = NO_INPUT;
+    this.backlog.clear();
+    for (const terminal of this.terminals) terminal.restarted?.(false);
+    this.enter("loading");
+    try {
+      await this.dropFolderHelper();
+      this.unlock = await this.host.lock(this.id);
+      if (!mine()) return;
+      const connection = this.connect();
+      await load(connection, mine);
+      if (!mine()) return;
+      this.startedMs = this.heardMs = this.host.nowMs();
+      this.silent = false;
+      this.attachDisplay(connection);
+      await connection.powerOn("prepared", this.events(mine));
+      if (!mine()) return;
+      // A guest that ended at once has already reported so.
+      if (this.phase === "loading") this.running();
+    } catch (e) {
+      if (!mine()) return;
+      this.discard();
+      this.error = messageOf(e);
+      this.enter("off");
+      this.log(this.error, "error");
+      throw e;
+    }
+  }
+
+  private running(): void {
+    this.enter("running");
+    this.log("started");
+  }
+
+  private connect(): MachineConnection {
+    const connection = this.host.spawn((message) => {
+      if (this.connection !== connection) return;
+      this.connection = null;
+      // While loading, the rejected call reports it.
+      if (this.alive) this.stopped({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
+      this.generation++;
+      this.release();
+    });
+    this.connection = connection;
+    const port = this.host.compilerPort();
+    if (port !== null) connection.useCompiler(port).catch(() => undefined);
+    return connection;
+  }
+
+  private async load(connection: MachineConnection, mine: () => boolean): Promise<void> {
+    const { definition, base } = this.record;
+    const onProgress = (progress: LoadProgress): void => {
+      if (!mine()) return;
+      this.progress = progress;
+      this.changed();
+    };
+    const place = { machineId: this.id, base };
+    const { guest, sources } = this.host;
+    const { boot } = definition;
+    let cmdline: string | null = null;
+    if ("kernel" in boot) {
+      if ("guest" in boot.kernel) {
+        cmdline = boot.cmdline ?? (await this.guestCmdline(boot.kernel.guest));
+        await guest.load(connection, onProgress, boot.kernel.guest === "debian" || needsModules(definition));
+      } else {
+        cmdline = boot.cmdline;
+        await connection.load(await imagesOf({ kernel: boot.kernel, initrds: boot.initrds }, place, sources), onProgress);
+      }
+    }
+    if (!mine()) return;
+    await connection.prepare(await specOf(definition, cmdline, this.host.nowMs(), place, sources), onProgress);
+  }
+
+  private async guestCmdline(guest: "default" | "debian"): Promise<string> {
+    if (guest === "default") return (await this.host.guest.manifest()).cmdline;
+    const info = await fetchJson(new URL("debian/debian.json", this.host.sources.guestFolder), AbortSignal.timeout(15_000));
+    return String((info as { readonly cmdline?: unknown }).cmdline ?? "");
+  }
+
+  private events(mine: () => boolean): MachineEvents {
+    return {
+      serial: (bytes) => {
+        if (!mine()) return undefined;
+        // It speaks, so it runs, whether or not the answer to `powerOn` is here already.
+        if (this.phase === "loading") this.running();
+        this.backlog.push(bytes);
+        return this.deliver(bytes);
+      },
+      status: (status) => {
+        if (!mine()) return;
+        this.heardMs = this.host.nowMs();
+        this.silent = false;
+        this.status = status;
+        if (status.state === "running" && this.phase === "paused") this.phase = "running";
+        else if (status.state === "paused" && this.phase === "running") this.phase = "paused";
+        this.changed();
+      },
+      stopped: (report) => {
+        if (mine()) this.stopped(report);
+      },
+      input: (state) => {
+        if (!mine()) return;
+        this.input = state;
+        this.changed();
+      },
+      folder: (tag) => {
+        if (mine()) this.host.emit({ kind: "folder", id: this.id, tag });
+      },
+      restarted: () => {
+        if (mine()) this.guestReset();
+      },
+    };
+  }
+
+  private deliver(bytes: Uint8Array): void | Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const terminal of this.terminals) {
+      const wait = terminal.serial?.(bytes, 0);
+      if (wait !== undefined) waits.push(wait);
+    }
+    return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
+  }
+
+  private guestReset(): void {
+    const now = this.host.nowMs();
+    this.quickResets = now - this.startedMs < RESET_LOOP_MS ? this.quickResets + 1 : 0;
+    this.startedMs = now;
+    for (const terminal of this.terminals) terminal.restarted?.(true);
+    this.log("the guest has reset the machine");
+    if (this.quickResets < RESET_LIMIT) return;
+    this.stopped({ kind: "reset", message: "the guest resets the machine again and again", exitCode: 1, registers: [], disassembly: [] });
+    this.discard();
+  }
+
+  private stopped(report: StopReport): void {
+    this.typed.clear();
+    this.report = report;
+    this.release();
+    this.enter("stopped");
+    this.log(report.message, report.exitCode === 0 ? "info" : "error");
+  }
+
+  /** Drops the worker. */
+  private discard(): void {
+    this.generation++;
+    this.typed.clear();
+    this.connection?.terminate();
+    this.connection = null;
+    this.release();
+  }
+  private release(): void {
+    this.unlock?.();
+    this.unlock = null;
+  }
+
+  async pause(): Promise<void> {
+    if (this.phase !== "running") return;
+    await this.need().pause();
+    if (this.phase === "running") this.enter("paused");
+  }
+
+  async resume(): Promise<void> {
+    if (this.phase !== "paused") return;
+    await this.need().resume();
+    if (this.phase === "paused") this.enter("running");
+  }
+
+  async reset(): Promise<void> {
+    if (!this.alive) {
+      await this.start();
+      return;
+    }
+    const { generation } = this;
+    const paused = this.phase === "paused";
+    this.typed.clear();
+    this.backlog.clear();
+    for (const terminal of this.terminals) terminal.restarted?.(false);
+    this.startedMs = this.host.nowMs();
+    await this.need().reset();
+    if (paused && generation === this.generation) await this.need().resume();
+  }
+
+  /** A worker that does not answer is ended by force. */
+  async powerOff(): Promise<void> {
+    if (this.phase === "off") return;
+    const { connection } = this;
+    this.generation++;
+    this.typed.clear();
+    this.connection = null;
+    this.status = null;
+    this.report = null;
+    this.silent = false;
+    this.enter("off");
+    if (connection !== null) {
+      await obeyed(connection);
+      connection.terminate();
+    }
+    this.release();
+    this.log("switched off");
+  }
+
+  async powerButton(): Promise<boolean> {
+    return this.phase === "running" ? this.need().powerButton() : false;
+  }
+
+  async screenshot(): Promise<Screenshot | null> {
+    return this.connection === null || !(this.alive || this.phase === "stopped") ? null : this.connection.screenshot();
+  }
+
+  private need(): MachineConnection {
+    if (this.connection === null || !this.alive) throw new UserError(`${this.definition.name} is not running`);
+    return this.connection;
+  }
+
+  /** The worker of a machine that runs or is paused. */
+  get worker(): MachineConnection {
+    return this.need();
+  }
+
+  /** Called now and then: has the worker said anything lately? */
+  watch(): void {
+    const silent = this.phase === "running" && this.host.nowMs() - this.heardMs > SILENT_MS;
+    if (silent === this.silent) return;
+    this.silent = silent;
+    if (silent) this.log("the machine does not answer", "error");
+    this.changed();
+  }
+
+  // --- Terminals -----------------------------------------------------------------------------------------------------
+
+  console(listener: ConsoleListener): MachineConsole {
+    const terminal: Terminal = {
+      display: null,
+      ...(listener.serial === undefined ? {} : { serial: (bytes: Uint8Array, port: number) => listener.serial?.(bytes, port) }),
+      ...(listener.restarted === undefined ? {} : { restarted: (byGuest: boolean) => listener.restarted?.(byGuest) }),
+    };
+    this.terminals.add(terminal);
+    const earlier = this.backlog.take();
+    if (earlier.length > 0) void terminal.serial?.(earlier, 0);
+    const whenAlive = (f: (c: MachineConnection) => Promise<void>): void => {
+      if (this.alive && this.connection !== null) f(this.connection).catch(() => undefined);
+    };
+    return {
+      ports: this.definition.console.ports,
+      type: (bytes) => {
+        if (this.alive) this.typed.push(bytes);
+      },
+      key: (code, pressed) => whenAlive((c) => c.key(code, pressed)),
+      mouse: (input) => whenAlive((c) => c.mouse(input)),
+      attachDisplay: (connect) => {
+        for (const other of this.terminals) other.display = null;
+        terminal.display = connect;
+        if (this.connection !== null && (this.alive || this.phase === "stopped")) this.attachDisplay(this.connection);
+      },
+      close: () => void this.terminals.delete(terminal),
+    };
+  }
+
+  private attachDisplay(connection: MachineConnection): void {
+    const terminal = [...this.terminals].find((t) => t.display !== null);
+    const port = terminal?.display?.();
+    if (port !== undefined) connection.attachDisplay(port).catch(() => undefined); // powerOn would fail as well
+  }
+
+  // --- Shared folders ------------------------------------------------------------------------------------------------
+
+  folder(tag: string): SharedFolder {
+    if (!this.definition.sharedFolders.some((f) => f.tag === tag)) throw new UserError(`${this.definition.name} has no shared folder '${tag}'`);
+    const call = async (what: FolderCall): Promise<FolderAnswer> => (await this.folderWorker(tag)).folder(tag, what);
+    return {
+      list: async (path = "") => (await call({ kind: "list", path })) as readonly FolderEntry[],
+      read: async (path) => new Blob([(await call({ kind: "read", path })) as Uint8Array<ArrayBuffer>]),
+      write: async (path, data, onProgress) => {
+        const meter = new ProgressMeter((p) => onProgress?.(p));
+        meter.expect(path, data.size);
+        for (let at = 0; at < data.size || at === 0; at += FOLDER_PIECE) {
+          const bytes = new Uint8Array(await data.slice(at, at + FOLDER_PIECE).arrayBuffer());
+          await call({ kind: "write", path, position: at, bytes });
+          meter.add(path, bytes.length);
+        }
+        if (!this.alive) this.host.emit({ kind: "folder", id: this.id, tag });
+      },
+      makeFolder: async (path) => void (await call({ kind: "makeFolder", path })),
+      remove: async (path) => void (await call({ kind: "remove", path })),
+    };
+  }
+
+  /** The machine's own worker, or one that is started for the folder of a machine that is off. */
+  private async folderWorker(tag: string): Promise<MachineConnection> {
+    if (this.alive && this.connection !== null) return this.connection;
+    if (this.phase === "loading") throw new UserError(`${this.definition.name} is being started: try again in a moment`);
+    if (!this.host.sources.canKeep) throw new UserError("this browser keeps no files: switch the machine on first");
+    const { connection } = this;
+    if (this.folderHelper === null) {
+      // A stopped machine's worker still has the folder's files open, until it is closed.
+      if (connection !== null) await connection.powerOff().catch(() => undefined);
+      this.folderHelper = { connection: this.host.spawn(() => (this.folderHelper = null)), tags: new Map(), timer: null };
+    }
+    const helper = this.folderHelper;
+    if (helper.timer !== null) clearTimeout(helper.timer);
+    helper.timer = setTimeout(() => void this.dropFolderHelper(), FOLDER_WORKER_MS);
+    let opened = helper.tags.get(tag);
+    if (opened === undefined) {
+      opened = helper.connection.openFolder(tag, folderPath(this.id, tag));
+      helper.tags.set(tag, opened);
+    }
+    await opened;
+    return helper.connection;
+  }
+  private folderHelper: { readonly connection: MachineConnection; readonly tags: Map<string, Promise<void>>; timer: ReturnType<typeof setTimeout> | null } | null = null;
+
+  private async dropFolderHelper(): Promise<void> {
+    const helper = this.folderHelper;
+    this.folderHelper = null;
+    if (helper === null) return;
+    if (helper.timer !== null) clearTimeout(helper.timer);
+    await obeyed(helper.connection);
+    helper.connection.terminate();
+  }
+}

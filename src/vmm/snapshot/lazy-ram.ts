@@ -1,0 +1,69 @@
+/** RAM that comes out of a snapshot page by page: when the guest or a device first touches one, and in the background. */
+import { UserError } from "../../base/errors.ts";
+import { RAM_BASE } from "../../cpu/layout.ts";
+import type { PageSource, PhysicalMemory } from "../../cpu/mmu/physical.ts";
+import { type ObjectReader, ZERO_ID } from "../store/objects.ts";
+import { CHUNK_PAGES, PAGE_BYTES, type PageTable } from "./page-table.ts";
+
+/** Pages around the one that is wanted that come with it: those that the store packs together. */
+const AROUND = 16;
+
+export class LazyRam implements PageSource {
+  /** Pages brought in because they were touched, and ahead of that. */
+  touched = 0;
+  prefetched = 0;
+  private cursor = 0;
+  private ahead = 0;
+
+  /** `first`: pages that are likely to be wanted first. RAM is zeroes. */
+  constructor(
+    private readonly phys: PhysicalMemory,
+    private readonly table: PageTable,
+    private readonly reader: ObjectReader,
+    private readonly first: Uint32Array,
+  ) {
+    table.chunks.forEach((_id, chunk) => {
+      if (!table.isZeroChunk(chunk)) phys.setAbsent(chunk * CHUNK_PAGES, Math.min(phys.pages, (chunk + 1) * CHUNK_PAGES), this);
+    });
+  }
+
+  /** Pages whose contents have come another way. */
+  present(pages: Iterable<number>): void {
+    for (const ppn of pages) this.phys.setPresent(ppn);
+  }
+
+  bringIn(ppn: number): void {
+    this.touched++;
+    this.load(ppn);
+    const from = ppn - (ppn % AROUND);
+    for (let other = from; other < Math.min(from + AROUND, this.phys.pages); other++) this.fetch(other);
+  }
+
+  private fetch(ppn: number): void {
+    if (!this.phys.isAbsent(ppn)) return;
+    this.phys.setPresent(ppn);
+    this.prefetched++;
+    this.load(ppn);
+  }
+
+  private load(ppn: number): void {
+    const id = this.table.id(ppn);
+    if (id === ZERO_ID) return;
+    const page = this.reader.read(id);
+    if (page.length !== PAGE_BYTES) throw new UserError(`snapshot: the page at ${(ppn * PAGE_BYTES).toString(16)}h has ${page.length} bytes, not ${PAGE_BYTES}`);
+    this.phys.state.u8.set(page, RAM_BASE + ppn * PAGE_BYTES);
+  }
+
+  /** Brings in pages until `until` says so; true when all are there. */
+  prefetch(until: () => boolean): boolean {
+    const { first, phys } = this;
+    let since = 0;
+    while (this.ahead < first.length || this.cursor < phys.pages) {
+      const ppn = this.ahead < first.length ? first[this.ahead++] : this.cursor++;
+      if (!phys.isAbsent(ppn)) continue;
+      this.fetch(ppn);
+      if (++since % 8 === 0 && until()) return false;
+    }
+    return true;
+  }
+}
