@@ -1,4 +1,5 @@
 /** What the page and the embedding see of the machines: the manager's contract. Everything here is on the page's main thread. */
+import type { MachineDebugger } from "../debug/api.ts";
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
 import type { DiskDefinition, FileSource, MachineDefinition, MachineInput } from "../definition/definition.ts";
 import type { FolderEntry } from "../files/kept-folder.ts";
@@ -180,6 +181,8 @@ export interface Manager {
   console(id: string, listener: ConsoleListener): MachineConsole;
   /** The screen as RGBA, or null: no machine, or no display. */
   screenshot(id: string): Promise<Screenshot | null>;
+  /** A debugger of the machine as it runs now: after a stop and start it is asked for anew. */
+  debug(id: string): Promise<MachineDebugger>;
   /** Changes the medium of a running machine's drive, and of its definition; null takes it out. */
   insert(id: string, driveId: string, image: FileSource | null): Promise<void>;
   drives(id: string): Promise<readonly DriveInfo[]>;

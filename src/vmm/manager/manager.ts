@@ -5,6 +5,7 @@ import type {
   StorageInfo, StoredFile,
 } from "./api.ts";
 import type { MachineConnection, Spawn } from "../api.ts";
+import type { MachineDebugger } from "../debug/api.ts";
 import { DEFAULT_DEFINITION } from "../definition/default.ts";
 import { drivesOf } from "../definition/wiring.ts";
 import type { DefaultGuest } from "../images/guest.ts";
@@ -225,6 +226,10 @@ export class MachineManager implements Manager {
   /** The worker of a machine that runs: for snapshots and the debugger. */
   worker(id: string): MachineConnection {
     return this.machine(id).worker;
+  }
+
+  debug(id: string): Promise<MachineDebugger> {
+    return this.doing(id, (m) => m.worker.debugger());
   }
 
   // --- Drives and files ----------------------------------------------------------------------------------------------
