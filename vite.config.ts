@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 import { ensureBios } from "./bios/build.ts";
 import { ensureInterpreter } from "./src/cli/interpreter.ts";
 import { guestPlugin, sizePlugin } from "./tools/vite-guest.ts";
+import { pwaPlugin } from "./tools/vite-pwa.ts";
 
 // The worker fetches them as assets.
 if (process.env["VITEST"] === undefined) {
@@ -12,7 +13,7 @@ if (process.env["VITEST"] === undefined) {
 
 export default defineConfig({
   base: "./",
-  plugins: [guestPlugin(), sizePlugin()],
+  plugins: [guestPlugin(), pwaPlugin(), sizePlugin()],
   worker: { format: "es" },
   build: { target: "es2022" },
   server: { host: "127.0.0.1" },

@@ -12,6 +12,7 @@ import { cold } from "./suites/cold.ts";
 import { disk } from "./suites/disk.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
+import { machines } from "./suites/machines.ts";
 import { memory } from "./suites/memory.ts";
 import { page } from "./suites/page.ts";
 import { programs } from "./suites/programs.ts";
@@ -20,7 +21,7 @@ import { store } from "./suites/store.ts";
 import { snapshot } from "./suites/snapshot.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, memory, screen, store, snapshot];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, machines, memory, screen, store, snapshot];
 
 const HELP = `Usage: npm run bench -- [options]
 

@@ -14,7 +14,7 @@ export interface Row {
   readonly engine: Engine;
   /** The median of the samples. */
   readonly value: number;
-  readonly unit: "s" | "ms" | "MIPS" | "KB" | "MB" | "MB/s" | "%" | "x" | "frames/s";
+  readonly unit: "s" | "ms" | "µs" | "MIPS" | "KB" | "MB" | "MB/s" | "%" | "x" | "frames/s";
   readonly samples: readonly number[];
   /** To QEMU's figure of the same run, as a time: above 1 is slower than QEMU. Null where there is nothing to compare. */
   readonly ratio: number | null;

@@ -36,7 +36,7 @@ function rows(engine: Engine, runs: readonly Figures[]): Row[] {
   return [
     row("store: pages written and committed", engine, "MB/s", of("writeMBs"), { note: `compressed to 1/${runs[0].ratio.toFixed(1)}` }),
     row("store: pages read in order", engine, "MB/s", of("readMBs")),
-    row("store: a single page read", engine, "ms", of("scatteredReadUs").map((us) => us / 1000), { note: "no neighbour was read lately" }),
+    row("store: a single page read", engine, "µs", of("scatteredReadUs"), { note: "no neighbour was read lately" }),
     row("store: opened, 100,000 objects", engine, "ms", of("openMs"), engine === "chromium" ? { note: "with the worker's start" } : {}),
     row("store: the first of 100,000 objects", engine, "ms", of("firstMs"), { target: most(100), note: "index read and checked" }),
   ];

@@ -7,7 +7,8 @@ import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from
 import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { provideFirmware } from "../vmm/firmware.ts";
-import { Runner, type RunnerOptions } from "../vmm/runner.ts";
+import { Runner, type RunnerOptions, type StartFrom } from "../vmm/runner.ts";
+import { layerOf } from "../vmm/snapshot/restore.ts";
 import { nodeCompiler } from "./compiler.ts";
 import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
@@ -17,7 +18,7 @@ import { makeDevices } from "./devices.ts";
 import { reason } from "./reason.ts";
 import { readRecording, replayCommand, tapeOf } from "./recording.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
-import { openMachine } from "./up.ts";
+import { openDefinition, openMachine, type OpenMachine } from "./up.ts";
 
 const EXIT_TIMEOUT = 124;
 /** As of a program that SIGPIPE ends: nobody reads the guest's output any more. */
@@ -142,6 +143,38 @@ function describe(report: StopReport): string {
   return lines.join("\n") + "\n";
 }
 
+/** What `up` and `resume` name; `keep` takes the snapshot of `--save` and closes the store. */
+async function definedMachine({ up, resume, store: folder, save }: CliOptions): Promise<{
+  readonly defined: OpenMachine | null;
+  readonly startFrom: StartFrom | null;
+  readonly keep: (runner: Runner) => Promise<void>;
+}> {
+  const keepNothing = (): Promise<void> => Promise.resolve();
+  if (up === null && resume === null) return { defined: null, startFrom: null, keep: keepNothing };
+  if (up !== null && save === null) return { defined: await openMachine(up, folder), startFrom: null, keep: keepNothing };
+  const [{ openSaved, saveMachine }, { openFolderStore }] = await Promise.all([import("./saved.ts"), import("./store.ts")]);
+  const store = folder === null ? null : await openFolderStore(folder);
+  try {
+    const saved = resume === null ? null : await openSaved(resume, store);
+    const defined = saved === null ? await openMachine(up ?? "", folder)
+      : await openDefinition(saved.definition, saved.base.startsWith("file:") ? fileURLToPath(saved.base) : process.cwd(), folder, (drive) => layerOf(saved.record, drive, saved.reader));
+    return {
+      defined,
+      startFrom: saved?.start() ?? null,
+      keep: async (runner) => {
+        try {
+          if (save !== null && store !== null) await saveMachine(runner, store, save, defined.definition, defined.base, saved?.record ?? null);
+        } finally {
+          await store?.close();
+        }
+      },
+    };
+  } catch (e) {
+    await store?.close();
+    throw e;
+  }
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const given = parseOptions(argv);
   const recording = given.replay === null ? null : readRecording(given.replay);
@@ -155,8 +188,13 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`tabvisor ${(JSON.parse(text) as { version: string }).version}\n`);
     return 0;
   }
+  if (options.command !== null) {
+    const { storeCommand } = await import("./saved.ts");
+    process.stdout.write(await storeCommand(options.command.name, options.command.args, options.store));
+    return 0;
+  }
   await useStoredInterpreter();
-  const defined = options.up === null ? null : await openMachine(options.up, options.store);
+  const { defined, startFrom, keep } = await definedMachine(options);
   const boot = defined?.definition.boot;
   if (boot === undefined ? options.firmware && (options.bios === null || options.bios === "own") : "firmware" in boot && boot.firmware === "own") await useOwnFirmware();
   let file: number | null = null;
@@ -176,7 +214,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const machineOptions: RunnerOptions = {
     kernelName, moduleStrings, drives, devices, bootOrder: options.boot.order, bootMenu: options.boot.menu, keepRegions: options.dump !== null,
     images: async () => (defined === null ? configOf(options, epochSeconds).config : await defined.config()).boot,
-    ...(defined?.options ?? {}), ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
+    ...(defined === null ? {} : { ...defined.options, snapshotDisks: defined.snapshotDisks }), ...(startFrom === null ? {} : { startFrom }), ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
   };
   const tapeDeck = await tape.open(config, machineOptions);
   const stdio = options.serial.kind === "stdio" && defined?.definition.console.ports !== 0 ? new StdioConsole() : null;
@@ -241,8 +279,20 @@ async function main(argv: readonly string[]): Promise<number> {
     const quit = (code: number): void => {
       if (ended !== null) return;
       ended = code;
-      // It tells `stopped`, once a recording has its end.
-      runner.powerOff();
+      if (options.save === null) {
+        // It tells `stopped`, once a recording has its end.
+        runner.powerOff();
+        return;
+      }
+      runner.pause();
+      keep(runner).then(
+        () => runner.powerOff(),
+        (e: unknown) => {
+          process.stderr.write(`tabvisor: --save: ${reason(e)}\n`);
+          ended = 1;
+          runner.powerOff();
+        },
+      );
     };
     if (options.timeoutSeconds !== null) {
       const seconds = options.timeoutSeconds;

@@ -1,14 +1,21 @@
 /** Command-line options: QEMU's names, plus --timeout, --deterministic and --stats. Pure: text in, settings or a UserError out. */
 import parse from "yargs-parser";
 import { UserError } from "../base/errors.ts";
+import { STORE_COMMANDS, type StoreCommand } from "./commands.ts";
 import { parseDevices, type DeviceOptions } from "./device-options.ts";
 import { DRIVE_OPTIONS, parseBoot, parseDrives, type DriveArgument, type DriveOption } from "./drives.ts";
 
 export interface CliOptions {
   /** `up FILE`: a machine's definition in place of options. */
   readonly up: string | null;
+  /** `resume WHAT`: a snapshot of the store, or an exported machine. */
+  readonly resume: string | null;
+  /** A command that starts no machine. */
+  readonly command: { readonly name: StoreCommand; readonly args: readonly string[] } | null;
   /** Where machines of definitions keep what they change. */
   readonly store: string | null;
+  /** The name of a snapshot that is taken at the end. */
+  readonly save: string | null;
   readonly help: boolean;
   readonly version: boolean;
   readonly kernel: string | null;
@@ -52,7 +59,11 @@ export interface CliOptions {
 export const HELP = `Usage: tabvisor [options]
        tabvisor up FILE [options]      a machine out of its definition (YAML or JSON, docs/MACHINES.md)
 
-  --store FOLDER        with up: where the machine keeps what is written to its disks and folders
+       tabvisor resume SNAPSHOT|FILE [options]   goes on from a snapshot of the store, or from an exported machine
+       tabvisor snapshots | export SNAPSHOT FILE | import FILE | remove SNAPSHOT   --store FOLDER
+
+  --store FOLDER        where machines of definitions keep their snapshots, and what is written to their disks and folders
+  --save NAME           with up and resume: takes a snapshot when the command is ended (Ctrl-A X, a signal, --timeout)
 
   -kernel FILE          bzImage, ELF vmlinux, or Multiboot 1 ELF (default: the guest made by 'npm run image')
   -initrd FILE[,FILE]   initramfs archives; Multiboot modules ("FILE ARGS,FILE ARGS")
@@ -99,7 +110,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "gdb"] as const;
+export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "save", "gdb"] as const;
 /** Options that may be given several times. */
 export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["s", "S", "nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -161,12 +172,12 @@ const OF_THE_MACHINE: readonly string[] = [
   "kernel", "initrd", "append", "m", "cpu", "tier", "vga", "boot", "bios", "device", "netdev", "nic", "virtfs", "snapshot", "no-reboot", "deterministic", ...DRIVE_OPTIONS,
 ];
 
-/** The file of `up FILE`. */
-function upFile(values: Record<string, unknown> & { _: (string | number)[] }): string {
+/** The file of `up FILE` or `resume FILE`. */
+function fileOf(name: "up" | "resume", values: Record<string, unknown> & { _: (string | number)[] }): string {
   const file = values._[1];
-  if (file === undefined) throw new UserError("up: name a machine's definition: tabvisor up machine.yaml");
-  const twice = OF_THE_MACHINE.find((name) => values[name] !== undefined && values[name] !== false);
-  if (twice !== undefined) throw new UserError(`up: option '-${twice}' is not taken: the definition says what the machine is`);
+  if (file === undefined) throw new UserError(name === "up" ? "up: name a machine's definition: tabvisor up machine.yaml" : "resume: name a snapshot, or an exported machine");
+  const twice = OF_THE_MACHINE.find((option) => values[option] !== undefined && values[option] !== false);
+  if (twice !== undefined) throw new UserError(`${name}: option '-${twice}' is not taken: the definition says what the machine is`);
   return String(file);
 }
 
@@ -182,8 +193,11 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   });
   if (parsed.error !== null) throw new UserError(parsed.error.message.replace(/^Not enough arguments following: (.*)$/, "option '-$1' needs a value"));
   const values = parsed.argv as Record<string, unknown> & { _: (string | number)[] };
-  const up = values._[0] === "up" ? upFile(values) : null;
-  const stray = up === null ? values._[0] : values._[2];
+  const word = values._[0];
+  const up = word === "up" ? fileOf("up", values) : null;
+  const resume = word === "resume" ? fileOf("resume", values) : null;
+  const command = STORE_COMMANDS.find((name) => name === word);
+  const stray = command !== undefined ? undefined : up === null && resume === null ? word : values._[2];
   if (stray !== undefined) {
     const text = String(stray);
     throw new UserError(text.startsWith("-") ? `unknown option '${text}' (--help lists them)` : `unexpected argument '${text}': a kernel is given with -kernel`);
@@ -225,10 +239,15 @@ export function parseOptions(argv: readonly string[]): CliOptions {
   const [record, replay] = [one("record"), one("replay")];
   if (record !== null && replay !== null) throw new UserError("--record and --replay exclude each other");
   const store = one("store");
-  if (store !== null && up === null) throw new UserError("--store: goes with 'up FILE'");
+  const save = one("save");
+  if (store !== null && word !== "up" && word !== "resume" && command === undefined) throw new UserError("--store: goes with 'up FILE' and the like");
+  if (save !== null && ((up === null && resume === null) || store === null)) throw new UserError("--save: goes with 'up FILE' or 'resume', and with --store FOLDER");
   return {
     up,
+    resume,
+    command: command === undefined ? null : { name: command, args: values._.slice(1).map(String) },
     store,
+    save,
     help: flag("help") || flag("h"),
     version: flag("version"),
     kernel,

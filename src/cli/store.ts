@@ -180,13 +180,18 @@ function holder(path: string): number | null {
 }
 
 const TRIES = 40;
+const TAKEOVER_MS = 20;
 const SLEEP = new Int32Array(new SharedArrayBuffer(4));
 
 /** Takes the folder for this process. UserError: another one has it. */
 function lock(path: string): () => void {
+  let stale = false;
   for (let tries = 0; ; tries++) {
     try {
       writeFileSync(path, String(process.pid), { flag: "wx" });
+      // Another one may have found the same stale lock, and have removed ours for it.
+      if (stale) Atomics.wait(SLEEP, 0, 0, TAKEOVER_MS);
+      if (stale && holder(path) !== process.pid) continue;
       open.add(path);
       return () => {
         open.delete(path);
@@ -198,7 +203,8 @@ function lock(path: string): () => void {
     const pid = holder(path);
     if (pid === process.pid ? open.has(path) : pid !== null && runs(pid)) throw new UserError(`the store is in use by ${pid === process.pid ? "this process already" : `another tabvisor (process ${pid})`}`);
     // A lock without a process in it is being taken, unless it stays so.
-    if (pid !== null || tries >= TRIES) rmSync(path, { force: true });
+    stale = pid !== null || tries >= TRIES;
+    if (stale) rmSync(path, { force: true });
     else Atomics.wait(SLEEP, 0, 0, 5);
   }
 }

@@ -1,7 +1,7 @@
 /** `tabvisor up machine.yaml`: a definition, with what it names opened on this host. */
 import { mkdirSync, readFileSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { gunzipSync } from "node:zlib";
 import type { BlockBackend } from "../base/block.ts";
 import { UserError } from "../base/errors.ts";
@@ -11,6 +11,8 @@ import { parseDefinition } from "../vmm/definition/parse.ts";
 import { drivesOf, epochOf, machineConfig, machineOptions, needsModules, type DriveSpec, type WiredOptions } from "../vmm/definition/wiring.ts";
 import { KeptFolder } from "../vmm/files/kept-folder.ts";
 import type { FileTree } from "../vmm/files/tree.ts";
+import { SnapshotDisk } from "../vmm/snapshot/disk.ts";
+import type { DiskLayer } from "../vmm/snapshot/disk-layer.ts";
 import { HttpDisk } from "../vmm/storage/http-disk.ts";
 import { MemoryStore } from "../vmm/storage/memory-store.ts";
 import { openImage, probeFormat } from "../vmm/storage/open-image.ts";
@@ -28,6 +30,10 @@ const IMAGE_MAX = 2 ** 30;
 
 export interface OpenMachine {
   readonly definition: MachineDefinition;
+  /** The address of the folder that its paths are relative to. */
+  readonly base: string;
+  /** Drives that snapshots hold. */
+  readonly snapshotDisks: ReadonlyMap<string, SnapshotDisk>;
   readonly options: WiredOptions;
   readonly kernelName: string;
   readonly moduleStrings: readonly string[];
@@ -166,7 +172,7 @@ function openFolder({ tag, path, readOnly }: MachineDefinition["sharedFolders"][
   return kept.view(readOnly);
 }
 
-/** Throws UserError: one clear line; nothing stays open then. */
+/** The definition in a file. Throws UserError: one clear line; nothing stays open then. */
 export async function openMachine(file: string, store: string | null): Promise<OpenMachine> {
   let text: string;
   try {
@@ -174,8 +180,13 @@ export async function openMachine(file: string, store: string | null): Promise<O
   } catch (e) {
     throw new UserError(`cannot read '${file}': ${reason(e)}`);
   }
-  const definition = parseDefinition(text, file);
-  const folder = dirname(resolve(file));
+  return openDefinition(parseDefinition(text, file), dirname(resolve(file)), store);
+}
+
+/** `below`: what a snapshot has of a drive; what the guest writes above it is kept by another snapshot alone. */
+export async function openDefinition(
+  definition: MachineDefinition, folder: string, store: string | null, below: ((drive: string) => DiskLayer | undefined) | null = null,
+): Promise<OpenMachine> {
   const closers: (() => void)[] = [];
   const close = (): void => {
     const failures: unknown[] = [];
@@ -191,13 +202,21 @@ export async function openMachine(file: string, store: string | null): Promise<O
   const context = { definition, folder, store, closers };
   try {
     const drives = new Map<string, BlockBackend>();
+    const snapshotDisks = new Map<string, SnapshotDisk>();
     for (const drive of drivesOf(definition)) {
-      const { id, image } = drive;
-      if (image !== null) {
-        drives.set(id, await openDrive({ ...drive, image }, context).catch((e: unknown) => {
-          throw e instanceof UserError && !e.message.startsWith(id) ? new UserError(`${id}: ${e.message.replace(/^disk: /, "")}`) : e;
-        }));
+      const { id, image, writes } = drive;
+      if (image === null) continue;
+      const disk = await openDrive({ ...drive, image, ...(below === null || writes === "none" ? {} : { writes: "discard" }) }, context).catch((e: unknown) => {
+        throw e instanceof UserError && !e.message.startsWith(id) ? new UserError(`${id}: ${e.message.replace(/^disk: /, "")}`) : e;
+      });
+      if (!(disk instanceof Overlay)) {
+        drives.set(id, disk);
+        continue;
       }
+      const layer = below?.(id);
+      const kept = new SnapshotDisk(disk, { base: "blank" in image ? "a new disk" : JSON.stringify(image), ...(layer === undefined ? {} : { layer }), written: (range) => disk.eachWritten(range) });
+      snapshotDisks.set(id, kept);
+      drives.set(id, kept);
     }
     const folders = new Map(definition.sharedFolders.map((share) => [share.tag, openFolder(share, context)]));
     const { boot } = definition;
@@ -205,6 +224,8 @@ export async function openMachine(file: string, store: string | null): Promise<O
     const epoch = epochOf(definition, Date.now());
     return {
       definition,
+      base: `${pathToFileURL(folder).href}/`,
+      snapshotDisks,
       options: machineOptions(definition, { drives, folders }),
       kernelName: "kernel" in boot ? basename(named(boot.kernel)) : "",
       moduleStrings: "kernel" in boot && !("guest" in boot.kernel) ? boot.initrds.map(named) : [],

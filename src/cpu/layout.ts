@@ -4,7 +4,8 @@
  *
  *   0x00000  vCPU state block (below 64 KiB, so that an instruction record holds its addresses in 16 bits)
  *   0x10000  data TLBs, one per MMU index; fetch TLB
- *   0x100000 decode cache: instruction records and slot tables
+ *   0x80000  profile counters, arrival counters, list of filled TLB entries
+ *   0x100000 decode cache: instruction records and slot tables; at its end the second-level data TLB
  *   RAM_BASE guest RAM, physical address 0 upwards
  */
 
@@ -74,6 +75,9 @@ function layoutState(base: number) {
     limit: a.take("i32"),
     /** Byte address of the data TLB of the present MMU index. */
     tlbBase: a.take("i32"),
+    /** Second-level TLB: its generation, in place for a key; entries of the data TLBs that a CR3 write empties, in FILLED_BASE's list. */
+    tlb2Generation: a.take("i32"),
+    filledCount: a.take("i32"),
     /** Low bits ORed into fetch TLB tags: decode mode and privilege, see FETCH_KEY_*. */
     fetchKey: a.take("i32"),
     /** Regions (tier 1): the limit as it was on entry, and what was left of it on leaving. */
@@ -170,15 +174,33 @@ export const PROFILE_BASE = 0x80000;
 export const COUNTER_BASE = 0x90000;
 export const COUNTERS = 65536;
 
+/** Addresses of the data TLBs' non-global entries that were filled since the last flush, i32 each; behind FILLED_MAX none is noted. */
+export const FILLED_BASE = COUNTER_BASE + 2 * COUNTERS;
+export const FILLED_MAX = 3 * TLB_ENTRIES;
+
 /** Inline handlers have numbers below this; profile builds count pairs of them at PAIR_PROFILE_BASE, one i64 each. */
 export const INLINE_MAX = 1024;
 
 /** Decode cache arena. */
 export const ARENA_BASE = 0x100000;
 export const RAM_BASE = 0x5000000;
-export const ARENA_SIZE = RAM_BASE - ARENA_BASE;
+
+/**
+ * Second-level data TLB, direct-mapped by page, for all MMU indices: what the data TLBs have been filled with. Entry: read key i64, write
+ * key i64 (or 0), addend i32, physical page number i32 with bit 31 for global pages. A key is the linear page | generation << 2 |
+ * MMU index + 1. The generation goes up where entries become wrong in numbers, so that emptying costs nothing.
+ */
+export const TLB2_BITS = 14;
+export const TLB2_ENTRIES = 1 << TLB2_BITS;
+export const TLB2_GLOBAL = 0x80000000;
+/** Generations are below this: zero is none. */
+export const TLB2_GENERATIONS = 1 << 10;
+export const TLB2_BASE = RAM_BASE - TLB2_ENTRIES * TLB_ENTRY_SIZE;
+
+export const ARENA_SIZE = TLB2_BASE - ARENA_BASE;
 /** In profile builds only, at the end of the arena. */
-export const PAIR_PROFILE_BASE = RAM_BASE - INLINE_MAX * INLINE_MAX * 8;
+export const PAIR_PROFILE_BASE = TLB2_BASE - INLINE_MAX * INLINE_MAX * 8;
+if (FILLED_BASE + 4 * FILLED_MAX > ARENA_BASE) throw new RangeError("the list of filled entries overlaps the decode cache");
 if (TLB_END > PROFILE_BASE) throw new RangeError("TLBs overlap the decode cache");
 
 /**

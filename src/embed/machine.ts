@@ -226,4 +226,20 @@ export class Machine {
   async fork(): Promise<Machine> {
     return new Machine(this.manager, await this.manager.fork(this.id));
   }
+  /** A new machine that begins at the snapshot when it is started. */
+  async branch(snapshotId: string): Promise<Machine> {
+    return new Machine(this.manager, await this.manager.branch(snapshotId));
+  }
+  /** Switches it off so that `start` goes on from here. */
+  save(): Promise<void> {
+    return this.manager.save(this.id);
+  }
+  /** One file with its disks and snapshots; one that runs goes on from now. */
+  export(): Promise<Blob> {
+    return this.manager.exportMachine(this.id);
+  }
+  static async import(file: Blob): Promise<Machine> {
+    const manager = await managerFor(false);
+    return new Machine(manager, await manager.importMachine(file));
+  }
 }

@@ -34,6 +34,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   return {
     load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
     prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
+    warm: () => guard(remote.warm()),
     useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
     snapshot: (request: SnapshotRequest) => guard(remote.snapshot(request) as Promise<SnapshotResult>),
     fork: (port: MessagePort) => guard(remote.fork(Comlink.transfer(port, [port]))),

@@ -48,6 +48,7 @@ class FakeConnection implements MachineConnection {
   folder = (): Promise<null> => Promise.resolve(null);
   openFolder = (): Promise<void> => this.call("folder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  warm = (): Promise<void> => this.call("warm");
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));

@@ -11,7 +11,8 @@ import { checkRecord, type SnapshotRecord } from "./snapshot/record.ts";
 import type { Store } from "./store/api.ts";
 import { connectStore } from "./store/client.ts";
 import type { ObjectReader } from "./store/objects.ts";
-import { openReader } from "./store/reader.ts";
+import { loadTools, openReader } from "./store/reader.ts";
+import { Machine } from "./machine/machine.ts";
 
 /** The key of a snapshot's record in the store. */
 export const snapshotKey = (id: string): string => `snapshot/${id}`;
@@ -107,6 +108,14 @@ function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start>
       });
     };
   });
+}
+
+/** What a start needs is loaded, and has run once: a machine that is small, and goes nowhere. */
+export async function warm(): Promise<void> {
+  await loadTools();
+  new Machine({
+    memoryMib: 2, cpu: "max", boot: { kernel: null, firmware: new Uint8Array(1 << 16), initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
+  }, { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined }).run(1, 1000);
 }
 
 /** To another machine's worker. */

@@ -192,6 +192,12 @@ class WorkerMachine implements MachineApi {
 
   private store: Snapshots.WorkerStore | null = null;
 
+  async warm(): Promise<void> {
+    const { warm } = await snapshotModule();
+    await interpreterReady;
+    await warm();
+  }
+
   async useStore(port: MessagePort): Promise<void> {
     this.store = new (await snapshotModule()).WorkerStore(port);
   }

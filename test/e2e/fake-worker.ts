@@ -83,6 +83,9 @@ class FakeMachine implements MachineApi {
     return { memoryMib: memory, cpu: cpu.model, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: true, boot: { cmdline: cmdline ?? "" } };
   }
 
+  warm(): Promise<void> {
+    return Promise.resolve();
+  }
   useStore(): Promise<void> {
     return Promise.resolve();
   }

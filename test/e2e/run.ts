@@ -7,7 +7,9 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests, firefoxTests } from "./boot-tests.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { inspectorTests } from "./inspector-tests.ts";
+import { embedTests } from "./embed-tests.ts";
 import { pageTests } from "./page-tests.ts";
+import { pwaTests } from "./pwa-tests.ts";
 import { screenTests } from "./screen-tests.ts";
 import { serveSnapshots, snapshotTests } from "./snapshot-tests.ts";
 import { storageTests } from "./storage-tests.ts";
@@ -35,6 +37,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
   const pageRunner = new Runner("page", only);
   const bootRunner = new Runner("chromium", only);
   const storageRunner = new Runner("storage", only);
+  const embedRunner = new Runner("embed", only);
   const firefoxRunner = new Runner("firefox", only);
 
   await part(pageRunner, async () => {
@@ -68,6 +71,8 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
         if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
+        if (real) await part(embedRunner, () => embedTests(embedRunner, browser));
+        if (real) await part(bootRunner, () => pwaTests(bootRunner, browser));
         await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
       } finally {
         await site.close();
@@ -76,7 +81,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await browser.close();
     }
   });
-  const all = [pageRunner, storageRunner, bootRunner, firefoxRunner];
+  const all = [pageRunner, storageRunner, bootRunner, embedRunner, firefoxRunner];
   return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
 }
 

@@ -52,7 +52,10 @@ async function firstInstruction(name: string, instructions: number, from: number
 const record = async (id: string): Promise<SnapshotRecord> => checkRecord(need(await opened().record(`snapshot/${id}`)).data);
 
 const calls = {
-  spawn: async (name: string): Promise<void> => void (await spawn(name)),
+  /** A worker that waits for its machine. */
+  async spawn(name: string): Promise<void> {
+    await (await spawn(name)).connection.warm();
+  },
 
   /** The default guest up to its prompt. */
   async boot(name: string, memoryMib: number): Promise<void> {

@@ -77,8 +77,8 @@ export async function snapshotTests(runner: Runner, executablePath: string, site
       const different = await page.evaluate(() => window.snapshotTest.compare("one", "two"));
       check(different > 0 && different <= second.pages, `${different} pages differ`);
       const read = async (name: string): Promise<string> => page.evaluate(async (n) => {
-        await window.snapshotTest.type(n, "cat /tmp/file; echo do''ne\n");
-        await window.snapshotTest.until(n, "done");
+        await window.snapshotTest.type(n, "cat /tmp/file; echo fi''le-shown\n");
+        await window.snapshotTest.until(n, "file-shown");
         return window.snapshotTest.text(n);
       }, name);
       await page.evaluate(async () => {

@@ -96,16 +96,18 @@ const calls = {
     }
   },
 
-  /** All records as one file. */
-  async export(): Promise<number[]> {
+  /** All records as one file, in base64. */
+  async export(): Promise<string> {
     const { records } = await opened().records("");
     const blob = await opened().export(records);
-    return [...new Uint8Array(await blob.arrayBuffer())];
+    let text = "";
+    for (const byte of new Uint8Array(await blob.arrayBuffer())) text += String.fromCharCode(byte);
+    return btoa(text);
   },
 
-  async import(bytes: readonly number[]): Promise<string> {
+  async import(base64: string): Promise<string> {
     try {
-      const { transaction, records } = await opened().import(new File([new Uint8Array(bytes)], "box.tabvisor"));
+      const { transaction, records } = await opened().import(new File([Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))], "box.tabvisor"));
       await transaction.commit(records);
       return `${records.length} records`;
     } catch (e) {

@@ -6,8 +6,9 @@ import type { Breakpoints } from "../breakpoints.ts";
 import type { AccessTap } from "../debug-tap.ts";
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
-  FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES,
-  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
+  FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX,
+  MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB2_BASE, TLB2_ENTRIES, TLB2_GENERATIONS, TLB2_GLOBAL,
+  TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
@@ -31,8 +32,6 @@ export class Mmu {
   watch: Breakpoints | null = null;
   /** The same for a debugger outside the guest. */
   tap: AccessTap | null = null;
-  /** Indices (entry addresses) of filled non-global data entries since the last flush; bounded, see flushNonGlobal. */
-  private readonly filled: number[] = [];
   /** Word indices of non-global fetch TLB entries since the last flush. */
   private readonly fetchFilled: number[] = [];
 
@@ -75,8 +74,21 @@ export class Mmu {
       s.i32[i + 2] = 1;
       s.i32[i + 3] = 0;
     }
-    this.filled.length = 0;
+    s.i32[STATE.filledCount >> 2] = 0;
+    this.forgetSecond();
     this.flushFetch();
+  }
+
+  /** Empties the second-level TLB. */
+  private forgetSecond(): void {
+    const { i32 } = this.state;
+    const next = (i32[STATE.tlb2Generation >> 2] >> 2) + 1;
+    if (next < TLB2_GENERATIONS) {
+      i32[STATE.tlb2Generation >> 2] = next << 2;
+      return;
+    }
+    i32.fill(0, TLB2_BASE >> 2, (TLB2_BASE + TLB2_ENTRIES * TLB_ENTRY_SIZE) >> 2);
+    i32[STATE.tlb2Generation >> 2] = 1 << 2;
   }
 
   /** Empties the fetch TLB (cheap; also when decoded pages are discarded). */
@@ -93,19 +105,21 @@ export class Mmu {
 
   /** A CR3 write: global entries stay when CR4.PGE is set (SDM 3A §4.10.4.1). */
   flushNonGlobal(): void {
-    if (!(this.state.cr4 & CR4.PGE) || this.filled.length > 3 * TLB_ENTRIES) {
+    const i32 = this.state.i32;
+    const filled = i32[STATE.filledCount >> 2];
+    if (!(this.state.cr4 & CR4.PGE) || filled > FILLED_MAX) {
       this.flushAll();
       return;
     }
-    const i32 = this.state.i32;
-    for (const at of this.filled) {
-      const i = at >> 2;
+    this.forgetSecond();
+    for (let n = 0; n < filled; n++) {
+      const i = i32[(FILLED_BASE >> 2) + n] >> 2;
       i32[i] = 1;
       i32[i + 1] = 0;
       i32[i + 2] = 1;
       i32[i + 3] = 0;
     }
-    this.filled.length = 0;
+    i32[STATE.filledCount >> 2] = 0;
     for (const i of this.fetchFilled) {
       i32[i] = 0;
       i32[i + 1] = 0;
@@ -126,6 +140,7 @@ export class Mmu {
       if (i32[at] === page && i32[at + 1] === hi) i32[at] = 1;
       if (i32[at + 2] === page && i32[at + 3] === hi) i32[at + 2] = 1;
     }
+    i32.fill(0, this.second(lo), this.second(lo) + 4);
     const f = (FETCH_TLB_BASE + ((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >> 2;
     i32[f] = 0;
     i32[f + 1] = 0;
@@ -140,6 +155,7 @@ export class Mmu {
     for (let i = TLB_BASE >> 2; i < end; i += step) {
       if (i32[i + (TLB_PPN >> 2)] === ppn) i32[i + (TLB_WRITE >> 2)] = 1;
     }
+    this.forgetSecond();
   }
 
   /** Pages have been marked as watched: writes to them must take the slow path. */
@@ -151,6 +167,7 @@ export class Mmu {
     for (let i = TLB_BASE >> 2; i < end; i += step) {
       if (flags[i32[i + (TLB_PPN >> 2)]] & PAGE_WATCHED) i32[i + (TLB_WRITE >> 2)] = 1;
     }
+    this.forgetSecond();
   }
 
   /** Physical pages that the TLBs have: what the guest is at. */
@@ -177,7 +194,23 @@ export class Mmu {
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;
     i32[i + (TLB_PPN >> 2)] = ppn;
-    if (!this.walker.global) this.filled.push(at);
+    const { global } = this.walker;
+    if (!global) {
+      const n = i32[STATE.filledCount >> 2]++;
+      if (n < FILLED_MAX) i32[(FILLED_BASE >> 2) + n] = at;
+    }
+    const key = page | i32[STATE.tlb2Generation >> 2] | (mmuIndex + 1);
+    const second = this.second(lo);
+    i32[second + (TLB_READ >> 2)] = key;
+    i32[second + (TLB_READ >> 2) + 1] = hi;
+    i32[second + (TLB_WRITE >> 2)] = writable ? key : 0;
+    i32[second + (TLB_WRITE >> 2) + 1] = hi;
+    i32[second + (TLB_ADDEND >> 2)] = linear - lo;
+    i32[second + (TLB_PPN >> 2)] = global ? ppn | TLB2_GLOBAL : ppn;
+  }
+  /** Word index of a page's entry in the second-level TLB. */
+  private second(lo: number): number {
+    return (TLB2_BASE + ((lo >>> 12) & (TLB2_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
   }
 
   /**

@@ -1,10 +1,11 @@
 /** The interpreter module's support functions: slow paths of memory access, generic effective addresses, segment checks. */
-import { SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEGMENT_FAULT, REC, STATE } from "../../cpu/layout.ts";
+import { SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEGMENT_FAULT, REC, STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { EA } from "../../cpu/lift/form.ts";
 import { EA_ADD_STEP } from "../../cpu/lift/shift.ts";
 import { HELPERS, HELPER_NAMES, type HelperName } from "../../cpu/helpers/signatures.ts";
 import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
 import type { Support } from "../lower/frame.ts";
+import { missFunction } from "../lower/tlb.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import type { ModuleBuilder } from "../wasm/module.ts";
 
@@ -44,13 +45,8 @@ export function addSupport(m: ModuleBuilder): Support {
   const helpers = new Map<HelperName, number>();
   for (const name of HELPER_NAMES) helpers.set(name, m.importFunction("helper", name, HELPERS[name], ["i32"]));
 
-  const split = (import_: number, name: string): number => {
-    const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
-    f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
-    return m.addFunction(f);
-  };
-  const readSlow = split(readImport, "readSlow");
-  const writeSlow = split(writeImport, "writeSlow");
+  const readSlow = m.addFunction(missFunction("readSlow", TLB_READ, readImport));
+  const writeSlow = m.addFunction(missFunction("writeSlow", TLB_WRITE, writeImport));
 
   const storeSlow: Record<number, number> = {};
   for (const width of [8, 16, 32, 64, 128]) {

@@ -3,7 +3,7 @@ import { HELPERS, type HelperName } from "../../cpu/helpers/signatures.ts";
 import {
   FETCH_PPN, FETCH_TAG, FETCH_TLB_BASE, REGION_EXIT, STATE, STATUS, TLB_ADDEND, TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
-import { dataEntry, fetchEntry } from "../lower/tlb.ts";
+import { dataEntry, fetchEntry, missFunction } from "../lower/tlb.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
@@ -73,8 +73,8 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
     return m.addFunction(f);
   };
-  const readMiss = split(readImport, "readMiss");
-  const write = split(writeImport, "write");
+  const readMiss = m.addFunction(missFunction("readMiss", TLB_READ, readImport));
+  const write = m.addFunction(missFunction("write", TLB_WRITE, writeImport));
   const crossMiss = split(crossImport, "crossMiss");
   const read = m.addFunction(acrossPages("read", TLB_READ, readMiss));
   const cross = m.addFunction(acrossPages("cross", TLB_WRITE, crossMiss));

@@ -127,9 +127,9 @@ const cpuFields = v.strictObject({
   model: optional(cpuModel, DEFAULT_MODEL, "QEMU's notation: NAME[,+flag][,-flag]"),
   share: v.pipe(
     v.optional(v.union([v.number(), v.pipe(v.string(), v.regex(/^\d+(\.\d+)?\s*%$/, "is not a share such as 50% or 0.5"))]), 1),
+    v.description("At most so much of one core: 0.5 or 50%"),
     v.transform(parseShare),
     v.check((share) => share >= 0.01 && share <= 1, "must be 1% to 100% of a core"),
-    v.description("At most so much of one core: 0.5 or 50%"),
   ),
   tier: optional(v.picklist(["auto", "0", "1"]), "auto", "Which tiers run the guest: the interpreter alone (0), compiled code at once (1), or what is hot"),
 });
@@ -153,9 +153,9 @@ export const MachineFields = v.strictObject({
   cpu: v.optional(v.pipe(v.union([cpuModel, cpuFields]), v.transform((c) => (typeof c === "string" ? { model: c, share: 1, tier: "auto" as const } : c))), { }),
   memory: v.pipe(
     v.optional(v.union([v.number(), sizeText]), DEFAULT_MEMORY_MIB),
+    v.description("Guest RAM: MiB, or a size such as 256M or 1G"),
     v.transform((given) => parseSize(given, MIB) / MIB),
     v.check((mib) => Number.isInteger(mib) && mib >= MIN_MEMORY_MIB && mib <= MAX_MEMORY_MIB, `must be a whole number of MiB from ${MIN_MEMORY_MIB} to ${MAX_MEMORY_MIB}`),
-    v.description("Guest RAM: MiB, or a size such as 256M or 1G"),
   ),
   boot: v.optional(boot, {}),
   disks: optional(v.array(disk), [], "Disks; the guest's /dev/vda, vdb … (virtio) or sda, sdb … (ide)"),
@@ -164,8 +164,8 @@ export const MachineFields = v.strictObject({
   sharedFolders: optional(v.array(folder), [], "Folders that guest and host share, by 9p and virtiofs"),
   network: v.pipe(
     v.optional(v.union([v.boolean(), v.array(nic)]), false),
-    v.transform((given) => (given === true ? [{ mac: null, packed: false }] : given === false ? [] : given)),
     v.description("Network cards on a network of the machine's own (DHCP, DNS and ping at 10.0.2.2); true: one"),
+    v.transform((given) => (given === true ? [{ mac: null, packed: false }] : given === false ? [] : given)),
   ),
   display: optional(v.picklist(["std", "none"]), "std", "The display adapter: QEMU's std VGA, or none"),
   console: v.optional(

@@ -103,6 +103,13 @@ export class DefaultGuest {
     return load;
   }
 
+  /** Where its files come from, for who loads them later. */
+  async images(modules: boolean): Promise<ImageSources> {
+    const { sizes } = await this.manifest();
+    const [kernel, ...initrds] = [KERNEL, INITRAMFS, ...(modules ? [MODULES] : [])].map((name) => this.kept.get(name) ?? this.source(name, sizes));
+    return { kernel, initrds };
+  }
+
   private async loadInto(worker: ImageLoader, modules: boolean, onProgress: (progress: LoadProgress) => void): Promise<void> {
     // The manifest is here before the worker's code is.
     const { sizes } = await this.manifest();

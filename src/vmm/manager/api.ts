@@ -202,6 +202,9 @@ export interface Manager {
   /** A running machine's independent twin, which runs. */
   fork(id: string): Promise<string>;
 
+  /** Takes a snapshot that `start` goes on from, and switches the machine off: state `saved`. */
+  save(id: string): Promise<void>;
+
   exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob>;
   importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string>;
 

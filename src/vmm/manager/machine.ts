@@ -1,7 +1,9 @@
 /** One machine's life: load, start, pause, stop, start again, each time in a worker of its own. */
 import { UserError } from "../../base/errors.ts";
 import type { ConsoleListener, FolderEntry, MachineConsole, MachinePhase, MachineSummary, ManagerEvent, SharedFolder } from "./api.ts";
-import type { FolderAnswer, FolderCall, MachineConnection, MachineEvents, Spawn } from "../api.ts";
+import type {
+  FolderAnswer, FolderCall, ImageSources, MachineConnection, MachineEvents, SnapshotRequest, SnapshotResult, Spawn, StartSource,
+} from "../api.ts";
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
 import type { MachineDefinition } from "../definition/definition.ts";
 import { needsModules } from "../definition/wiring.ts";
@@ -9,6 +11,7 @@ import { fetchJson } from "../images/fetch-json.ts";
 import type { DefaultGuest } from "../images/guest.ts";
 import { ProgressMeter, type LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
+import type { StoreConnection } from "../store/client.ts";
 import { Backlog } from "./backlog.ts";
 import { InputQueue } from "./input-queue.ts";
 import { folderPath } from "./places.ts";
@@ -22,6 +25,12 @@ export interface MachineRecord {
   /** What relative addresses are relative to. */
   readonly base: string;
   readonly createdMs: number;
+  /** The snapshot that its present state descends from. */
+  readonly current: string | null;
+  /** The snapshot that lies below what its disks have kept. */
+  readonly below: string | null;
+  /** The snapshot that `start` goes on from. */
+  readonly saved: string | null;
 }
 
 /** What a machine needs of its manager. */
@@ -33,6 +42,8 @@ export interface MachineHost {
   compilerPort(): MessagePort | null;
   /** So that no other page runs the machine meanwhile; the function gives it free. UserError: another one does. */
   lock(id: string): Promise<() => void>;
+  /** The store, for machines that stand on a snapshot. */
+  store(): Promise<StoreConnection>;
   emit(event: ManagerEvent): void;
   nowMs(): number;
 }
@@ -87,6 +98,7 @@ export class ManagedMachine {
     private record: MachineRecord,
     private readonly host: MachineHost,
   ) {
+    this.phase = this.resting;
     this.backlog = new Backlog(record.definition.console.backlog);
     this.typed = new InputQueue(async (bytes) => this.connection?.serialInput(bytes), () => undefined);
   }
@@ -103,6 +115,10 @@ export class ManagedMachine {
   get state(): MachinePhase {
     return this.phase;
   }
+  /** Its state when no worker is there. */
+  private get resting(): "off" | "saved" {
+    return this.record.saved === null ? "off" : "saved";
+  }
   get alive(): boolean {
     return this.phase === "running" || this.phase === "paused";
   }
@@ -118,6 +134,7 @@ export class ManagedMachine {
   /** New settings; `now`: those that a running machine can take are taken. */
   redefine(record: MachineRecord): void {
     this.record = record;
+    if (this.phase === "off" || this.phase === "saved") this.phase = this.resting;
     this.backlog.limit = record.definition.console.backlog;
     if (this.alive) this.connection?.setShare(record.definition.cpu.share).catch(() => undefined);
     this.changed();
@@ -147,8 +164,48 @@ export class ManagedMachine {
     await this.begin((connection, mine) => this.load(connection, mine));
   }
 
+  /** From a snapshot, in place of a boot. Its disks stand on it already (`record.below`). */
+  async goOn(store: StoreConnection, snapshotId: string): Promise<void> {
+    await this.begin(async (connection, mine) => {
+      await this.useStore(store, connection);
+      const images = await this.prepareOnly(connection, mine);
+      return { kind: "snapshot", id: snapshotId, images };
+    });
+  }
+
+  /** From this very instant of another machine, which runs on. */
+  async becomeForkOf(parent: ManagedMachine, store: StoreConnection): Promise<void> {
+    const { port1, port2 } = new MessageChannel();
+    let sending: Promise<unknown> = Promise.resolve();
+    await this.begin(async (connection, mine) => {
+      await this.useStore(store, connection);
+      const images = await this.prepareOnly(connection, mine);
+      sending = parent.need().fork(port1);
+      // One that fails says so to the other end as well.
+      sending.catch(() => undefined);
+      return { kind: "fork", port: port2, images };
+    });
+    await sending;
+  }
+
+  /** Takes a snapshot of the machine that runs. */
+  async snapshot(store: StoreConnection, request: SnapshotRequest): Promise<SnapshotResult> {
+    const connection = this.need();
+    await this.useStore(store, connection);
+    return connection.snapshot(request);
+  }
+
+  /** The worker's own way to the store. */
+  private async useStore(store: StoreConnection, connection: MachineConnection): Promise<void> {
+    if (this.client?.connection === connection) return;
+    const { port, client } = await store.openPort();
+    this.client = { connection, end: () => void store.disconnect(client).catch(() => undefined) };
+    await connection.useStore(port);
+  }
+  private client: { readonly connection: MachineConnection; end(): void } | null = null;
+
   /** A fresh worker, what `load` brings into it, and on with it. Rejects with the reason. */
-  private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<void>): Promise<void> {
+  private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>): Promise<void> {
     this.discard();
     const generation = this.generation;
     const mine = (): boolean => generation === this.generation;
@@ -164,12 +221,12 @@ export class ManagedMachine {
       this.unlock = await this.host.lock(this.id);
       if (!mine()) return;
       const connection = this.connect();
-      await load(connection, mine);
+      const source = await load(connection, mine);
       if (!mine()) return;
       this.startedMs = this.heardMs = this.host.nowMs();
       this.silent = false;
       this.attachDisplay(connection);
-      await connection.powerOn("prepared", this.events(mine));
+      await (source === undefined ? connection.powerOn("prepared", this.events(mine)) : connection.powerOn("prepared", this.events(mine), source));
       if (!mine()) return;
       // A guest that ended at once has already reported so.
       if (this.phase === "loading") this.running();
@@ -177,7 +234,7 @@ export class ManagedMachine {
       if (!mine()) return;
       this.discard();
       this.error = messageOf(e);
-      this.enter("off");
+      this.enter(this.resting);
       this.log(this.error, "error");
       throw e;
     }
@@ -203,28 +260,48 @@ export class ManagedMachine {
     return connection;
   }
 
-  private async load(connection: MachineConnection, mine: () => boolean): Promise<void> {
+  private async load(connection: MachineConnection, mine: () => boolean): Promise<undefined> {
     const { definition, base } = this.record;
-    const onProgress = (progress: LoadProgress): void => {
+    const onProgress = this.reporter(mine);
+    const { boot } = definition;
+    if ("kernel" in boot) {
+      if ("guest" in boot.kernel) await this.host.guest.load(connection, onProgress, this.needsModules);
+      else await connection.load(await imagesOf({ kernel: boot.kernel, initrds: boot.initrds }, { machineId: this.id, base }, this.host.sources), onProgress);
+    }
+    if (mine()) await this.prepare(connection, onProgress);
+    return undefined;
+  }
+
+  /** Everything but the kernel, which is loaded if the machine is ever reset. */
+  private async prepareOnly(connection: MachineConnection, mine: () => boolean): Promise<ImageSources | null> {
+    const { definition, base } = this.record;
+    const { boot } = definition;
+    await this.prepare(connection, this.reporter(mine));
+    if (!("kernel" in boot)) return null;
+    if ("guest" in boot.kernel) return this.host.guest.images(this.needsModules);
+    return imagesOf({ kernel: boot.kernel, initrds: boot.initrds }, { machineId: this.id, base }, this.host.sources);
+  }
+
+  private get needsModules(): boolean {
+    const { boot } = this.definition;
+    return needsModules(this.definition) || ("kernel" in boot && "guest" in boot.kernel && boot.kernel.guest === "debian");
+  }
+
+  private reporter(mine: () => boolean): (progress: LoadProgress) => void {
+    return (progress) => {
       if (!mine()) return;
       this.progress = progress;
       this.changed();
     };
-    const place = { machineId: this.id, base };
-    const { guest, sources } = this.host;
+  }
+
+  private async prepare(connection: MachineConnection, onProgress: (progress: LoadProgress) => void): Promise<void> {
+    const { definition, base, below } = this.record;
     const { boot } = definition;
-    let cmdline: string | null = null;
-    if ("kernel" in boot) {
-      if ("guest" in boot.kernel) {
-        cmdline = boot.cmdline ?? (await this.guestCmdline(boot.kernel.guest));
-        await guest.load(connection, onProgress, boot.kernel.guest === "debian" || needsModules(definition));
-      } else {
-        cmdline = boot.cmdline;
-        await connection.load(await imagesOf({ kernel: boot.kernel, initrds: boot.initrds }, place, sources), onProgress);
-      }
-    }
-    if (!mine()) return;
-    await connection.prepare(await specOf(definition, cmdline, this.host.nowMs(), place, sources), onProgress);
+    const cmdline = !("kernel" in boot) ? null : (boot.cmdline ?? ("guest" in boot.kernel ? await this.guestCmdline(boot.kernel.guest) : null));
+    if (below !== null) await this.useStore(await this.host.store(), connection);
+    const spec = await specOf(definition, cmdline, this.host.nowMs(), { machineId: this.id, base }, this.host.sources);
+    await connection.prepare({ ...spec, below }, onProgress);
   }
 
   private async guestCmdline(guest: "default" | "debian"): Promise<string> {
@@ -305,6 +382,8 @@ export class ManagedMachine {
     this.release();
   }
   private release(): void {
+    this.client?.end();
+    this.client = null;
     this.unlock?.();
     this.unlock = null;
   }
@@ -338,7 +417,7 @@ export class ManagedMachine {
 
   /** A worker that does not answer is ended by force. */
   async powerOff(): Promise<void> {
-    if (this.phase === "off") return;
+    if (this.phase === "off" || this.phase === "saved") return;
     const { connection } = this;
     this.generation++;
     this.typed.clear();
@@ -346,7 +425,7 @@ export class ManagedMachine {
     this.status = null;
     this.report = null;
     this.silent = false;
-    this.enter("off");
+    this.enter(this.resting);
     if (connection !== null) {
       await obeyed(connection);
       connection.terminate();

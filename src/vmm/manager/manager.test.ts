@@ -45,6 +45,7 @@ class Worker implements MachineConnection {
   folder = (_tag: string, call: FolderCall): Promise<FolderAnswer> => this.call(`folder ${call.kind}`).then(() => null);
   openFolder = (): Promise<void> => this.call("openFolder");
   screenshot = (): Promise<null> => Promise.resolve(null);
+  warm = (): Promise<void> => this.call("warm");
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));

@@ -14,6 +14,7 @@ import type { Screenshot } from "../screenshot.ts";
 import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.ts";
 import { canKeep, KeptFiles, overlayBytes, removeMachineFiles, removeOverlay, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
+import { FORGOTTEN, lockName, Snapshots } from "./snapshots.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
@@ -23,9 +24,10 @@ export interface ManagerParts {
 }
 
 const KEY = "machine/";
+/** Of machines' records. */
+const KNOWN_VERSION = 1;
 /** Between looks at who has fallen silent. */
 const WATCH_MS = 2000;
-const NO_SNAPSHOTS = "this build has no snapshots";
 /** Pages that show the same machines tell each other. */
 const CHANNEL = "tabvisor-machines";
 
@@ -33,6 +35,7 @@ export class MachineManager implements Manager {
   private readonly machines = new Map<string, ManagedMachine>();
   private readonly listeners = new Set<(event: ManagerEvent) => void>();
   private readonly keptFiles: KeptFiles;
+  private readonly store: Snapshots;
   private readonly host: MachineHost;
   private compiler: { port(): MessagePort; terminate(): void } | null = null;
   /** Paused because the page is not seen. */
@@ -46,6 +49,13 @@ export class MachineManager implements Manager {
     private readonly records: Records,
   ) {
     this.keptFiles = new KeptFiles(records);
+    this.store = new Snapshots(records, {
+      machine: (id) => this.machine(id),
+      machines: () => [...this.machines.values()],
+      keep: (record) => this.adopt(record),
+      newId: () => this.newId(),
+      changed: (id) => this.emit({ kind: "snapshots", id }),
+    });
     this.host = {
       spawn: parts.spawn,
       guest: parts.guest,
@@ -54,10 +64,15 @@ export class MachineManager implements Manager {
         if (parts.spawnCompiler === undefined) return null;
         return (this.compiler ??= parts.spawnCompiler()).port();
       },
-      lock: (id) => lock(`tabvisor-machine-${id}`),
+      lock: (id) => lock(lockName(id)),
+      store: () => this.store.store(),
       emit: (event) => this.emit(event),
       nowMs: () => Date.now(),
     };
+  }
+
+  private newId(): string {
+    return `${this.records.durable ? "" : FORGOTTEN}${crypto.randomUUID().slice(0, 8)}`;
   }
 
   static async open(parts: ManagerParts, records: Records): Promise<MachineManager> {
@@ -72,7 +87,7 @@ export class MachineManager implements Manager {
 
   /** What another page has changed, too. */
   private async readAll(): Promise<void> {
-    const found = (await this.records.list(KEY)).map(([, value]) => value as MachineRecord).filter((r) => r.version === 1);
+    const found = (await this.records.list(KEY)).map(([, value]) => value as MachineRecord).filter((r) => r.version === KNOWN_VERSION);
     const ids = new Set(found.map((r) => r.id));
     for (const record of found.sort((a, b) => a.createdMs - b.createdMs)) {
       const machine = this.machines.get(record.id);
@@ -142,24 +157,34 @@ export class MachineManager implements Manager {
     return (await import("../definition/check.ts")).checkDefinition(definition);
   }
 
-  async create(definition?: MachineInput | MachineDefinition, base = this.parts.base, id = crypto.randomUUID().slice(0, 8)): Promise<string> {
+  async create(definition?: MachineInput | MachineDefinition, base = this.parts.base, id = this.newId()): Promise<string> {
     const checked = definition === undefined ? DEFAULT_DEFINITION : await this.check(definition);
     return this.add(checked, base, id);
   }
 
   private async add(definition: MachineDefinition, base: string, id: string): Promise<string> {
-    const record: MachineRecord = { version: 1, id, definition, base, createdMs: Date.now() };
+    const there = this.machines.get(id)?.kept;
+    await this.adopt({ version: 1, id, definition, base, createdMs: Date.now(), current: there?.current ?? null, below: there?.below ?? null, saved: there?.saved ?? null });
+    return id;
+  }
+
+  /** A record that is new, or a machine's present one changed. */
+  private async adopt(record: MachineRecord): Promise<ManagedMachine> {
     await this.keep(record);
-    this.machines.set(record.id, new ManagedMachine(record, this.host));
+    const there = this.machines.get(record.id);
+    if (there !== undefined) {
+      there.redefine(record);
+      return there;
+    }
+    const machine = new ManagedMachine(record, this.host);
+    this.machines.set(record.id, machine);
     this.emit({ kind: "list" });
-    return record.id;
+    return machine;
   }
 
   async update(id: string, definition: MachineInput | MachineDefinition): Promise<void> {
     const machine = this.machine(id);
-    const record = { ...machine.kept, definition: await this.check(definition) };
-    await this.keep(record);
-    machine.redefine(record);
+    await this.adopt({ ...machine.kept, definition: await this.check(definition) });
   }
 
   async rename(id: string, name: string): Promise<void> {
@@ -175,12 +200,13 @@ export class MachineManager implements Manager {
     this.channel?.postMessage(null);
     this.emit({ kind: "list" });
     await removeMachineFiles(id);
+    await this.store.removeAll(id);
   }
 
   // --- Running -------------------------------------------------------------------------------------------------------
 
   start(id: string): Promise<void> {
-    return this.doing(id, (m) => m.start());
+    return this.doing(id, (m) => (m.state === "saved" ? this.store.resume(id) : m.start()));
   }
   pause(id: string): Promise<void> {
     return this.doing(id, (m) => m.pause());
@@ -242,6 +268,7 @@ export class MachineManager implements Manager {
   async forgetWrites(id: string, driveId: string): Promise<void> {
     const machine = this.machine(id);
     if (machine.alive || machine.state === "loading") throw new UserError(`switch ${machine.definition.name} off first`);
+    if (machine.state === "saved") throw new UserError(`${machine.definition.name} is saved: its memory knows what is on its disks`);
     await removeOverlay(id, driveId);
     machine.changed();
   }
@@ -275,35 +302,38 @@ export class MachineManager implements Manager {
 
   // --- Snapshots -----------------------------------------------------------------------------------------------------
 
-  snapshots(_id: string): Promise<readonly SnapshotInfo[]> {
-    return Promise.resolve([]);
+  snapshots(id: string): Promise<readonly SnapshotInfo[]> {
+    return this.store.list(id);
   }
-  takeSnapshot(): Promise<SnapshotInfo> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
+    return this.store.take(id, about);
   }
-  restoreSnapshot(): Promise<void> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  restoreSnapshot(id: string, snapshotId: string): Promise<void> {
+    return this.doing(id, () => this.store.restore(id, snapshotId));
   }
-  describeSnapshot(): Promise<void> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  describeSnapshot(snapshotId: string, about: { readonly name?: string; readonly notes?: string }): Promise<void> {
+    return this.store.describe(snapshotId, about);
   }
-  branch(): Promise<string> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  branch(snapshotId: string): Promise<string> {
+    return this.store.branch(snapshotId);
   }
-  removeSnapshot(): Promise<void> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  removeSnapshot(snapshotId: string): Promise<void> {
+    return this.store.remove(snapshotId);
   }
-  compare(): Promise<SnapshotDifference> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  compare(a: string, b: string): Promise<SnapshotDifference> {
+    return this.store.compare(a, b);
   }
-  fork(): Promise<string> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  fork(id: string): Promise<string> {
+    return this.store.fork(id);
   }
-  exportMachine(): Promise<Blob> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  save(id: string): Promise<void> {
+    return this.doing(id, () => this.store.save(id));
   }
-  importMachine(): Promise<string> {
-    return Promise.reject(new UserError(NO_SNAPSHOTS));
+  exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob> {
+    return this.store.export(id, onProgress);
+  }
+  importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string> {
+    return this.store.import(file, onProgress);
   }
 
   // --- Storage -------------------------------------------------------------------------------------------------------
@@ -322,6 +352,7 @@ export class MachineManager implements Manager {
     this.channel?.close();
     await Promise.all([...this.machines.values()].map((m) => m.powerOff()));
     this.compiler?.terminate();
+    this.store.terminate();
   }
 }
 

@@ -2,10 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { MemoryStore } from "../storage/memory-store.ts";
 import type { StoreRecord } from "./api.ts";
+import { loadPacker } from "./codec.ts";
 import { DurableStore } from "./durable.ts";
 import { loadHash } from "./hash.ts";
 import { MemoryHost } from "./memory-host.ts";
 import { encodeTable, ZERO_ID, type ObjectId } from "./objects.ts";
+import { PackWriter } from "./pack-writer.ts";
 import { openReader } from "./reader.ts";
 import { FOOTER_BYTES, HEADER_BYTES } from "./pack-format.ts";
 
@@ -339,6 +341,57 @@ describe("exports", () => {
     expect(seen).toBeGreaterThan(100);
     expect((await store.usage()).storedBytes).toBe(0);
     expect((await store.records("")).records).toEqual([]);
+  });
+
+  it("are refused when somebody has made them wrong on purpose, with right checksums", async () => {
+    const { bytes } = await exported();
+    const hash = await loadHash();
+    const store = await fresh();
+    const footerAt = bytes.length - FOOTER_BYTES;
+    const binary = (hex: string): Uint8Array => new Uint8Array(Buffer.from(hex, "hex"));
+    /** Changes the index, `at` from its start, and makes the sums right again. */
+    const forged = async (change: (index: DataView, frames: number) => void): Promise<string> => {
+      const copy = bytes.slice();
+      const footer = new DataView(copy.buffer, footerAt);
+      const indexAt = Number(footer.getBigUint64(8, true));
+      change(new DataView(copy.buffer, indexAt), footer.getUint32(16, true) * 16);
+      copy.set(binary(hash(copy.subarray(indexAt, footerAt))), footerAt + 32);
+      copy.set(binary(hash(copy.subarray(footerAt, footerAt + 48))), footerAt + 48);
+      try {
+        await (await store.import(file(copy))).transaction.abort();
+        return "taken";
+      } catch (e) {
+        return (e as Error).message;
+      }
+    };
+    expect(await forged(() => {})).toBe("taken");
+    // Another page under the name of one that the reader may have from elsewhere.
+    expect(await forged((index, objects) => index.setUint8(objects + 3, index.getUint8(objects + 3) ^ 1))).toMatch(/stored object [0-9a-f]{32} is damaged/);
+    expect(await forged((index) => index.setBigUint64(0, BigInt(bytes.length), true))).toMatch("frame 0 has an impossible place");
+    expect(await forged((index) => index.setUint32(12, 0x7fff_ffff, true))).toMatch("frame 0 has an impossible place");
+    expect(await forged((index) => index.setUint32(12, 100, true))).toMatch("damaged");
+    expect(await forged((index, objects) => index.setUint32(objects + 16, 0x7fff_ffff, true))).toMatch("damaged");
+    expect(await forged((index, objects) => index.setUint32(objects + 20, 0xffff_ffff, true))).toMatch("damaged");
+    expect((await store.usage()).storedBytes).toBe(0);
+  });
+
+  it("of a newer version of their records are refused", async () => {
+    const made = async (manifest: unknown): Promise<string> => {
+      const target = new MemoryStore("box.tabvisor");
+      new PackWriter(target, { hash: await loadHash(), pack: await loadPacker() }).seal(new TextEncoder().encode(typeof manifest === "string" ? manifest : JSON.stringify(manifest)));
+      try {
+        await (await (await fresh()).import(target)).transaction.abort();
+        return "taken";
+      } catch (e) {
+        return (e as Error).message;
+      }
+    };
+    expect(await made({ format: "tabvisor-export", version: 1, records: [] })).toBe("taken");
+    expect(await made({ format: "tabvisor-export", version: 2 })).toBe("box.tabvisor: made by a newer Tabvisor (records of version 2; this one reads up to 1)");
+    expect(await made({ format: "x", version: 1, records: [] })).toBe("box.tabvisor: the file has no list of records");
+    expect(await made("{")).toMatch("its list of records cannot be read");
+    for (const record of [null, 1, { key: "a/b" }, { key: "a/b", data: 1, references: { objects: ["x"], tables: [] } }]) expect(await made({ format: "tabvisor-export", version: 1, records: [record] })).toMatch(/no name|damaged/);
+    expect(await made({ format: "tabvisor-export", version: 1, records: [{ key: "pack/../x", data: 1, references: NONE }] })).toMatch("cannot be a record's name");
   });
 
   it("are not the parts of a store", async () => {

@@ -53,9 +53,13 @@ export function isFull(thrown: unknown): boolean {
 
 const mb = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
 
+/** From this part on the figures explain something. */
+const NEARLY = 0.8;
+
 /** The one line for storage that is full. */
 export function fullError(space: HostSpace, cause: unknown): UserError {
   const { usageBytes, quotaBytes } = space;
-  const figures = usageBytes === null || quotaBytes === null ? "" : ` (${mb(usageBytes)} of ${mb(quotaBytes)} are used)`;
+  // Browsers round their quota up, so that it tells nothing of the disk.
+  const figures = usageBytes === null || quotaBytes === null || usageBytes < quotaBytes * NEARLY ? "" : ` (${mb(usageBytes)} of ${mb(quotaBytes)} are used)`;
   return new UserError(`there is no space left for saving${figures}: nothing of this was saved, and nothing else is lost; remove snapshots or machines, or free space on the disk`, { cause });
 }

@@ -4,7 +4,7 @@ import { loadHash } from "./hash.ts";
 import { absent, ZERO_ID, type ObjectId, type ObjectReader } from "./objects.ts";
 import { idWords, Pack, type PackTools } from "./pack.ts";
 import type { ReaderSource } from "./api.ts";
-import { BlobFile } from "./sealed-file.ts";
+import { blobCache, BlobFile } from "./sealed-file.ts";
 
 /** Unpacked frames that stay in memory: neighbours of what was read are likely next. 64 KiB each. */
 const FRAMES_KEPT = 64;
@@ -78,7 +78,6 @@ export class PackReader implements ObjectReader {
     return found.pack.cut(this.unpacked(found.pack, entry.frame), entry);
   }
 
-  /** All objects that lie in the frame of this one: they are unpacked already, so a prefetch may take them for nothing. */
   private unpacked(pack: Pack, frame: number): Uint8Array {
     let frames = this.frames.get(pack);
     if (frames === undefined) this.frames.set(pack, (frames = new Map()));
@@ -110,5 +109,6 @@ export async function loadTools(): Promise<PackTools> {
 /** Opens what `Store.reader` gave. In a browser: in a worker. Nothing of the packs is read yet. */
 export async function openReader(source: ReaderSource): Promise<PackReader> {
   const tools = await loadTools();
-  return new PackReader(source.packs.map(({ name, from }) => new Pack(from instanceof Blob ? new BlobFile(name, from) : from, tools)));
+  const cache = blobCache();
+  return new PackReader(source.packs.map(({ name, from }) => new Pack(from instanceof Blob ? new BlobFile(name, from, cache) : from, tools)));
 }

@@ -1,17 +1,35 @@
 /** Files that do not change any more, read synchronously: Blobs and OPFS files in a worker, anything of bytes elsewhere. */
 import type { ByteStore } from "../storage/byte-store.ts";
+import { ChunkCache } from "../storage/chunk-cache.ts";
 import { StoreError } from "./objects.ts";
 
 /** Methods throw what their host throws. */
 export type SealedFile = Pick<ByteStore, "name" | "size" | "read" | "close">;
 
+/** A read from a Blob costs as much for a little as for this: it goes through other processes. */
+const CHUNK_BYTES = 1 << 18;
+/** For the packs of one reader. */
+const CACHE_BYTES = 16 << 20;
+/** More chunks than a file has. */
+const FILE_CHUNKS = 2 ** 24;
+
+export function blobCache(): ChunkCache {
+  return new ChunkCache(CACHE_BYTES);
+}
+
+const common = blobCache();
+let files = 0;
+
 /** A Blob or File. Only workers can wait for one. */
 export class BlobFile implements SealedFile {
   private readonly reader = new FileReaderSync();
+  private readonly first = files++ * FILE_CHUNKS;
 
+  /** Files that are used together share a cache. */
   constructor(
     readonly name: string,
     private readonly blob: Blob,
+    private readonly cache = common,
   ) {}
 
   size(): number {
@@ -19,9 +37,29 @@ export class BlobFile implements SealedFile {
   }
 
   read(at: number, into: Uint8Array): number {
-    const bytes = new Uint8Array(this.reader.readAsArrayBuffer(this.blob.slice(at, at + into.length)));
-    into.set(bytes);
-    return bytes.length;
+    const end = Math.min(at + into.length, this.blob.size);
+    // An index is read once, and in one piece.
+    if (into.length >= CHUNK_BYTES) {
+      into.set(this.fetch(at, end));
+      return Math.max(0, end - at);
+    }
+    for (let from = at; from < end; ) {
+      const index = Math.floor(from / CHUNK_BYTES);
+      const start = index * CHUNK_BYTES;
+      const to = Math.min(end, start + CHUNK_BYTES);
+      let chunk = this.cache.get(this.first + index);
+      if (chunk === undefined) {
+        chunk = this.fetch(start, Math.min(start + CHUNK_BYTES, this.blob.size));
+        this.cache.set(this.first + index, chunk);
+      }
+      into.set(chunk.subarray(from - start, to - start), from - at);
+      from = to;
+    }
+    return Math.max(0, end - at);
+  }
+
+  private fetch(from: number, to: number): Uint8Array {
+    return new Uint8Array(this.reader.readAsArrayBuffer(this.blob.slice(from, to)));
   }
 
   close(): void {
