@@ -10,6 +10,7 @@ import { environmentText, replaceFigures, table, verdict, type Results, type Row
 import { boot } from "./suites/boot.ts";
 import { cold } from "./suites/cold.ts";
 import { disk } from "./suites/disk.ts";
+import { firmware } from "./suites/firmware.ts";
 import { hotloop } from "./suites/hotloop.ts";
 import { idle } from "./suites/idle.ts";
 import { machines } from "./suites/machines.ts";
@@ -21,7 +22,7 @@ import { store } from "./suites/store.ts";
 import { snapshot } from "./suites/snapshot.ts";
 import { v86 } from "./suites/v86.ts";
 
-const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, machines, memory, screen, store, snapshot];
+const SUITES: readonly Suite[] = [boot, hotloop, programs, cold, disk, v86, page, idle, machines, memory, screen, store, snapshot, firmware];
 
 const HELP = `Usage: npm run bench -- [options]
 

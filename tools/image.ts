@@ -2,12 +2,13 @@
 import { parseArgs } from "node:util";
 import { UserError } from "../src/base/errors.ts";
 import { GUEST_FILES } from "./image/build.ts";
+import { makeBootable } from "./image/bootable.ts";
 import { ensureDebian } from "./image/debian.ts";
 import { ensureImage } from "./image/ensure.ts";
 import { DEFAULT_KERNELS } from "./image/packages.ts";
 
 const HELP = `Usage: npm run image -- [options]
-       npm run image -- debian [--gcc] [--include PACKAGE[,PACKAGE]] [--size SIZE] [--update]
+       npm run image -- debian [--gcc] [--include PACKAGE[,PACKAGE]] [--size SIZE] [--bootable] [--update]
 
 Assembles a guest (kernel, initramfs, modules) out of Debian packages, as an ordinary user.
 
@@ -20,6 +21,7 @@ A Debian disk (ext4, no partitions; root without a password), by mmdebstrap:
   --gcc             with a C compiler, make and gdb
   --include LIST    with these packages
   --size SIZE       of the file system, e.g. 900M or 4G (default: 2G)
+  --bootable        also boot.img: the disk with a partition table, GRUB, and the default guest's kernel
   --update          make it anew, with newer packages
   --help
 `;
@@ -30,12 +32,13 @@ interface Options {
   readonly deb?: string[];
   readonly help?: boolean;
   readonly gcc?: boolean;
+  readonly bootable?: boolean;
   readonly include?: string[];
   readonly size?: string;
 }
 
 const FOR_GUEST = ["kernel", "deb"] as const;
-const FOR_DISK = ["gcc", "include", "size"] as const;
+const FOR_DISK = ["gcc", "include", "size", "bootable"] as const;
 
 function parse(): { readonly what: "guest" | "debian"; readonly options: Options } {
   try {
@@ -43,7 +46,7 @@ function parse(): { readonly what: "guest" | "debian"; readonly options: Options
       allowPositionals: true,
       options: {
         kernel: { type: "string" }, update: { type: "boolean" }, deb: { type: "string", multiple: true }, help: { type: "boolean", short: "h" },
-        gcc: { type: "boolean" }, include: { type: "string", multiple: true }, size: { type: "string" },
+        gcc: { type: "boolean" }, bootable: { type: "boolean" }, include: { type: "string", multiple: true }, size: { type: "string" },
       },
     });
     const what = positionals.length === 0 ? "guest" : "debian";
@@ -78,14 +81,16 @@ async function makeGuest(): Promise<void> {
 }
 
 async function makeDebian(): Promise<void> {
-  const { disk, info } = await ensureDebian({
+  const debian = await ensureDebian({
     include: (options.include ?? []).flatMap((list) => list.split(",")).filter((name) => name !== ""),
     gcc: options.gcc === true,
     update: options.update === true,
     ...(options.size === undefined ? {} : { size: options.size }),
   });
+  const { disk, info } = debian;
   console.log(`${disk}: Debian ${info.suite}, ${Object.keys(info.versions).length} packages`);
   console.log(`command line: ${info.cmdline}`);
+  if (options.bootable === true) console.log(`${makeBootable(debian, await ensureImage())}: boots by itself`);
 }
 
 try {

@@ -1,4 +1,4 @@
-; ATA disks by programmed I/O (ATA/ATAPI-6), and the search for drives.
+; ATA disks (ATA/ATAPI-6): by DMA where that can be (dma.asm), else by programmed I/O; and the search for drives.
 
 ; AL = status once BSY is clear; carry after some seconds, or without a drive. DS = EBDA.
 ata_wait:
@@ -48,6 +48,28 @@ ata_transfer:
 .piece:
   cmp word [e_count], 0
   je .good
+  mov cx, [e_count]
+  cmp cx, 128
+  jbe .small
+  mov cx, 128
+.small:
+  mov byte [e_dma], 0
+  call dma_usable
+  jc .pio
+  mov byte [e_dma], 1
+  call dma_prepare
+  call ata_setup
+  jc .error
+  call dma_run
+  jc .error
+  sub [e_count], cx
+  movzx eax, cx
+  add [e_lba], eax
+  adc dword [e_lba+4], 0
+  shl cx, 5
+  add [e_buffer+2], cx
+  jmp .piece
+.pio:
   call ata_setup
   jc .error
   ; CX sectors, block by block.
@@ -114,16 +136,12 @@ ata_interrupts:
   pop ax
   ret
 
-; Sends the command for the next piece; CX = its sectors.
+; Sends the command for a piece of CX sectors, which it keeps.
 ata_setup:
+  push bx
   mov dx, [e_ctl]
   mov al, 0x0a                  ; nIEN
   out dx, al
-  mov cx, [e_count]
-  cmp cx, 128
-  jbe .count
-  mov cx, 128
-.count:
   mov eax, [e_lba]
   movzx esi, cx
   add eax, esi
@@ -152,15 +170,23 @@ ata_setup:
   mov al, [e_lba+2]
   out dx, al
   add dx, 2
-  mov al, 0x20
-  cmp byte [e_write], 0
-  je .send
-  mov al, 0x30
+  mov bx, .commands
 .send:
+  ; Read, write; the same by DMA.
+  mov al, [e_dma]
+  shl al, 1
+  or al, [e_write]
+  movzx si, al
+  mov al, [cs:bx + si]
   out dx, al
   clc
 .done:
+  pop bx
   ret
+.commands:
+  db 0x20, 0x30, 0xc8, 0xca
+.commands48:
+  db 0x24, 0x34, 0x25, 0x35
 .long:
   mov al, 0x40
   call ata_select
@@ -187,10 +213,7 @@ ata_setup:
   mov al, [e_lba+2]
   out dx, al
   add dx, 2
-  mov al, 0x24
-  cmp byte [e_write], 0
-  je .send
-  mov al, 0x34
+  mov bx, .commands48
   jmp .send
 
 ; Looks at the four positions, fills the records and says what is there.
@@ -198,6 +221,7 @@ drives_init:
   push EBDA_SEG
   pop ds
   mov byte [e_cd_drive], 0xff
+  call dma_init
   xor bx, bx
 .next:
   push bx
@@ -207,6 +231,7 @@ drives_init:
   inc bx
   cmp bx, 4
   jb .next
+  call virtio_init
   push ds
   mov al, [e_hd_count]
   push ax
@@ -289,22 +314,10 @@ drive_probe:
   mov [bx + d_sectors], eax
   mov [bx + d_sectors + 4], edx
   call geometry
-  movzx si, byte [e_hd_count]
   mov ax, bx
   sub ax, e_drives
   shr ax, 5
-  mov [si + e_hd_map], al
-  inc byte [e_hd_count]
-  PRINT "Disk "
-  mov ax, si
-  add al, 0x80
-  call print_hex8
-  PRINT ": "
-  mov eax, [bx + d_sectors]
-  mov edx, [bx + d_sectors + 4]
-  shrd eax, edx, 11
-  call print_decimal
-  PRINT " MiB, "
+  call disk_announce
   call .model
   jmp ata_interrupts
 ; Command AL to DX; 512 bytes to e_sector, or carry.
@@ -357,6 +370,23 @@ drive_probe:
   call print_string
   call print_newline
   pop bx
+  ret
+
+; The disk of record BX at place AL gets the next number, and is named.
+disk_announce:
+  movzx si, byte [e_hd_count]
+  mov [si + e_hd_map], al
+  inc byte [e_hd_count]
+  PRINT "Disk "
+  mov ax, si
+  add al, 0x80
+  call print_hex8
+  PRINT ": "
+  mov eax, [bx + d_sectors]
+  mov edx, [bx + d_sectors + 4]
+  shrd eax, edx, 11
+  call print_decimal
+  PRINT " MiB, "
   ret
 
 ; Cylinders, heads, sectors for INT 13h: as the drive has them up to 504 MiB, else more heads (EDD 3.0 annex, LBA assisted).

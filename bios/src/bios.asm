@@ -20,6 +20,8 @@
 %include "interrupts.asm"
 %include "disk.asm"
 %include "ata.asm"
+%include "dma.asm"
+%include "virtio.asm"
 %include "cdrom.asm"
 %include "floppy.asm"
 %include "system.asm"

@@ -76,6 +76,12 @@ drive_record:
   pop ax
   ret
 
+; e_count sectors from e_lba on at e_buffer, on the disk of record BX. AH and carry: the result; e_count what was not moved.
+disk_transfer:
+  cmp byte [bx + d_type], 3
+  je virtio_transfer
+  jmp ata_transfer
+
 ; BX: record; DS = EBDA. Returns AH and carry.
 hd_function:
   mov al, [bp+r_ah]
@@ -138,13 +144,13 @@ hd_function:
   call .chs
   jc .failed
   mov byte [e_write], 0
-  call ata_transfer
+  call disk_transfer
   jmp .count
 .write:
   call .chs
   jc .failed
   mov byte [e_write], 1
-  call ata_transfer
+  call disk_transfer
 .count:
   ; AL: sectors moved.
   mov al, [bp+r_al]
@@ -238,7 +244,7 @@ hd_function:
   call .range
   jc .ext_failed
   mov byte [e_write], 0
-  call ata_transfer
+  call disk_transfer
   jmp .ext_done
 .ext_write:
   call edd_packet
@@ -246,7 +252,7 @@ hd_function:
   call .range
   jc .ext_failed
   mov byte [e_write], 1
-  call ata_transfer
+  call disk_transfer
   jmp .ext_done
 .ext_verify:
   call edd_packet

@@ -5,7 +5,7 @@ import type { Drive } from "../vmm/drives.ts";
 import type { FileTree } from "../vmm/files/tree.ts";
 import type { DeviceSet } from "../vmm/machine/cards.ts";
 import type { DriveOption } from "./drives.ts";
-import { openHostDisk, type HostDisk } from "./host-file.ts";
+import { openHostDisk, writeRaw, type HostDisk } from "./host-file.ts";
 import { HostTree } from "./host-tree.ts";
 import type { CliOptions } from "./options.ts";
 
@@ -18,12 +18,22 @@ export interface Devices {
 
 async function open(drive: DriveOption, snapshotAll: boolean, replay: boolean, opened: HostDisk[]): Promise<BlockBackend> {
   const snapshot = !drive.readOnly && (drive.snapshot || snapshotAll);
-  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot, scratch: replay });
+  const disk = await openHostDisk(drive.file, { format: drive.format, readOnly: drive.readOnly, snapshot, overlay: drive.overlay, scratch: replay });
   opened.push(disk);
-  if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add readonly=on or -snapshot`);
+  if (disk.disk.readOnly && !drive.readOnly) throw new UserError(`disk: '${drive.file}' is a qcow2 image, which cannot be written: add overlay=FILE, readonly=on or -snapshot`);
   return disk.disk;
 }
 
+/** Writes the one drive of the command line, with its overlay, to a raw image. Throws UserError. */
+export async function saveDisk({ drives, snapshot }: Pick<CliOptions, "drives" | "snapshot">, path: string): Promise<void> {
+  if (drives.length !== 1) throw new UserError(`--save-disk: ${drives.length === 0 ? "there is no drive" : "more than one drive is given"}`);
+  const opened: HostDisk[] = [];
+  try {
+    await writeRaw(await open({ ...drives[0], readOnly: true }, snapshot, false, opened), path);
+  } finally {
+    for (const disk of opened) disk.close();
+  }
+}
 /** What stands for a shared folder: the host's, watched, or what a recording has of it. */
 export type MakeTree = (index: number, path: string, readOnly: boolean) => FileTree;
 export const hostTree: MakeTree = (_index, path, readOnly) => new HostTree(path, readOnly);

@@ -15,6 +15,8 @@ export interface DriveOption {
   readonly readOnly: boolean;
   /** What the guest writes is forgotten at the end. */
   readonly snapshot: boolean;
+  /** A file that takes what the guest writes; null: the image does. */
+  readonly overlay: string | null;
   readonly serial: string | null;
   readonly id: string | null;
 }
@@ -38,9 +40,9 @@ const INTERFACES = ["ide", "floppy", "virtio", "none"] as const;
 /** Places of an interface. */
 const PLACES: Readonly<Partial<Record<DriveOption["interface"], number>>> = { ide: 4, floppy: 2 };
 /** `cache` and `discard` are taken for the sake of QEMU's command lines. */
-const KEYS = ["file", "format", "if", "media", "index", "readonly", "snapshot", "serial", "id", "cache", "discard"];
+const KEYS = ["file", "format", "if", "media", "index", "readonly", "snapshot", "overlay", "serial", "id", "cache", "discard"];
 
-/** `file=…,if=ide|floppy|virtio|none,format=raw|qcow2,media=disk|cdrom,index=N,readonly=on|off`; a comma in the file name is doubled. */
+/** `file=…,if=ide|floppy|virtio|none,format=raw|qcow2,media=disk|cdrom,index=N,readonly=on|off,overlay=PATH`; a comma in the file name is doubled. */
 function parseDrive(text: string, taken: readonly DriveOption[]): DriveOption {
   const p = parseProperties("-drive", text, KEYS);
   const file = p.get("file");
@@ -49,6 +51,7 @@ function parseDrive(text: string, taken: readonly DriveOption[]): DriveOption {
   const media = oneOf("-drive media", p.get("media") ?? "disk", ["disk", "cdrom"]);
   if (media === "cdrom" && kind !== "ide") throw new UserError(`-drive: if=${kind} has no CD-ROM drives`);
   const format = p.get("format");
+  if (p.get("overlay") === "") throw new UserError("-drive: overlay=PATH is missing");
   return {
     interface: kind,
     media,
@@ -57,6 +60,7 @@ function parseDrive(text: string, taken: readonly DriveOption[]): DriveOption {
     format: format === undefined ? null : oneOf("-drive format", format, IMAGE_FORMATS),
     readOnly: parseSwitch("-drive readonly", p.get("readonly")) || media === "cdrom",
     snapshot: parseSwitch("-drive snapshot", p.get("snapshot")),
+    overlay: p.get("overlay") ?? null,
     serial: p.get("serial") ?? null,
     id: p.get("id") ?? null,
   };
@@ -82,7 +86,7 @@ export function parseDrives(given: readonly DriveArgument[]): DriveOption[] {
     }
     drives.push(drive);
   };
-  for (const [name, value] of given) if (name !== "drive") add(name, { ...SHORT[name], file: value, format: null, snapshot: false, serial: null, id: null });
+  for (const [name, value] of given) if (name !== "drive") add(name, { ...SHORT[name], file: value, format: null, snapshot: false, overlay: null, serial: null, id: null });
   for (const [name, value] of given) if (name === "drive") add(name, parseDrive(value, drives));
   return drives;
 }

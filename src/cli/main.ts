@@ -1,6 +1,6 @@
 /** `tabvisor`: the machine without a page. Guest serial is standard input and output. */
-import { closeSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { basename } from "node:path";
+import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
@@ -14,7 +14,7 @@ import { takeScreenshot } from "../vmm/screenshot.ts";
 import { encodePng } from "./png.ts";
 import { type GdbServer, serveGdb } from "./gdb/server.ts";
 import { HELP, parseOptions, type CliOptions } from "./options.ts";
-import { makeDevices } from "./devices.ts";
+import { makeDevices, saveDisk } from "./devices.ts";
 import { reason } from "./reason.ts";
 import { readRecording, replayCommand, tapeOf } from "./recording.ts";
 import { StdioConsole, writeAll } from "./stdio.ts";
@@ -76,9 +76,17 @@ function settingsOf(options: CliOptions, epochSeconds: number): Omit<MachineConf
   };
 }
 
+/** SeaBIOS's VGA BIOS, for another firmware than ours, which has its own. */
+function videoRomOf({ vga, videoRom }: CliOptions, bios: string): { videoRom?: Uint8Array } {
+  if (vga === "none" || videoRom === "") return {};
+  if (videoRom !== null) return { videoRom: readImage("VGA BIOS", videoRom) };
+  const found = [dirname(bios), "/usr/share/seabios"].map((folder) => join(folder, "vgabios-stdvga.bin")).find((path) => existsSync(path));
+  return found === undefined ? {} : { videoRom: readImage("VGA BIOS", found) };
+}
+
 /** A machine that starts in its firmware. */
 function firmwareConfig(options: CliOptions, epochSeconds: number): { config: MachineConfig; moduleStrings: string[]; kernelName: string } {
-  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios) };
+  const firmware = options.bios === null || options.bios === "own" ? {} : { firmware: readImage("bios", options.bios), ...videoRomOf(options, options.bios) };
   return { kernelName: "", moduleStrings: [], config: { ...settingsOf(options, epochSeconds), boot: { kernel: null, initrds: [], cmdline: "", ...firmware } } };
 }
 
@@ -191,6 +199,10 @@ async function main(argv: readonly string[]): Promise<number> {
   if (options.command !== null) {
     const { storeCommand } = await import("./saved.ts");
     process.stdout.write(await storeCommand(options.command.name, options.command.args, options.store));
+    return 0;
+  }
+  if (options.saveDisk !== null) {
+    await saveDisk(options, options.saveDisk);
     return 0;
   }
   await useStoredInterpreter();

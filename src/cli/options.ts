@@ -25,8 +25,12 @@ export interface CliOptions {
   readonly drives: readonly DriveOption[];
   /** Writes to drives are kept in memory. */
   readonly snapshot: boolean;
+  /** Instead of a machine: the drive as a raw image. */
+  readonly saveDisk: string | null;
   readonly boot: { readonly order: readonly ("a" | "c" | "d")[]; readonly menu: boolean };
   readonly bios: string | null;
+  /** The VGA's option ROM: a file, "" for none, null for SeaBIOS's where it is installed. */
+  readonly videoRom: string | null;
   /** The machine starts in its firmware. */
   readonly firmware: boolean;
   readonly memoryMib: number;
@@ -70,12 +74,16 @@ export const HELP = `Usage: tabvisor [options]
   -append STRING        kernel command line
   -hda FILE … -hdd FILE, -cdrom FILE, -fda FILE, -fdb FILE
   -drive file=FILE[,if=ide|floppy|virtio|none][,media=disk|cdrom][,index=N][,format=raw|qcow2]
-         [,readonly=on][,snapshot=on][,serial=S][,id=ID]
+         [,readonly=on][,snapshot=on][,overlay=FILE][,serial=S][,id=ID]
                         without -kernel the firmware boots from IDE and floppy drives
-  -snapshot             writes to drives are forgotten at exit; qcow2 images need it, or readonly=on
+                        overlay: what the guest writes goes into that file, and the image (raw or qcow2) stays as it is
+  --save-disk FILE      writes the one drive that is given, with its overlay, to a new raw image; starts no machine
+  -snapshot             writes to drives are forgotten at exit; qcow2 images need it, overlay=, or readonly=on
   -boot [order=]LETTERS[,menu=on]
                         a floppy, c disk, d CD-ROM (default cda)
   -bios FILE            firmware image instead of Tabvisor's own; 'own' is that
+  -global VGA.romfile=FILE
+                        its VGA BIOS (default: vgabios-stdvga.bin beside it or in /usr/share/seabios; nothing: none)
   -m SIZE[M|G]          guest RAM (default 256M)
   -cpu NAME[,+F][,-F]   CPU model and flags (default x86-64-v2)
   -serial stdio|none|file:PATH
@@ -110,7 +118,7 @@ export const HELP = `Usage: tabvisor [options]
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
 `;
 
-export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "save", "gdb"] as const;
+export const STRINGS = ["kernel", "initrd", "append", "m", "cpu", "serial", "timeout", "tier", "vga", "display", "boot", "bios", "global", "save-disk", "dump-region", "dump-hot", "record", "replay", "checkpoint", "store", "save", "gdb"] as const;
 /** Options that may be given several times. */
 export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["s", "S", "nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
@@ -159,6 +167,13 @@ function parseSerial(text: string): CliOptions["serial"] {
 function parseVga(text: string): CliOptions["vga"] {
   if (text === "std" || text === "none") return text;
   throw new UserError(`-vga: '${text}' is not std or none`);
+}
+
+/** QEMU's way to set a device's property: only that of the VGA's option ROM. */
+function parseGlobal(text: string | null): string | null {
+  const match = /^(?:VGA\.romfile=)(.*)$/.exec(text ?? "VGA.romfile=");
+  if (match === null) throw new UserError(`-global: '${text ?? ""}' is unknown; known: VGA.romfile=FILE`);
+  return text === null ? null : match[1];
 }
 
 function parseDisplay(text: string): CliOptions["display"] {
@@ -255,8 +270,10 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     append: one("append") ?? "",
     drives,
     snapshot: flag("snapshot"),
+    saveDisk: one("save-disk"),
     boot: parseBoot(one("boot")),
     bios,
+    videoRom: parseGlobal(one("global")),
     firmware,
     memoryMib: parseMemory(one("m") ?? "256M"),
     cpu: one("cpu") ?? "x86-64-v2",

@@ -4,6 +4,8 @@ import { restoreSections, saveSection } from "../base/persist.ts";
 import { DEVICES, DeviceRig, pseudoRandom } from "./testing/rig.ts";
 
 const STEPS = 4_000;
+/** Of 2,000 accesses, in the test of misuse. The long version: DEVICE_ROUNDS=1000. */
+const ROUNDS = Number(process.env["DEVICE_ROUNDS"] ?? 20);
 
 describe.each(Object.entries(DEVICES))("%s", (name, fit) => {
   it.each([1, 2, 3, 4, 5, 6, 7, 8])("goes on identically after snapshot and restore (script %i)", (script) => {
@@ -55,7 +57,7 @@ describe.each(Object.entries(DEVICES))("%s", (name, fit) => {
   it("survives random reads and writes of every register and width", () => {
     const rig = new DeviceRig(fit);
     const random = pseudoRandom(name.length * 31 + 5);
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < ROUNDS; round++) {
       rig.run(random, 2_000);
       rig.trace.events.length = 0;
     }
@@ -68,5 +70,5 @@ describe.each(Object.entries(DEVICES))("%s", (name, fit) => {
         }
       }
     }
-  });
+  }, 5_000 + 500 * ROUNDS);
 });

@@ -6,6 +6,8 @@ export interface KernelImages {
   readonly kernel: Uint8Array | null;
   /** What an own firmware is instead of ours. Without a kernel only. */
   readonly firmware?: Uint8Array;
+  /** The VGA's option ROM for a firmware that brings no video BIOS of its own, as SeaBIOS: it gets it through fw_cfg. */
+  readonly videoRom?: Uint8Array;
   /** Concatenated initramfs archives; for Multiboot, each is a module. */
   readonly initrds: readonly Uint8Array[];
   readonly cmdline: string;

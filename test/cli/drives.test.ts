@@ -1,6 +1,6 @@
 /** Drive and firmware options of the command: what they mean, what is refused, and that disks are read and written. */
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -8,7 +8,7 @@ import { UserError } from "../../src/base/errors.ts";
 import { parseBoot, parseDrives, type DriveArgument } from "../../src/cli/drives.ts";
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
 import { haveTools } from "../firmware/fixtures.ts";
-import { tabvisor, talk } from "./cli.ts";
+import { tabvisor, talk, type Session } from "./cli.ts";
 
 const places = (...given: DriveArgument[]): string[] => parseDrives(given).map((d) => `${d.interface}${d.index} ${d.media} ${d.file}${d.readOnly ? " ro" : ""}`);
 
@@ -91,7 +91,40 @@ describe("the command", () => {
     expect(run("-hda", qcow2, "-snapshot")).toMatchObject({ code: 33, stderr: "10" });
     expect(run("-drive", `file=${qcow2},format=qcow2,snapshot=on`)).toMatchObject({ code: 33, stderr: "10" });
     expect(readFileSync(qcow2)).toEqual(before);
-    expect(run("-hda", qcow2).stderr).toMatch(/^tabvisor: disk: '.*' is a qcow2 image, which cannot be written: add readonly=on or -snapshot\n$/);
+    expect(run("-hda", qcow2).stderr).toMatch(/^tabvisor: disk: '.*' is a qcow2 image, which cannot be written: add overlay=FILE, readonly=on or -snapshot\n$/);
+    const overlay = join(folder, "qcow2.overlay");
+    const above = `file=${qcow2},overlay=${overlay}`;
+    expect(run("-drive", above)).toMatchObject({ code: 33, stderr: "10" });
+    expect(run("-drive", above)).toMatchObject({ code: 33, stderr: "20" });
+    expect(run("-drive", above, "-snapshot")).toMatchObject({ code: 33, stderr: "30" });
+    expect(run("-drive", `${above},readonly=on`).stderr).toBe(`3${String.fromCharCode(0x20 + 0x30)}`);
+    expect(readFileSync(qcow2)).toEqual(before);
+    // Saved as a raw image, which is what the guest sees.
+    const saved = join(folder, "saved.img");
+    const expected = readFileSync(image());
+    expected[512] = 3;
+    expect(tabvisor(["-drive", above, "--save-disk", saved])).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(saved).equals(expected)).toBe(true);
+    expect(tabvisor(["-drive", above, "--save-disk", saved]).stderr).toMatch(/^tabvisor: disk: '.*saved.img' is there already\n$/);
+    expect(tabvisor(["--save-disk", join(folder, "no.img")]).stderr).toBe("tabvisor: --save-disk: there is no drive\n");
+    expect(run("-drive", `file=${image()},overlay=${overlay}`).stderr).toMatch(/^tabvisor: .*overlay.*another|^tabvisor: .*qcow2.overlay: .*\n$/);
+  });
+  it("lets nobody else write to a disk or an overlay meanwhile; a killed command's lock does not count", async () => {
+    const overlay = join(folder, "locked.overlay");
+    const busy = ["-bios", "own", "-m", "16M", "-boot", "a", "-hda", image(), "-drive", `file=${image()},overlay=${overlay}`, ...EXIT];
+    const both = async (end: (session: Session) => void): Promise<void> => {
+      await talk(busy, async (session) => {
+        await session.printed("> ");
+        expect(run("-hda", image()).stderr).toBe(`tabvisor: disk: '${image()}' is in use: process ${session.pid} writes to it\n`);
+        expect(run("-drive", `file=${image()},overlay=${overlay}`).stderr).toBe(`tabvisor: disk: '${overlay}' is in use: process ${session.pid} writes to it\n`);
+        expect(run("-hda", image(), "-snapshot").code).toBe(33);
+        end(session);
+      });
+    };
+    await both((session) => session.kill("SIGKILL"));
+    await both((session) => session.kill("SIGTERM"));
+    expect(run("-hda", image()).code).toBe(33);
+    expect(readdirSync(folder).filter((name) => name.includes(".lock"))).toEqual([]);
   });
   it("has nothing to boot: the monitor answers on the serial terminal", async () => {
     const { stdout } = await talk(["-bios", "own", "-m", "16M"], async (session) => {
@@ -99,7 +132,7 @@ describe("the command", () => {
       await session.printed("> ");
       session.write("pci\r");
       await session.printed("host bridge");
-      session.write("\x01x");
+      session.kill("SIGTERM");
     });
     expect(stdout.toString()).toContain("16 MiB of RAM");
   });

@@ -60,7 +60,7 @@ describe("machines of definitions", () => {
     const up = await tabvisor(["up", at("monitor.yaml"), ...store, "--save", "at the prompt"], [["> ", "nonsense\r"], ["lists them", ""], ["> ", null]]);
     expect(up.err).toBe("");
     expect(up.out).toContain("Tabvisor monitor");
-    expect((await tabvisor(["snapshots", ...store])).out).toMatch(/^[0-9a-f]{8}  \d{4}-.*  16 MiB .* instructions  at the prompt\n$/);
+    expect((await tabvisor(["snapshots", ...store])).out).toMatch(/^[0-9a-f]{8} {2}\d{4}-.* {2}16 MiB .* instructions {2}at the prompt\n$/);
     expect(await tabvisor(["export", "at the prompt", at("m.tabvisor"), ...store])).toEqual({ out: "", err: "", code: 0 });
     expect(statSync(at("m.tabvisor")).size).toBeGreaterThan(1000);
     for (const how of [["resume", "at the prompt", ...store], ["resume", at("m.tabvisor")]]) {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { chromium, type Page } from "playwright";
 import { build, preview } from "vite";
 import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
+import { durabilityTests } from "./durability-tests.ts";
 import { check, ROOT, type Runner } from "./harness.ts";
 import { extentOf, type StorageTask } from "./storage-worker.ts";
 
@@ -103,6 +104,8 @@ export async function storageTests(runner: Runner, executablePath: string): Prom
       console.log(`  ${writes} writes flushed over ${KILLS} kills`);
       await succeed(page, { kind: "remove", file: FILE });
     }, () => page, 180_000);
+
+    await durabilityTests(runner, page, outDir);
 
     await runner.test("OPFS takes and gives a large file", async () => {
       const rates = (await succeed(page, { kind: "speed", file: "tests/speed", megabytes: 128 })) as Record<string, number>;

@@ -93,9 +93,10 @@ describe.each(firmware)("%s", (_name, image) => {
   }, 240_000);
 
   const guest = join(ROOT, ".cache/guest");
-  it.runIf(haveTools(["grub-mkimage", "mke2fs"]) && existsSync(join(guest, "bzImage")))("boots a Debian disk with GRUB in the MBR", () => {
+  it.runIf(haveTools(["grub-mkimage", "mke2fs"]) && existsSync(join(guest, "bzImage"))).each(["IDE", "virtio"])("boots a Debian disk with GRUB in the MBR on %s", (kind) => {
     const bytes = grubDisk(readFileSync(join(guest, "bzImage")), readFileSync(join(guest, "initramfs.cpio.gz")), "console=ttyS0 nokaslr cryptomgr.notests");
-    const run = boot(image(), [disk(bytes)], 256);
+    const devices = { disks: [{ backend: memoryDisk(bytes) }], shares: [], nics: [], rng: null, balloon: null };
+    const run = kind === "IDE" ? boot(image(), [disk(bytes)], 256) : startFirmware(image(), { devices }, { memoryMib: 256, deterministic: false });
     run.until("Linux version", 120);
     run.until("BIOS-e820: [mem 0x0000000000100000-", 20);
     run.until("root@tabvisor", 240);

@@ -3,11 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-const SECTOR = 512;
-/** Where the partition of `grubDisk` begins: GRUB's core stands before it. */
-const PARTITION_SECTOR = 2048;
-const GRUB = "/usr/lib/grub/i386-pc";
+import { GRUB, GRUB_SERIAL, writeGrubDisk } from "../../tools/image/bootable.ts";
 
 /** Whether all of these commands are installed; says once which are not. */
 export function haveTools(names: readonly string[]): boolean {
@@ -29,14 +25,12 @@ function inFolder<T>(make: (folder: string) => T): T {
   }
 }
 
-const SERIAL = "serial --unit=0 --speed=115200\nterminal_input serial\nterminal_output serial\n";
-
 /** A GRUB rescue ISO with two entries that only print. */
-export function grubIso(): Uint8Array {
+export function grubIso(terminal: "serial" | "console" = "serial"): Uint8Array {
   return inFolder((folder) => {
     mkdirSync(join(folder, "iso/boot/grub"), { recursive: true });
     const entry = (title: string, text: string): string => `menuentry "${title}" { echo "${text}"; sleep 100; }\n`;
-    writeFileSync(join(folder, "iso/boot/grub/grub.cfg"), `${SERIAL}set timeout=100\n${entry("alpha", "ALPHA WAS CHOSEN")}${entry("beta", "BETA WAS CHOSEN")}`);
+    writeFileSync(join(folder, "iso/boot/grub/grub.cfg"), `${terminal === "serial" ? GRUB_SERIAL : ""}set timeout=100\n${entry("alpha", "ALPHA WAS CHOSEN")}${entry("beta", "BETA WAS CHOSEN")}`);
     run("grub-mkrescue", "-d", GRUB, "-o", join(folder, "out.iso"), join(folder, "iso"));
     return readFileSync(join(folder, "out.iso"));
   });
@@ -72,28 +66,12 @@ export function grubDisk(kernel: Uint8Array, initramfs: Uint8Array, cmdline: str
     mkdirSync(join(root, "boot/grub/i386-pc"), { recursive: true });
     writeFileSync(join(root, "boot/vmlinuz"), kernel);
     writeFileSync(join(root, "boot/initrd.img"), initramfs);
-    writeFileSync(join(root, "boot/grub/grub.cfg"), `${SERIAL}set timeout=0\nmenuentry "Debian" { linux /boot/vmlinuz ${cmdline}\ninitrd /boot/initrd.img\n}\n`);
-    writeFileSync(join(folder, "early.cfg"), "set root=(hd0,msdos1)\nset prefix=(hd0,msdos1)/boot/grub\n");
-    run("grub-mkimage", "-d", GRUB, "-O", "i386-pc", "-o", join(folder, "core.img"), "-p", "/boot/grub", "-c", join(folder, "early.cfg"),
-      "biosdisk", "part_msdos", "ext2", "normal", "linux", "serial", "terminal", "echo", "configfile");
-    const sectors = (mib * 1024 * 1024) / SECTOR;
+    writeFileSync(join(root, "boot/grub/grub.cfg"), `${GRUB_SERIAL}set timeout=0\nmenuentry "Debian" { linux /boot/vmlinuz ${cmdline}\ninitrd /boot/initrd.img\n}\n`);
     const partition = join(folder, "ext4.img");
-    writeFileSync(partition, new Uint8Array((sectors - PARTITION_SECTOR) * SECTOR));
+    writeFileSync(partition, new Uint8Array((mib - 1) * 1024 * 1024));
     run("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^metadata_csum_seed,^orphan_file", "-d", root, partition);
 
-    const disk = new Uint8Array(sectors * SECTOR);
-    const boot = readFileSync(`${GRUB}/boot.img`);
-    disk.set(boot.subarray(0, 440));
-    const core = readFileSync(join(folder, "core.img"));
-    if (core.length > (PARTITION_SECTOR - 1) * SECTOR) throw new Error("GRUB's core does not fit before the partition");
-    disk.set(core, SECTOR);
-    disk.set(readFileSync(partition), PARTITION_SECTOR * SECTOR);
-    const view = new DataView(disk.buffer);
-    disk[446] = 0x80;
-    disk[450] = 0x83;
-    view.setUint32(454, PARTITION_SECTOR, true);
-    view.setUint32(458, sectors - PARTITION_SECTOR, true);
-    disk.set([0x55, 0xaa], 510);
-    return disk;
+    writeGrubDisk(partition, join(folder, "disk.img"));
+    return readFileSync(join(folder, "disk.img"));
   });
 }

@@ -18,7 +18,7 @@ export interface FirmwareRun {
 }
 
 /** Without a VGA unless `config` says so: firmware talks on the serial port then. */
-export function startFirmware(firmware: Uint8Array, options: MachineOptions = {}, config: Partial<MachineConfig> = {}): FirmwareRun {
+export function startFirmware(firmware: Uint8Array, options: MachineOptions = {}, config: Partial<MachineConfig> = {}, videoRom?: Uint8Array): FirmwareRun {
   if (!provided) {
     const { wasm, info } = ensureInterpreter();
     provideInterpreter(new WebAssembly.Module(wasm), info);
@@ -34,7 +34,7 @@ export function startFirmware(firmware: Uint8Array, options: MachineOptions = {}
   };
   const full: MachineConfig = {
     memoryMib: 64, cpu: "x86-64-v2", vga: "none", deterministic: true, debugExit: null, epochSeconds: 1_700_000_000, noReboot: true, ...config,
-    boot: { kernel: null, firmware, initrds: [], cmdline: "" },
+    boot: { kernel: null, firmware, initrds: [], cmdline: "", ...(videoRom === undefined ? {} : { videoRom }) },
   };
   const machine = new Machine(full, host, options);
   const seen = { serial: 0, debug: 0 };

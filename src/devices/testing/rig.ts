@@ -20,6 +20,7 @@ import { AtapiCdrom } from "../ide/atapi-cdrom.ts";
 import { IdeController } from "../ide/ide-controller.ts";
 import { ParallelPort } from "../parallel.ts";
 import { HostBridge } from "../pci/host-bridge.ts";
+import { PowerFunction } from "../pci/power-function.ts";
 import { IsaBridge, PIRQ_LINES } from "../pci/isa-bridge.ts";
 import { PciBus } from "../pci/pci-bus.ts";
 import { PicPair } from "../pic.ts";
@@ -310,12 +311,15 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
     const pci = new PciBus();
     const bridge = new HostBridge((segment, read, write) => trace.note(`shadow ${segment} ${read} ${write}`));
     pci.attach(0, 0, bridge);
+    const power = new PowerFunction(0x600);
+    pci.attach(1, 0, power);
     return {
-      persistents: [pci, bridge],
+      persistents: [pci, bridge, power],
       regions: [{ region: pci.addressPorts, widthDecoded: true }, { region: pci.dataPorts }],
       reset: () => {
         pci.reset();
         bridge.reset();
+        power.reset();
       },
     };
   },

@@ -20,6 +20,12 @@ export function checkFirmware(image: Uint8Array): void {
   if (image.subarray(length - 16).every((b) => b === 0 || b === 0xff)) throw new UserError("bios: the file ends without a reset vector: it is no firmware image");
 }
 
+/** Throws UserError for what is no option ROM (PCI Firmware 3.0 §5.1: AA55h, then its length in units of 512 bytes). */
+function checkOptionRom(rom: Uint8Array): void {
+  const fault = rom[0] !== 0x55 || rom[1] !== 0xaa ? "does not begin with 55 AA" : rom[2] * 512 > rom.length || rom[2] === 0 ? "is shorter than it says" : null;
+  if (fault !== null) throw new UserError(`the VGA BIOS is no option ROM: it ${fault}`);
+}
+
 export interface FirmwareSettings {
   readonly memoryBytes: number;
   readonly drives: readonly Drive[];
@@ -29,6 +35,8 @@ export interface FirmwareSettings {
   readonly serialConsole: number | null;
   /** For firmware to place and link, or null. */
   readonly acpi: AcpiTables | null;
+  /** Run by the firmware before anything is shown; null: it has its own, or there is no screen. */
+  readonly videoRom: Uint8Array | null;
 }
 
 /** The path of a drive as firmware names it in "bootorder" (IEEE 1275, QEMU's form). */
@@ -62,6 +70,11 @@ export function fillFirmwareConfig(config: FirmwareConfig, settings: FirmwareSet
   config.addFile("bootorder", text(`${paths.join("\n")}\0`));
   config.addFile("etc/boot-fail-wait", littleEndian(4, 0xffff_ffff));
   if (settings.acpi !== null) for (const [name, bytes] of acpiFiles(settings.acpi)) config.addFile(name, bytes);
+  if (settings.videoRom !== null) {
+    checkOptionRom(settings.videoRom);
+    // By the function that it belongs to: the ROM looks for its framebuffer there.
+    config.addFile("pci1234,1111.rom", settings.videoRom);
+  }
   if (settings.serialConsole !== null) config.addFile("etc/sercon-port", littleEndian(8, settings.serialConsole));
 }
 

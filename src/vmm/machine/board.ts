@@ -25,6 +25,7 @@ import { Hpet } from "../../devices/hpet.ts";
 import type { PciEndpoint, PciSlot } from "../../devices/pci/endpoint.ts";
 import { HostBridge } from "../../devices/pci/host-bridge.ts";
 import { IsaBridge } from "../../devices/pci/isa-bridge.ts";
+import { PowerFunction } from "../../devices/pci/power-function.ts";
 import { PciBus } from "../../devices/pci/pci-bus.ts";
 import { assignResources } from "../../devices/pci/resources.ts";
 import { Pit } from "../../devices/pit.ts";
@@ -80,6 +81,8 @@ export interface BoardOptions {
   readonly drives?: readonly Drive[];
   /** Firmware image; it ends at 4 GiB, and its last 128 KiB at 1 MiB too. Null: the board is left as firmware leaves it. */
   readonly firmware?: Uint8Array | null;
+  /** The VGA's option ROM, for the firmware; unused without a VGA. */
+  readonly videoRom?: Uint8Array | null;
   readonly bootOrder?: readonly BootDevice[];
   readonly bootMenu?: boolean;
   /** ACPI tables for firmware instead of the board's own. */
@@ -147,6 +150,8 @@ export class Board {
   private readonly fwCfg: FirmwareConfig;
   private readonly ide: IdeController;
   private readonly hasFirmware: boolean;
+  /** Firmware looks for the power management ports there. */
+  private readonly powerFunction: PowerFunction | null;
 
   constructor(options: BoardOptions) {
     const { scheduler } = options;
@@ -215,11 +220,14 @@ export class Board {
     options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
     const { firmware = null } = options;
     this.hasFirmware = firmware !== null;
+    this.powerFunction = firmware === null ? null : new PowerFunction(PORT.pm);
+    if (this.powerFunction !== null) this.pci.attach(PCI_DEVICE.isaBridge, PIIX_FUNCTION.power, this.powerFunction);
     if (firmware === null) this.configurePci();
     else this.mapFirmware(firmware);
     fillFirmwareConfig(this.fwCfg, {
       memoryBytes: options.memoryBytes, drives, order: bootOrder, menu: options.bootMenu === true,
       serialConsole: this.vga === null ? SERIAL_PORTS[0].port : null,
+      videoRom: this.vga === null ? null : (options.videoRom ?? null),
       acpi: options.acpi ?? (firmware === null ? null : firmwareAcpi(this.acpiInput())),
     });
 
@@ -246,6 +254,7 @@ export class Board {
       this.fwCfg,
       ...(this.vga === null ? [] : [this.vga]),
       ...this.cards,
+      ...(this.powerFunction === null ? [] : [this.powerFunction]),
       ...others,
     ];
   }
@@ -471,6 +480,7 @@ export class Board {
     this.pci.reset();
     this.hostBridge.reset();
     this.isaBridge.reset();
+    this.powerFunction?.reset();
     this.coprocessor.reset();
     this.dma.reset();
     this.floppy.reset();

@@ -161,7 +161,7 @@ export class Machine {
       deterministic: config.deterministic, clock: this.clock, completions: this.completions,
       position: () => this.position, apply: (input) => this.apply(input),
     }, options.tape ?? null);
-    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null);
+    this.board = this.wire(boot.kernel === null ? (boot.firmware ?? providedFirmware()) : null, boot.videoRom ?? null);
     this.vcpu.cpu.x87.ferr = { waits: () => this.board.coprocessor.waits(), raised: () => this.board.coprocessor.raised() };
     if (options.restore === undefined) this.boot(boot);
     else {
@@ -179,7 +179,7 @@ export class Machine {
     return key;
   }
 
-  private wire(firmware: Uint8Array | null): Board {
+  private wire(firmware: Uint8Array | null, videoRom: Uint8Array | null): Board {
     // Devices see the time of the present instruction, not of the last timer.
     const scheduler: Scheduler = { nowNs: () => this.clock.nowNs(), createTimer: (name, f) => this.clock.timers.createTimer(name, f) };
     return new Board({
@@ -217,6 +217,7 @@ export class Machine {
       },
       dma: dmaMemory(this.vcpu.phys),
       firmware,
+      videoRom,
       drives: (this.options.drives ?? []).map((d) => ({ ...d, backend: d.backend === null ? null : deferred(d.backend, this.completions) })),
       ...(this.options.bootOrder === undefined ? {} : { bootOrder: this.options.bootOrder }),
       ...(this.options.bootMenu === undefined ? {} : { bootMenu: this.options.bootMenu }),

@@ -82,7 +82,7 @@ export const PHYSICAL = {
 /** PCI device numbers on bus 0: the PC's own, and where devices that the user asks for begin. */
 export const PCI_DEVICE = { hostBridge: 0, isaBridge: 1, vga: 2, firstSlot: 3 } as const;
 /** Functions of the ISA bridge's device (PIIX3). */
-export const PIIX_FUNCTION = { ide: 1 } as const;
+export const PIIX_FUNCTION = { ide: 1, power: 3 } as const;
 
 /** Windows for BARs, bytes; ends are exclusive. */
 export const PCI_WINDOWS = {

@@ -1,4 +1,4 @@
-/** What all disks that cannot be written have in common. */
+/** What all disks that cannot be written have in common; and a disk seen so. */
 import { rangeError, SECTOR_BYTES, segmentBytes, type BlockBackend, type BlockDone } from "../../base/block.ts";
 import { readOnlyError } from "./raw-disk.ts";
 
@@ -35,4 +35,27 @@ export abstract class ReadOnlyDisk implements BlockBackend {
   writeZeroes(sector: number, count: number, _unmap: boolean, done: BlockDone): void {
     this.discard(sector, count, done);
   }
+}
+
+class ReadOnlyView extends ReadOnlyDisk {
+  constructor(
+    private readonly disk: BlockBackend,
+    readonly name: string,
+  ) {
+    super();
+  }
+  get sectors(): number {
+    return this.disk.sectors;
+  }
+  get synchronous(): boolean {
+    return this.disk.synchronous;
+  }
+  protected fetch(sector: number, into: readonly Uint8Array[], done: BlockDone): void {
+    this.disk.read(sector, into, done);
+  }
+}
+
+/** A disk that can be written, without its writes. */
+export function readOnlyView(disk: BlockBackend, name: string): BlockBackend {
+  return new ReadOnlyView(disk, name);
 }
