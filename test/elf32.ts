@@ -28,9 +28,9 @@ export function elf32(body: Uint8Array, load: number, entry: number): Buffer {
 }
 
 /** An ELF file of symbols alone, all in one section at `base`: what a debugger reads. `bits` 64: x86-64. */
-export function symbolFile(bits: 32 | 64, base: number, length: number, symbols: ReadonlyMap<string, bigint>): Buffer {
+export function symbolFile(bits: 32 | 64, base: number | bigint, length: number, symbols: ReadonlyMap<string, bigint>): Buffer {
   const wide = bits === 64;
-  const names = [...symbols].filter(([name, at]) => !name.includes(".") && at >= BigInt(base) && at < BigInt(base + length));
+  const names = [...symbols].filter(([name, at]) => !name.includes(".") && at >= BigInt(base) && at < BigInt(base) + BigInt(length));
   // One table of strings for the sections and the symbols.
   const sectionNames = "\0.text\0.symtab\0.strtab\0";
   const strings = Buffer.from(sectionNames + names.map(([name]) => `${name}\0`).join(""));
@@ -57,9 +57,9 @@ export function symbolFile(bits: 32 | 64, base: number, length: number, symbols:
   elf.writeUInt16LE(2, 16);
   elf.writeUInt16LE(wide ? 62 : 3, 18);
   elf.writeUInt32LE(1, 20);
-  const word = (value: number, at: number): void => {
+  const word = (value: number | bigint, at: number): void => {
     if (wide) elf.writeBigUInt64LE(BigInt(value), at);
-    else elf.writeUInt32LE(value, at);
+    else elf.writeUInt32LE(Number(value), at);
   };
   word(sectionsAt, wide ? 40 : 32);
   elf.writeUInt16LE(head, wide ? 52 : 40);
@@ -69,7 +69,7 @@ export function symbolFile(bits: 32 | 64, base: number, length: number, symbols:
   elf.set(table, tableAt);
   elf.set(strings, stringsAt);
   /** name, type, flags, address, offset, size, link, info, align, entry size */
-  const section = (n: number, name: number, type: number, flags: number, address: number, offset: number, bytes: number, link: number, info: number, each: number): void => {
+  const section = (n: number, name: number, type: number, flags: number, address: number | bigint, offset: number, bytes: number, link: number, info: number, each: number): void => {
     const at = sectionsAt + n * size;
     elf.writeUInt32LE(name, at);
     elf.writeUInt32LE(type, at + 4);

@@ -15,17 +15,25 @@ export interface GdbServer {
   close(): void;
 }
 
+/** How long a second client waits for the first to be gone. */
+const GRACE_MS = 150;
+
 /** Answers GDB when it listens, rejects with a UserError when it cannot. The machine is not started by it. */
 export function serveGdb(address: GdbAddress, runner: () => Runner, quit: () => void): Promise<GdbServer> {
   let present: Socket | null = null;
-  const server = createServer((socket) => {
-    if (present !== null) {
-      // Somebody debugs already.
-      socket.destroy();
-      return;
-    }
+  const take = (socket: Socket): boolean => {
+    if (present !== null || socket.destroyed) return false;
     present = socket;
     attach(socket, runner(), quit, () => (present = null));
+    return true;
+  };
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    if (take(socket)) return;
+    // Somebody debugs already; or has just left, and the end of that connection is still to be heard of.
+    setTimeout(() => {
+      if (!take(socket)) socket.destroy();
+    }, GRACE_MS);
   });
   return new Promise((resolve, reject) => {
     server.once("error", (e) => reject(new UserError(`-gdb: cannot listen at ${address.host}:${address.port}: ${reason(e)}`)));
@@ -54,7 +62,6 @@ function attach(socket: Socket, runner: Runner, quit: () => void, gone: () => vo
   });
   socket.setNoDelay(true);
   // Whatever ends a connection, `close` follows.
-  socket.on("error", () => undefined);
   socket.on("data", (bytes) => stub.receive(bytes));
   socket.on("close", () => {
     stub.disconnected();

@@ -70,10 +70,7 @@ const DECODER = new TextDecoder("latin1");
 
 function elfSymbols(file: Uint8Array): Symbol[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
-  const wide = view.getUint8(4) === 2;
-  const outside = (): never => {
-    throw new UserError("symbols: the ELF file is truncated or damaged");
-  };
+  const wide = file[4] === 2;
   const word = (at: number): number => (wide ? Number(view.getBigUint64(at, true)) : view.getUint32(at, true));
   try {
     const headers = word(wide ? 40 : 32);
@@ -89,8 +86,7 @@ function elfSymbols(file: Uint8Array): Symbol[] {
       return readSymbols(view, file, wide, table, section(table.link));
     }
   } catch (e) {
-    if (e instanceof RangeError) outside();
-    throw e;
+    throw e instanceof RangeError ? new UserError("symbols: the ELF file is truncated or damaged") : e;
   }
   return [];
 }
