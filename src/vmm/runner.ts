@@ -7,7 +7,6 @@ import { DisplayFeed } from "./display-feed.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
-import { bindingOf } from "./record/binding.ts";
 import { immediate, Turn } from "./turn.ts";
 import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
 import type { CapturableDisk } from "./snapshot/disk.ts";
@@ -16,7 +15,7 @@ import type { Restore } from "./snapshot/restore.ts";
 import type { SnapshotRequest, SnapshotResult, SnapshotSink } from "./snapshot/snapshotter.ts";
 import { TapeDeck, type EndedBy } from "./record/deck.ts";
 import type { Player, ReplayResult } from "./record/player.ts";
-import { Recorder, type LogSink } from "./record/recorder.ts";
+import type { LogSink, Recorder } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
@@ -196,6 +195,7 @@ export class Runner {
       throw new UserError("recording: a machine with disks that it writes to, or with shared folders, is recorded from its power-on");
     }
     const boot = images === undefined ? this.config.boot : await images();
+    const { bindingOf, Recorder } = await import("./record/tapes.ts");
     const recorder = new Recorder(sink, await bindingOf({ ...this.config, boot }, this.options));
     if (images !== undefined) release(imagesIn(boot));
     // A request that is under way would have another number in the replay.

@@ -13,9 +13,8 @@ import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
 import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
 import type { Prepared } from "./prepare.ts";
-import { bindingOf, checkBinding } from "./record/binding.ts";
-import { Player, Recording } from "./record/player.ts";
-import { Recorder, type LogSink } from "./record/recorder.ts";
+import type { Player } from "./record/player.ts";
+import type { LogSink, Recorder } from "./record/recorder.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
 import { takeScreenshot } from "./screenshot.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
@@ -121,7 +120,7 @@ class WorkerMachine implements MachineApi {
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
     const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
-    const epochSeconds = tape instanceof Player ? tape.recording.machine.epochSeconds : machine.epochSeconds;
+    const epochSeconds = tape?.mode === "replay" ? tape.recording.machine.epochSeconds : machine.epochSeconds;
     const runner = new Runner({ ...machine, epochSeconds }, {
       serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
       status: (status) => events.status(status),
@@ -311,12 +310,14 @@ class WorkerMachine implements MachineApi {
   }
 
   private async tapeOf({ record, replay }: WorkerConfig, machine: MachineConfig, options: RunnerOptions): Promise<Recorder | Player | null> {
+    if (replay === undefined && record !== true) return null;
+    const { bindingOf, checkBinding, Player, Recorder, Recording } = await import("./record/tapes.ts");
     if (replay !== undefined) {
       const recording = new Recording(new Uint8Array(await replay.arrayBuffer()));
       checkBinding(recording.machine, await bindingOf({ ...machine, epochSeconds: recording.machine.epochSeconds }, options));
       return new Player(recording);
     }
-    return record === true ? new Recorder(this.newLog(), await bindingOf(machine, options)) : null;
+    return new Recorder(this.newLog(), await bindingOf(machine, options));
   }
 
   async startRecording(): Promise<void> {

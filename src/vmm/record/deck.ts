@@ -3,8 +3,8 @@ import { UserError } from "../../base/errors.ts";
 import type { MachineStatus, StopReport } from "../config.ts";
 import { KEY_BYTES } from "../machine/entropy.ts";
 import type { Machine } from "../machine/machine.ts";
-import { Player, type ReplayResult } from "./player.ts";
-import { Recorder } from "./recorder.ts";
+import type { Player, ReplayResult } from "./player.ts";
+import type { Recorder } from "./recorder.ts";
 
 /** Who ended a run: the guest, its user, or a replay's log. */
 export type EndedBy = "guest" | "user" | "log";
@@ -19,15 +19,15 @@ export class TapeDeck {
     return this.tape !== null;
   }
   get recorder(): Recorder | null {
-    return this.tape instanceof Recorder ? this.tape : null;
+    return this.tape?.mode === "record" ? this.tape : null;
   }
   get player(): Player | null {
-    return this.tape instanceof Player ? this.tape : null;
+    return this.tape?.mode === "replay" ? this.tape : null;
   }
 
   /** The entropy's key of a machine that is about to be built. */
   key(deterministic: boolean): Uint8Array {
-    if (this.tape instanceof Player && (this.begun || this.tape.recording.start.kind === "power-on")) return this.tape.key();
+    if (this.tape?.mode === "replay" && (this.begun || this.tape.recording.start.kind === "power-on")) return this.tape.key();
     const key = new Uint8Array(KEY_BYTES);
     // A deterministic machine has its own.
     return deterministic ? key : crypto.getRandomValues(key);
@@ -35,7 +35,7 @@ export class TapeDeck {
 
   /** A machine is built. `restored`: it goes on from a state, of a snapshot where it has a name. */
   powerOn(machine: Machine, key: Uint8Array, restored: { readonly snapshot: string | null } | null): void {
-    if (this.tape instanceof Recorder) {
+    if (this.tape?.mode === "record") {
       if (restored === null) this.tape.powerOn(machine, key);
       else this.tape.from(machine, restored.snapshot);
     } else if (this.tape !== null) {
@@ -49,7 +49,7 @@ export class TapeDeck {
 
   /** Before the next machine is built. Throws Divergence. */
   reset(machine: Machine, guest: boolean): void {
-    if (this.tape instanceof Recorder) this.tape.reset(machine.position, guest);
+    if (this.tape?.mode === "record") this.tape.reset(machine.position, guest);
     else this.tape?.reset(machine);
   }
 
@@ -87,7 +87,7 @@ export class TapeDeck {
       report: { kind: "error", message: e instanceof Error ? e.message : String(e), exitCode: 1, registers: report.registers, disassembly: report.disassembly }, result: null,
     });
     try {
-      if (tape instanceof Recorder) {
+      if (tape?.mode === "record") {
         await tape.end(machine, by === "guest" && report.kind !== "error", report.kind);
         return tape.error === null ? { report, result: null } : failed(tape.error);
       }
