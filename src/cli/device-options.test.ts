@@ -23,7 +23,7 @@ it.each([
   ["-drive", "format=raw", "-drive: file=PATH is missing"],
   ["-drive", "file=x,format=vhd", "-drive format: 'vhd' is unknown; known: raw, qcow2"],
   ["-drive", "file=x,if=scsi", "-drive if: 'scsi' is unknown; known: ide, floppy, virtio, none"],
-  ["-drive", "file=x,colour=red", "-drive: property 'colour' is unknown; known: file, format, if, media, index, readonly, snapshot, serial, id, cache, discard"],
+  ["-drive", "file=x,colour=red", "-drive: property 'colour' is unknown; known: file, format, if, media, index, readonly, snapshot, overlay, serial, id, cache, discard"],
   ["-drive", "file=x,file=y", "-drive: property 'file' is given twice"],
   ["-drive", "file=x,readonly=yes", "-drive readonly: 'yes' is not on or off"],
   ["-drive", "file=x,if=none,id=z", "-drive: no -device uses the drive 'z' of if=none"],

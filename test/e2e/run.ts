@@ -7,6 +7,7 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests } from "./boot-tests.ts";
 import { diskTests } from "./disk-tests.ts";
 import { firefoxTests } from "./firefox-tests.ts";
+import { BUDGET_BYTES } from "../../tools/vite-guest.ts";
 import { check, ROOT, Runner, serveSite } from "./harness.ts";
 import { embedTests } from "./embed-tests.ts";
 import { inspectorTests } from "./inspector-tests.ts";
@@ -61,9 +62,9 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await panels.close();
       const site = await serveSite({ standIn: real ? "none" : "worker" });
       try {
-        await bootRunner.test("the application is within 400 KB gzipped", async () => {
+        await bootRunner.test("the application is within its budget, gzipped", async () => {
           log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
-          check(site.bytes <= 400_000, `${site.bytes} bytes`);
+          check(site.bytes <= BUDGET_BYTES, `${site.bytes} bytes`);
         });
         await part(storageRunner, () => storageTests(storageRunner, executablePath));
         await part(replayRunner, () => replayTests(replayRunner, browser));

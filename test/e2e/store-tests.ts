@@ -155,7 +155,10 @@ export async function storeTests(runner: Runner, executablePath: string, site: S
   }
 }
 
-/** OPFS with synchronous handles, locks and FileReaderSync are Firefox's too. */
+/**
+ * OPFS with synchronous handles, locks and FileReaderSync are Firefox's too. Without STORE_FIREFOX_KILLS the worker lives until the reload:
+ * docs/OPEN.md has what a kill has shown.
+ */
 export async function storeFirefoxTests(runner: Runner, executablePath: string, site: StoreSite): Promise<void> {
   await runner.test("the store keeps snapshots over a kill of its worker and a reload", async () => {
     const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true, protocol: "webDriverBiDi" });

@@ -2,6 +2,7 @@
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
 import type { MachineConfig } from "../../src/vmm/config.ts";
+import "../../src/vmm/machine/cards.ts";
 import { Machine, type MachineOptions } from "../../src/vmm/machine/machine.ts";
 
 let provided = false;

@@ -165,16 +165,17 @@ export class ManagedMachine {
   }
 
   /** From a snapshot, in place of a boot. Its disks stand on it already (`record.below`). */
-  async goOn(store: StoreConnection, snapshotId: string): Promise<void> {
+  async goOn(store: StoreConnection, snapshotId: string, terminalTail: string): Promise<void> {
     await this.begin(async (connection, mine) => {
       await this.useStore(store, connection);
       const images = await this.prepareOnly(connection, mine);
       return { kind: "snapshot", id: snapshotId, images };
-    });
+    }, new TextEncoder().encode(terminalTail));
   }
 
   /** From this very instant of another machine, which runs on. */
   async becomeForkOf(parent: ManagedMachine, store: StoreConnection): Promise<void> {
+    const earlier = parent.backlog.take();
     const { port1, port2 } = new MessageChannel();
     let sending: Promise<unknown> = Promise.resolve();
     await this.begin(async (connection, mine) => {
@@ -184,7 +185,7 @@ export class ManagedMachine {
       // One that fails says so to the other end as well.
       sending.catch(() => undefined);
       return { kind: "fork", port: port2, images };
-    });
+    }, earlier);
     await sending;
   }
 
@@ -204,8 +205,8 @@ export class ManagedMachine {
   }
   private client: { readonly connection: MachineConnection; end(): void } | null = null;
 
-  /** A fresh worker, what `load` brings into it, and on with it. Rejects with the reason. */
-  private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>): Promise<void> {
+  /** A fresh worker, what `load` brings into it, and on with it. `earlier`: what terminals have shown of it. Rejects with the reason. */
+  private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>, earlier: Uint8Array = new Uint8Array(0)): Promise<void> {
     this.discard();
     const generation = this.generation;
     const mine = (): boolean => generation === this.generation;
@@ -215,6 +216,8 @@ export class ManagedMachine {
     this.input = NO_INPUT;
     this.backlog.clear();
     for (const terminal of this.terminals) terminal.restarted?.(false);
+    this.backlog.push(earlier);
+    if (earlier.length > 0) void this.deliver(earlier.slice());
     this.enter("loading");
     try {
       await this.dropFolderHelper();

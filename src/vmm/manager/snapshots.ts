@@ -149,7 +149,7 @@ export class Snapshots {
     await this.letGo(machineId);
     await this.standOn(machine.kept, record);
     this.host.changed(machineId);
-    await this.host.machine(machineId).goOn(await this.store(), snapshotId);
+    await this.host.machine(machineId).goOn(await this.store(), snapshotId, record.terminalTail);
   }
 
   /** The machine's disks are the snapshot's from now on, and nothing above them. */
