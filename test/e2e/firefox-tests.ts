@@ -77,7 +77,7 @@ export async function firefoxTests(runner: Runner, executablePath: string, site:
       await f.click('#views [data-view="screen"]');
       await f.waitForScreen(/# *$/, BOOT_MS);
       await f.page.focus("#screen");
-      for (const c of "echo seen in firefox") await f.page.keyboard.press(c === " " ? "Space" : (`Key${c.toUpperCase()}` as "KeyA"));
+      for (const c of "echo seen in firefox") await f.page.keyboard.press(c === " " ? " " : (`Key${c.toUpperCase()}` as "KeyA"));
       await f.page.keyboard.press("Enter");
       await f.waitForScreen(/^seen in firefox$/m, 20_000);
     });
@@ -91,7 +91,7 @@ export async function firefoxTests(runner: Runner, executablePath: string, site:
       await dialog();
       await f.page.waitForSelector(".tree-row:nth-of-type(2)", { timeout: 60_000 });
       await f.page.focus("#screen");
-      for (const c of "echo after it") await f.page.keyboard.press(c === " " ? "Space" : (`Key${c.toUpperCase()}` as "KeyA"));
+      for (const c of "echo after it") await f.page.keyboard.press(c === " " ? " " : (`Key${c.toUpperCase()}` as "KeyA"));
       await f.page.keyboard.press("Enter");
       await f.waitForScreen(/^after it$/m, 20_000);
       await f.click(".tree-row:nth-of-type(1)");

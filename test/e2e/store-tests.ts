@@ -155,10 +155,7 @@ export async function storeTests(runner: Runner, executablePath: string, site: S
   }
 }
 
-/**
- * OPFS with synchronous handles, locks and FileReaderSync are Firefox's too. Without STORE_FIREFOX_KILLS the worker lives until the reload:
- * docs/OPEN.md has what a kill has shown.
- */
+/** OPFS with synchronous handles, locks and FileReaderSync are Firefox's too. What is heard stays in the page until it is asked for: a call out of it comes late. */
 export async function storeFirefoxTests(runner: Runner, executablePath: string, site: StoreSite): Promise<void> {
   await runner.test("the store keeps snapshots over a kill of its worker and a reload", async () => {
     const browser = await puppeteer.launch({ browser: "firefox", executablePath, headless: true, protocol: "webDriverBiDi" });
@@ -169,12 +166,10 @@ export async function storeFirefoxTests(runner: Runner, executablePath: string, 
         await page.waitForFunction("'storeTest' in window");
       };
       await reload();
-      const heard: string[] = [];
-      await page.exposeFunction("say", (line: string) => void heard.push(line));
       const expected = new Expected();
       for (let seed = 1; seed <= 3; seed++) {
-        await page.evaluate(`window.storeTest.load(${seed}, window.say, 3, 20)`);
-        heard.splice(0).forEach((line) => expected.hear(line));
+        await page.evaluate(`window.heard = []; window.storeTest.load(${seed}, (line) => void window.heard.push(line), 3, 20)`);
+        ((await page.evaluate("window.heard")) as string[]).forEach((line) => expected.hear(line));
         equal(await page.evaluate("window.storeTest.state()"), { durable: true, reason: null }, "the store");
         const wrong = expected.check((await page.evaluate("window.storeTest.verify()")) as string[], seed);
         check(wrong === null, `kill ${seed}: ${wrong ?? ""}`);
