@@ -25,7 +25,11 @@ const LEFT_OUT = new RegExp(`^(${[
   "usr/lib/python3[^/]*/(idlelib|lib2to3|ensurepip|pydoc_data|distutils|tkinter|turtledemo|test|unittest|asyncio|multiprocessing)", "usr/lib/python3", "etc", "var", "sbin", "usr/sbin",
 ].join("|")})(/|$)`);
 
-export type Size = "short" | "full";
+export interface Amount {
+  readonly size: "short" | "full";
+  /** Which steps: a regular expression without spaces. */
+  readonly steps: string;
+}
 
 export interface Model {
   /** `-cpu` */
@@ -85,13 +89,13 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv): 
 /** What each step said, by its name. */
 export type Results = ReadonlyMap<string, string>;
 
-export async function onThisCpu(programs: Programs, size: Size, model: Model): Promise<Results> {
+export async function onThisCpu(programs: Programs, amount: Amount, model: Model): Promise<Results> {
   const folder = await mkdtemp(join(tmpdir(), "programs-"));
   try {
     const busybox = join(programs.root, "bin/busybox");
     const out = join(folder, "out");
     const { code, stderr } = await run(busybox, ["sh", join(WORK, "work.sh")], {
-      PATH: process.env["PATH"], ROOT: programs.root, RUN: loaderWords(programs.root).join(" "), WORK, OUT: out, TMP: join(folder, "scratch"), SIZE: size, AVX2: model.avx2 ? "1" : "0",
+      PATH: process.env["PATH"], ROOT: programs.root, RUN: loaderWords(programs.root).join(" "), WORK, OUT: out, TMP: join(folder, "scratch"), SIZE: amount.size, STEPS: amount.steps, AVX2: model.avx2 ? "1" : "0",
       BUSYBOX: busybox, GLIBC_TUNABLES: `glibc.cpu.hwcaps=${model.masked.map((name) => `-${name}`).join(",")}`,
     });
     if (code !== 0) throw new Error(`the work on this CPU ended with ${String(code)}:\n${stderr}`);
@@ -107,10 +111,10 @@ export interface GuestRun {
   readonly seconds: number;
 }
 
-export async function inTheGuest(programs: Programs, guest: GuestPaths, size: Size, model: Model, seconds: number): Promise<GuestRun> {
+export async function inTheGuest(programs: Programs, guest: GuestPaths, amount: Amount, model: Model, seconds: number): Promise<GuestRun> {
   const { stdout, stderr } = await run(process.execPath, [
     "--import", "tsx", join(PROJECT, "src/cli/main.ts"), "-kernel", guest.files.vmlinux, "-initrd", programs.initrd, "-cpu", model.name, "-m", "1G", "--stats", "--timeout", String(seconds),
-    "-append", `console=ttyS0 nokaslr quiet cryptomgr.notests SIZE=${size} AVX2=${model.avx2 ? 1 : 0}`,
+    "-append", `console=ttyS0 nokaslr quiet cryptomgr.notests SIZE=${amount.size} AVX2=${model.avx2 ? 1 : 0} STEPS=${amount.steps}`,
   ], process.env);
   const said = stdout.replaceAll("\r", "");
   if (!said.includes("\n== end\n")) throw new Error(`the guest did not come to its end:\n${said.slice(-3000)}\n${stderr.slice(-3000)}`);
