@@ -4,6 +4,7 @@ import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
 import { CR0, CR4, type CpuState } from "../state.ts";
 import type { Core } from "./core.ts";
 import { MXCSR_EXACT } from "./sse-ops.ts";
+import { X87Pointers } from "./x87-pointers.ts";
 import { XSAVE_AVX_SIZE, XSAVE_HEADER_END, xsaveSize } from "./model.ts";
 
 const XSAVE_HEADER = 512;
@@ -60,11 +61,20 @@ export class FpState {
   private readonly bytes = new Uint8Array(this.words.buffer);
   private readonly halves = new Uint16Array(this.words.buffer);
 
-  constructor(private readonly core: Core) {}
+  private readonly pointers: X87Pointers;
+
+  constructor(private readonly core: Core) {
+    this.pointers = new X87Pointers(core.state);
+  }
 
   // --- between state and image ---
 
-  private x87ToImage(): void {
+  /** Intel's processors keep the last instruction's pointers in every image, AMD's where an unmasked exception is pending (APM 3, "FXSAVE"). */
+  private withPointers(sw: number): boolean {
+    return !this.core.model.amd || (sw & ES_B) !== 0;
+  }
+
+  private x87ToImage(wide: boolean): void {
     const { i32 } = this.core.state;
     const { words, halves, bytes } = this;
     const top = i32[STATE.fpuTop >> 2];
@@ -72,6 +82,7 @@ export class FpState {
     halves[FCW >> 1] = i32[STATE.fpuCw >> 2];
     halves[FSW >> 1] = i32[STATE.fpuSw >> 2] | (top << 11);
     bytes[FTW] = abridgedTags(i32[STATE.fpuTag >> 2]);
+    if (this.withPointers(i32[STATE.fpuSw >> 2])) this.pointers.toImage(words, wide);
     for (let i = 0; i < 8; i++) {
       const from = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
       const to = (FPR >> 2) + i * 4;
@@ -82,7 +93,7 @@ export class FpState {
     }
   }
 
-  private imageToX87(): void {
+  private imageToX87(wide: boolean): void {
     const { i32 } = this.core.state;
     const { words, halves, bytes } = this;
     const top = (halves[FSW >> 1] >> 11) & 7;
@@ -91,6 +102,7 @@ export class FpState {
     // ES and B follow from flags and masks (SDM 1 §8.1.3.3), whatever the image says.
     const sw = halves[FSW >> 1] & ~(0x3800 | ES_B);
     i32[STATE.fpuSw >> 2] = sw & ~halves[FCW >> 1] & 0x3f ? sw | ES_B : sw;
+    this.pointers.fromImage(words, wide);
     i32[STATE.fpuTop >> 2] = top;
     for (let i = 0; i < 8; i++) {
       const to = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
@@ -110,6 +122,7 @@ export class FpState {
     i32[STATE.fpuTop >> 2] = 0;
     i32[STATE.fpuTag >> 2] = 0xffff;
     u8.fill(0, STATE.fpr, STATE.fpr + 128);
+    this.pointers.clear();
   }
 
   /** Halves of vector registers: the low (`half` 0) to and from XMM's place, the high (4 words on) for AVX. */
@@ -157,6 +170,7 @@ export class FpState {
     const { i32 } = this.core.state;
     if (i32[STATE.fpuCw >> 2] !== FCW_INIT || i32[STATE.fpuSw >> 2] !== 0 || i32[STATE.fpuTop >> 2] !== 0) return true;
     if ((i32[STATE.fpuTag >> 2] & 0xffff) !== 0xffff) return true;
+    if (!this.core.model.amd && this.pointers.inUse) return true;
     for (let i = STATE.fpr >> 2; i < (STATE.fpr + 128) >> 2; i++) if (i32[i] !== 0) return true;
     return false;
   }
@@ -229,17 +243,14 @@ export class FpState {
     if (core.lo & 15) throw generalProtection();
   }
 
-  /**
-   * The last instruction's address and opcode are not kept: FOP, FIP and FDP are zero, so that the 64-bit form looks like
-   * the other.
-   */
-  fxsave(linear: bigint, _wide: number): number {
+  /** `wide`: with REX.W, which makes 64-bit offsets of FIP and FDP. */
+  fxsave(linear: bigint, wide: number): number {
     const { core } = this;
     this.legacyStart(linear);
     const { lo, hi } = core;
     const end = XMM + this.registers() * 16;
     core.memory.probeWrite(lo, hi, end, core.memory.index());
-    this.x87ToImage();
+    this.x87ToImage(wide !== 0);
     this.words[MXCSR >> 2] = this.mxcsr();
     this.words[(MXCSR >> 2) + 1] = MXCSR_MASK;
     this.vectorToImage(XMM, 0);
@@ -247,13 +258,13 @@ export class FpState {
     return STATUS.next;
   }
 
-  fxrstor(linear: bigint, _wide: number): number {
+  fxrstor(linear: bigint, wide: number): number {
     const { core } = this;
     this.legacyStart(linear);
     this.load(core.lo, core.hi, 0, XMM + 256);
     const mxcsr = this.words[MXCSR >> 2];
     this.requireMxcsr(mxcsr);
-    this.imageToX87();
+    this.imageToX87(wide !== 0);
     this.imageToVector(XMM, 0);
     this.setMxcsr(mxcsr);
     return STATUS.next;
@@ -273,7 +284,7 @@ export class FpState {
   }
 
   /** `form`: 0 XSAVE, 1 XSAVEOPT, 2 XSAVEC, 3 XSAVES. SDM 1 §13.7-13.11. */
-  xsave(linear: bigint, _wide: number, form: number): number {
+  xsave(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, memory } = core;
     if (form === 3 || !model.has(form === 0 ? "xsave" : form === 1 ? "xsaveopt" : "xsavec")) throw undefinedOpcode();
@@ -287,7 +298,7 @@ export class FpState {
     if (form === 2 && mxcsr !== MXCSR_INIT) inUse |= SSE;
     // XSAVE stores initial configurations too, the others leave them out.
     const stored = form === 0 ? mask : mask & inUse;
-    if (stored & X87) this.x87ToImage();
+    if (stored & X87) this.x87ToImage(wide !== 0);
     words[MXCSR >> 2] = mxcsr;
     words[(MXCSR >> 2) + 1] = MXCSR_MASK;
     if (stored & SSE) this.vectorToImage(XMM, 0);
@@ -314,7 +325,7 @@ export class FpState {
   }
 
   /** `form`: 0 XRSTOR, 1 XRSTORS. SDM 1 §13.8. */
-  xrstor(linear: bigint, _wide: number, form: number): number {
+  xrstor(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, state } = core;
     if (form === 1 || !model.has("xsave")) throw undefinedOpcode();
@@ -344,7 +355,7 @@ export class FpState {
     } else if (mask & (SSE | AVX)) mxcsr = words[MXCSR >> 2];
     this.requireMxcsr(mxcsr);
     if (mask & X87) {
-      if (restore & X87) this.imageToX87();
+      if (restore & X87) this.imageToX87(wide !== 0);
       else this.initX87();
     }
     if (mask & SSE) {
