@@ -5,7 +5,7 @@ import { CR0, CR4, type CpuState } from "../state.ts";
 import type { Core } from "./core.ts";
 import { MXCSR_EXACT } from "./sse-ops.ts";
 import { X87Pointers } from "./x87-pointers.ts";
-import { XSAVE_AVX_SIZE, XSAVE_HEADER_END, xsaveSize } from "./model.ts";
+import { XFEATURE, XSAVE_HEADER_END, XSAVE_PKRU, XSAVE_PKRU_SIZE, xsaveCompactedSize, xsavePkru, xsaveSize } from "./model.ts";
 
 const XSAVE_HEADER = 512;
 /** Bits of MXCSR that may be set; FXSAVE reports it as MXCSR_MASK. */
@@ -19,9 +19,10 @@ const MXCSR_INIT = 0x1f80;
 const ES_B = 0x8080;
 const FCW_INIT = 0x37f;
 
-const X87 = 1;
-const SSE = 2;
-const AVX = 4;
+const { x87: X87, sse: SSE, avx: AVX, pkru: PKRU } = XFEATURE;
+
+/** What CPUID shows for XSAVE, XSAVEOPT, XSAVEC, XSAVES. */
+const XSAVE_FEATURES = ["xsave", "xsaveopt", "xsavec", "xsaves"] as const;
 
 // Legacy area, SDM 1 table 10-2.
 const FCW = 0;
@@ -57,7 +58,7 @@ export function abridgedTags(tags: number): number {
 
 export class FpState {
   /** The image while it is built or taken apart. */
-  private readonly words = new Int32Array((XSAVE_HEADER_END + XSAVE_AVX_SIZE) / 4);
+  private readonly words = new Int32Array((XSAVE_PKRU + XSAVE_PKRU_SIZE) / 4);
   private readonly bytes = new Uint8Array(this.words.buffer);
   private readonly halves = new Uint16Array(this.words.buffer);
 
@@ -176,7 +177,7 @@ export class FpState {
   }
   /** XINUSE: components that are not in their initial configuration. SDM 1 §13.6. */
   inUse(): number {
-    return (this.x87InUse() ? X87 : 0) | (this.vectorInUse(0) ? SSE : 0) | (this.vectorInUse(4) ? AVX : 0);
+    return (this.x87InUse() ? X87 : 0) | (this.vectorInUse(0) ? SSE : 0) | (this.vectorInUse(4) ? AVX : 0) | (this.core.state.pkru !== 0 ? PKRU : 0);
   }
 
   // --- between image and guest memory ---
@@ -280,22 +281,24 @@ export class FpState {
     if (state.cr0 & CR0.TS) throw new GuestFault(VECTOR.NM);
     core.split(linear);
     if (core.lo & 63) throw generalProtection();
-    return core.regLo(0) & Number(state.xcr0 & 7n);
+    return core.regLo(0) & Number(state.xcr0);
   }
 
   /** `form`: 0 XSAVE, 1 XSAVEOPT, 2 XSAVEC, 3 XSAVES. SDM 1 §13.7-13.11. */
   xsave(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, memory } = core;
-    if (form === 3 || !model.has(form === 0 ? "xsave" : form === 1 ? "xsaveopt" : "xsavec")) throw undefinedOpcode();
+    if (!model.has(XSAVE_FEATURES[form])) throw undefinedOpcode();
+    if (form === 3) core.requireCpl0();
     const mask = this.requested(linear);
     const { lo, hi } = core;
-    const size = xsaveSize(mask);
+    const compact = form >= 2;
+    const size = compact ? xsaveCompactedSize(mask) : xsaveSize(mask);
     memory.probeWrite(lo, hi, size, memory.index());
     let inUse = this.inUse();
     const mxcsr = this.mxcsr();
-    // XSAVEC counts MXCSR among the SSE state.
-    if (form === 2 && mxcsr !== MXCSR_INIT) inUse |= SSE;
+    // XSAVEC and XSAVES count MXCSR among the SSE state.
+    if (compact && mxcsr !== MXCSR_INIT) inUse |= SSE;
     // XSAVE stores initial configurations too, the others leave them out.
     const stored = form === 0 ? mask : mask & inUse;
     if (stored & X87) this.x87ToImage(wide !== 0);
@@ -304,7 +307,7 @@ export class FpState {
     if (stored & SSE) this.vectorToImage(XMM, 0);
     if (stored & AVX) this.vectorToImage(XSAVE_HEADER_END, 4);
     const header = XSAVE_HEADER >> 2;
-    if (form === 2) {
+    if (compact) {
       words[header] = mask & inUse;
       words[header + 1] = 0;
       words[header + 2] = mask;
@@ -317,10 +320,16 @@ export class FpState {
       this.store(lo, hi, 0, MXCSR);
       this.store(lo, hi, FPR, XMM);
     }
-    if (form === 2 ? stored & SSE : mask & (SSE | AVX)) this.store(lo, hi, MXCSR, FPR);
+    if (compact ? stored & SSE : mask & (SSE | AVX)) this.store(lo, hi, MXCSR, FPR);
     if (stored & SSE) this.store(lo, hi, XMM, XMM + this.registers() * 16);
-    this.store(lo, hi, XSAVE_HEADER, XSAVE_HEADER + (form === 2 ? 16 : 8));
+    this.store(lo, hi, XSAVE_HEADER, XSAVE_HEADER + (compact ? 16 : 8));
     if (stored & AVX) this.store(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    if (stored & PKRU) {
+      const at = compact ? xsavePkru(mask) : XSAVE_PKRU;
+      words[at >> 2] = core.state.pkru;
+      words[(at >> 2) + 1] = 0;
+      this.store(lo, hi, at, at + XSAVE_PKRU_SIZE);
+    }
     return STATUS.next;
   }
 
@@ -328,7 +337,8 @@ export class FpState {
   xrstor(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, state } = core;
-    if (form === 1 || !model.has("xsave")) throw undefinedOpcode();
+    if (!model.has(form === 1 ? "xsaves" : "xsave")) throw undefinedOpcode();
+    if (form === 1) core.requireCpl0();
     const mask = this.requested(linear);
     const { lo, hi } = core;
     this.load(lo, hi, 0, XSAVE_HEADER_END);
@@ -337,7 +347,7 @@ export class FpState {
     const present = words[header];
     const layout = words[header + 2];
     const compacted = words[header + 3] < 0;
-    if (words[header + 1] !== 0 || present & ~enabled) throw generalProtection();
+    if (words[header + 1] !== 0 || present & ~enabled || (form === 1 && !compacted)) throw generalProtection();
     if (compacted) {
       if (!model.has("xsavec") || words[header + 3] !== -0x80000000 || layout & ~enabled || present & ~layout) throw generalProtection();
     } else if (layout !== 0 || words[header + 3] !== 0) throw generalProtection();
@@ -349,6 +359,8 @@ export class FpState {
       core.memory.readable(last, last >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, 1, core.memory.index());
     }
     if (restore & AVX) this.load(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    const pkruAt = compacted ? xsavePkru(layout) : XSAVE_PKRU;
+    if (restore & PKRU) this.load(lo, hi, pkruAt, pkruAt + XSAVE_PKRU_SIZE);
     let mxcsr = this.mxcsr();
     if (compacted) {
       if (mask & SSE) mxcsr = present & SSE ? words[MXCSR >> 2] : MXCSR_INIT;
@@ -366,7 +378,16 @@ export class FpState {
       if (restore & AVX) this.imageToVector(XSAVE_HEADER_END, 4);
       else this.initVector(4);
     }
+    if (mask & PKRU) this.setPkru(restore & PKRU ? words[pkruAt >> 2] : 0);
     this.setMxcsr(mxcsr);
     return STATUS.next;
+  }
+
+  /** The data TLBs hold what the keys allowed. */
+  setPkru(value: number): void {
+    const { core } = this;
+    if (value === core.state.pkru) return;
+    core.state.pkru = value;
+    core.mmu.flushAll();
   }
 }
