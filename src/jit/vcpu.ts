@@ -2,7 +2,7 @@
 import type { CpuEnvironment } from "../cpu/env.ts";
 import { createCpuHelpers, type CpuHelpers, type CpuModel } from "../cpu/helpers/index.ts";
 import { ISA } from "../cpu/isa/isa.ts";
-import { EXIT, FLAG, STATE } from "../cpu/layout.ts";
+import { EXIT, FLAG, STATE, SHADOW_NONE } from "../cpu/layout.ts";
 import { liftName } from "../cpu/lift/form.ts";
 import { Mmu } from "../cpu/mmu/mmu.ts";
 import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
@@ -15,7 +15,7 @@ import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
 import { HERE, type RegionCompiler } from "./region/compile.ts";
-import { RegionEngine, type TierMode } from "./region/engine.ts";
+import { type RegionCheck, RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
@@ -32,8 +32,8 @@ export interface VcpuOptions {
   readonly tier?: TierMode;
   /** Arrivals that make an entry point hot, for "auto". */
   readonly threshold?: number;
-  /** Checks the IR of each region; for tests. */
-  readonly validate?: boolean;
+  /** Sees the IR of each region before it is compiled (tests: validateRegion). */
+  readonly validate?: RegionCheck | undefined;
   /** Keeps what regions were formed of, for dumps. */
   readonly keepRegions?: boolean;
   /** Bytes of WebAssembly code that regions may have at a time. */
@@ -128,7 +128,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 
@@ -162,6 +162,7 @@ export class Vcpu {
   }
   /** Leaves emitted code before the next instruction, so that interrupts are looked at. */
   kick(): void {
+    this.state.i32[STATE.interruptWaiting >> 2] = 1;
     this.state.i32[STATE.limit >> 2] = 0;
   }
 
@@ -205,6 +206,7 @@ export class Vcpu {
       if (trap || state.attention) slice = 1;
       if (this.rare.armed) slice = this.rare.beforeEntry(slice);
       i32[STATE.limit >> 2] = slice;
+      i32[STATE.interruptWaiting >> 2] = this.options.env.interruptPending() ? 1 : 0;
       state.eventTaken = false;
       // Event delivery may have left one.
       this.mmu.walker.nonCanonical = null;
@@ -224,7 +226,7 @@ export class Vcpu {
       if (done > 0) {
         fruitless = 0;
         // Only the instruction that has just ended can have cast one.
-        state.interruptShadow = state.interruptShadow && state.shadowCast === done;
+        if (state.shadowCast !== done) state.setShadow(SHADOW_NONE);
         state.shadowCast = 0;
       }
       if (this.rare.armed) this.rare.afterEntry(done, code === EXIT.fault);

@@ -150,7 +150,7 @@ export abstract class LiftContext extends Builder {
   }
   /** #GP(0) where an offset in CS (i64) is beyond its limit; before anything changes. SDM Vol. 2, JMP, CALL, RET, Jcc, LOOP. Legacy modes. */
   checkCodeLimit(offset: Value): void {
-    this.if(this.emit("i64.gt_u", [offset, this.get(64, fixed(STATE.codeLimit))]), () => this.call("raise", this.i32(VECTOR.GP)));
+    this.if(this.emit("i32.gt_u", [this.wrap(offset), this.get(32, fixed(STATE.segmentLimit + 4 * CS))]), () => this.call("raise", this.i32(VECTOR.GP)));
   }
   /** Transfers to an offset in CS (i64, already truncated to the operand size and within the limit). */
   jumpOffset(offset: Value): void {

@@ -15,43 +15,12 @@ import { Lowerer } from "../lower/lower.ts";
 import { fetchEntry } from "../lower/tlb.ts";
 import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
+import { firstOutlined, type InterpreterModule, outlinedHandler, PSEUDO, PSEUDO_COUNT, TABLE_EXPORT } from "./handlers.ts";
 import { addSupport, exportSupport } from "./support.ts";
-
-/** Handler numbers of pseudo records, which are no instructions and are not counted. */
-export const PSEUDO = {
-  /** Not decoded yet: leaves for TypeScript. */
-  miss: 0,
-  /** Continues at the record in the slot at REC.link. */
-  goto: 1,
-  /** Continues at page + REC.ip (the page's end). */
-  lookup: 2,
-  /** The next record's instruction crosses into the page whose physical number is in REC.imm: checks the mapping. */
-  cross: 3,
-  /** Raises the vector in REC.imm: bytes that decode to no instruction. Counted and uncounted as the fault it is. */
-  raise: 4,
-  /** Enters the compiled region in REC.region, or goes on at the record in REC.link. */
-  region: 5,
-} as const;
-const PSEUDO_COUNT = 6;
 
 /** Regions that can be installed at a time. */
 export const REGION_TABLE_SIZE = 32768;
 const REGION_TABLE = 1;
-
-export interface InterpreterModule {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Handler number by formKey, then by EA kind. */
-  readonly handlers: ReadonlyMap<string, Readonly<Partial<Record<EaKind, number>>>>;
-  /** Superinstructions: handler numbers [first, second, both in one]. */
-  readonly pairs: readonly (readonly [number, number, number])[];
-  readonly inlineCount: number;
-  readonly outlinedCount: number;
-}
-
-/** Handlers behind call_indirect have numbers from here up: table index plus this. */
-export const firstOutlined = (m: Pick<InterpreterModule, "inlineCount" | "pairs">): number => PSEUDO_COUNT + m.inlineCount + m.pairs.length;
-/** Name under which their table is exported. */
-export const TABLE_EXPORT = "handlers";
 
 /** A form to be generated; `inline` puts it into the br_table. */
 export interface HandlerRequest {
@@ -110,7 +79,7 @@ const MAX_DEPTH = 100;
 
 /**
  * (rip, instructions left, expected rip) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
- * the expected address (-1), where no region is, or one of them must leave. The state block is current before and after.
+ * the expected address in the mode of the call (-1), where no region is, or one of them must leave. The state block is current before and after.
  */
 function callOutFunction(regionType: number): FunctionBuilder {
   const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], "callOut");
@@ -120,6 +89,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   const page = f.local("i64");
   const status = f.local("i32");
   const depth = f.local("i32");
+  const mode = f.local("i64");
   const leave = (code: () => void): void => {
     f.i32(0).get(depth).mem("i32.store", STATE.regionDepth);
     code();
@@ -128,6 +98,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
   const shallow = f.begin("if", "shallow");
   f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
+  f.i32(0).mem("i64.load", STATE.tlbBase).set(mode);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
   fetchEntry(f, rip).set(entry);
@@ -141,11 +112,13 @@ function callOutFunction(regionType: number): FunctionBuilder {
   leave(() => f.get(status));
   f.end(must);
   f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
-  f.i32(0).mem("i32.load", STATE.regionStop);
+  // Something wants to be looked at.
+  f.i32(0).mem("i32.load", STATE.regionStop).i32(0).mem("i32.load", STATE.limit).i32(0).mem("i32.load", STATE.regionLimit).op("i32.ne").op("i32.or");
   const stop = f.begin("if", "stop");
   leave(() => f.i32(REGION_EXIT.lookup));
   f.end(stop);
-  f.get(rip).get(expected).op("i64.ne").brIf(next);
+  // The caller's code is for its own mode.
+  f.get(rip).get(expected).op("i64.ne").i32(0).mem("i64.load", STATE.tlbBase).get(mode).op("i64.ne").op("i32.or").brIf(next);
   leave(() => f.i32(-1));
   f.end(none);
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
@@ -153,34 +126,6 @@ function callOutFunction(regionType: number): FunctionBuilder {
   f.end(next).end(shallow);
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup);
   return f;
-}
-
-/** (record, page) -> STATUS. */
-export function outlinedHandler(form: Form, support: Support): FunctionBuilder {
-  const fb = new FunctionBuilder(["i32", "i64"], ["i32"], formKey(form));
-  const end = (status: number) => (): void => {
-    fb.i32(status).op("return");
-  };
-  const target = fb.local("i64");
-  const frame: Frame = {
-    fb, support, rec: 0, vpage: 1, locals: new LocalPool(fb),
-    tlbBase: () => fb.i32(0).mem("i32.load", STATE.tlbBase),
-    // run() has stored it.
-    sync: () => undefined,
-    next: end(STATUS.next),
-    again: end(STATUS.again),
-    direct: end(STATUS.direct),
-    jump: () => {
-      fb.set(target).i32(0).get(target).mem("i64.store", STATE.rip).i32(STATUS.jump).op("return");
-    },
-    fault: end(STATUS.fault),
-    status: (local) => {
-      fb.get(local).op("return");
-    },
-  };
-  new Lowerer(frame).lower(lift(new RecordContext(form)));
-  fb.op("unreachable");
-  return fb;
 }
 
 /** Whether an instruction may change guest memory. */
