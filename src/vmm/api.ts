@@ -72,6 +72,8 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
+  /** A machine that goes on from a snapshot or fork has retired its first instruction (or sleeps): so many it has now. */
+  resumed?(instructions: number): void;
   /** A replay has ended as the recorded run did; `stopped` follows, with the reason if it has not. */
   replayed?(result: ReplayResult): void;
   /** Files in a shared folder have changed. */

@@ -26,6 +26,8 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** A machine that goes on from a state has retired its first instruction, or found that it sleeps. */
+  resumed?(instructions: number): void;
   /** A replay has ended as the recorded run did; `stopped` follows. */
   replayed?(result: ReplayResult): void;
   /** The guest has reset the machine: what follows is of the next start. */
@@ -136,11 +138,14 @@ export class Runner {
     this.deck = new TapeDeck(options.tape ?? null);
     const { startFrom } = options;
     this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
+    this.goingOn = startFrom !== undefined;
     this.snapshots = this.makeSnapshots(startFrom ?? null);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  /** Its first instruction is still to come. */
+  private goingOn: boolean;
   private snapshots: RunnerSnapshots;
   private readonly tail = new TerminalTail();
   private readonly share = new CpuShare(performance.now());
@@ -400,7 +405,9 @@ export class Runner {
     let outcome;
     try {
       const { sliceMs } = this.share;
-      outcome = this.hook === null ? this.machine.run(sliceMs) : this.hook.run(this.machine, sliceMs);
+      if (this.hook !== null) outcome = this.hook.run(this.machine, sliceMs);
+      else if (this.goingOn) outcome = this.machine.run(sliceMs, 1);
+      else outcome = this.machine.run(sliceMs);
     } catch (e) {
       this.fail(e);
       return;
@@ -408,6 +415,10 @@ export class Runner {
     this.flush();
     this.deck.poll();
     this.share.ran(from, performance.now());
+    if (this.goingOn) {
+      this.goingOn = false;
+      this.events.resumed?.(this.machine.vcpu.retired);
+    }
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);

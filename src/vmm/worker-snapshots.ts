@@ -1,23 +1,26 @@
 /** Snapshots and forks in a machine's worker: between the Runner and the store's worker, or another machine's. */
 import { UserError } from "../base/errors.ts";
 import type { StartSource } from "./api.ts";
+import type { MachineConfig } from "./config.ts";
 import type { StartFrom } from "./runner.ts";
 import { ForkReceiver, type ForkMessage, type ForkSend } from "./snapshot/fork.ts";
 import { layerOf, Restore } from "./snapshot/restore.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import type { SnapshotDisk } from "./snapshot/disk.ts";
-import type { SnapshotSink } from "./snapshot/snapshotter.ts";
+import { type SnapshotRequest, type SnapshotSink, Snapshotter } from "./snapshot/snapshotter.ts";
 import { checkRecord, type SnapshotRecord } from "./snapshot/record.ts";
 import type { Store } from "./store/api.ts";
 import { connectStore } from "./store/client.ts";
-import type { ObjectReader } from "./store/objects.ts";
+import { MemoryObjects, type ObjectReader } from "./store/objects.ts";
 import { loadTools, openReader } from "./store/reader.ts";
-import { Machine } from "./machine/machine.ts";
+import { Machine, type MachineHost } from "./machine/machine.ts";
+import { Turn } from "./turn.ts";
 
 /** The key of a snapshot's record in the store. */
 export const snapshotKey = (id: string): string => `snapshot/${id}`;
 
 const SEED_BYTES = 32;
+const REHEARSED_OBJECTS = 64;
 
 /** What a machine's worker has of the store. */
 export class WorkerStore {
@@ -49,6 +52,16 @@ export class WorkerStore {
     const { reading } = this;
     this.reading = null;
     if (reading !== null) await this.store.release((await reading).lease);
+  }
+
+  /** Reads some of what is there, so that reading is compiled when a machine waits for it. */
+  async rehearse(): Promise<void> {
+    const source = await this.store.reader();
+    try {
+      (await openReader(source)).rehearse(REHEARSED_OBJECTS);
+    } finally {
+      await this.store.release(source.lease);
+    }
   }
 
   async record(id: string): Promise<SnapshotRecord> {
@@ -111,15 +124,29 @@ function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start>
   });
 }
 
-/** What a start needs is loaded, and has run once: a machine that is small, and goes nowhere. */
-export async function warm(): Promise<void> {
-  await loadTools();
-  const firmware = new Uint8Array(1 << 16);
-  // At the reset vector: jmp to itself.
-  firmware.set([0xeb, 0xfe], firmware.length - 16);
-  new Machine({
-    memoryMib: 2, cpu: "max", boot: { kernel: null, firmware, initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
-  }, { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined }).run(1, 1000);
+/** Instructions of our BIOS, and of the machine that goes on from there. */
+const REHEARSED_INSTRUCTIONS = 400_000;
+
+/** What a start needs is loaded, and has run once: a small machine in its firmware, a snapshot of it, and one that goes on from that. */
+export async function warm(store: WorkerStore | null): Promise<void> {
+  const { hash } = await loadTools();
+  const objects = new MemoryObjects(hash);
+  const config: MachineConfig = {
+    memoryMib: 8, cpu: "x86-64-v2", boot: { kernel: null, initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
+  };
+  const host: MachineHost = { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined };
+  const machine = new Machine(config, host);
+  machine.run(1e6, REHEARSED_INSTRUCTIONS);
+  const snapshotter = new Snapshotter(machine, new Map(), null);
+  const request: SnapshotRequest = { id: "rehearsal", machineId: "", parent: null, name: "", notes: "", createdMs: 0, definition: null };
+  const sink: SnapshotSink = { put: (list) => objects.put(list), commit: () => Promise.resolve(), abort: () => Promise.resolve() };
+  const taken = snapshotter.take(request, sink, () => ({ thumbnail: Promise.resolve(null), terminalTail: "" }), () => performance.now());
+  const turn = new Turn();
+  for (; snapshotter.busy; await new Promise<void>((resolve) => turn.schedule(resolve))) snapshotter.sweep(() => false);
+  turn.close();
+  const restore = Restore.ofSnapshot((await taken).record, objects);
+  new Machine(config, host, { restore: restore.apply }).run(1e6, REHEARSED_INSTRUCTIONS);
+  await store?.rehearse();
 }
 
 /** To another machine's worker. */

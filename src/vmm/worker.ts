@@ -130,7 +130,8 @@ class WorkerMachine implements MachineApi {
         events.stopped(report);
       },
       input: (state) => events.input(state),
-      // A page need not listen to it, and Comlink cannot say whether it does.
+      // A page need not listen to these, and Comlink cannot say whether it does.
+      resumed: (instructions) => void Promise.resolve(events.resumed?.(instructions)).catch(() => undefined),
       replayed: (result) => void Promise.resolve(events.replayed?.(result)).catch(() => undefined),
       restarted: () => events.restarted(),
       frame: (update) => {
@@ -200,8 +201,8 @@ class WorkerMachine implements MachineApi {
 
   async warm(): Promise<void> {
     const { warm } = await snapshotModule();
-    await interpreterReady;
-    await warm();
+    await Promise.all([interpreterReady, fetchFirmware()]);
+    await warm(this.store);
   }
 
   async useStore(port: MessagePort): Promise<void> {

@@ -16,6 +16,7 @@ import { Backlog } from "./backlog.ts";
 import { InputQueue } from "./input-queue.ts";
 import { folderPath } from "./places.ts";
 import { imagesOf, specOf, type Sources } from "./resolve.ts";
+import type { SpareWorker, StoreClient } from "./spare.ts";
 
 /** What is kept of a machine. */
 export interface MachineRecord {
@@ -36,6 +37,8 @@ export interface MachineRecord {
 /** What a machine needs of its manager. */
 export interface MachineHost {
   readonly spawn: Spawn;
+  /** A worker that was started ahead; null: there is none. */
+  spare(onCrash: (message: string) => void): SpareWorker | null;
   readonly guest: DefaultGuest;
   readonly sources: Sources;
   /** A port to the compiler that all machines share; null: each has its own. */
@@ -203,7 +206,7 @@ export class ManagedMachine {
     this.client = { connection, end: () => void store.disconnect(client).catch(() => undefined) };
     await connection.useStore(port);
   }
-  private client: { readonly connection: MachineConnection; end(): void } | null = null;
+  private client: StoreClient | null = null;
 
   /** A fresh worker, what `load` brings into it, and on with it. `earlier`: what terminals have shown of it. Rejects with the reason. */
   private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>, earlier: Uint8Array = new Uint8Array(0)): Promise<void> {
@@ -249,15 +252,18 @@ export class ManagedMachine {
   }
 
   private connect(): MachineConnection {
-    const connection = this.host.spawn((message) => {
+    const crashed = (message: string): void => {
       if (this.connection !== connection) return;
       this.connection = null;
       // While loading, the rejected call reports it.
       if (this.alive) this.stopped({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
       this.generation++;
       this.release();
-    });
+    };
+    const spare = this.host.spare(crashed);
+    const connection = spare?.connection ?? this.host.spawn(crashed);
     this.connection = connection;
+    this.client = spare?.client ?? null;
     const port = this.host.compilerPort();
     if (port !== null) connection.useCompiler(port).catch(() => undefined);
     return connection;

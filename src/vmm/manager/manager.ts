@@ -14,6 +14,7 @@ import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.
 import { canKeep, KeptFiles, overlayBytes, removeMachineFiles, removeOverlay, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
 import { FORGOTTEN, lockName, Snapshots } from "./snapshots.ts";
+import type { Spare } from "./spare.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
@@ -27,6 +28,8 @@ const KEY = "machine/";
 const KNOWN_VERSION = 1;
 /** Between looks at who has fallen silent. */
 const WATCH_MS = 2000;
+/** Until a worker is kept ready. */
+const SPARE_MS = 2500;
 /** Pages that show the same machines tell each other. */
 const CHANNEL = "tabvisor-machines";
 
@@ -57,6 +60,11 @@ export class MachineManager implements Manager {
     });
     this.host = {
       spawn: parts.spawn,
+      spare: (onCrash) => {
+        const worker = this.spare?.take(onCrash) ?? null;
+        if (worker !== null) this.keepSpare();
+        return worker;
+      },
       guest: parts.guest,
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
@@ -109,13 +117,38 @@ export class MachineManager implements Manager {
     if (event.kind === "machine") this.watch();
   }
 
+  private spare: Spare | null = null;
+  private spareTimer: ReturnType<typeof setTimeout> | null = null;
+
+  /** A worker for the machine that comes next, some seconds after the last one has come up: nothing holds up a boot. */
+  private keepSpare(): void {
+    if (this.spareTimer !== null) return;
+    this.spareTimer = setTimeout(() => void this.prepareSpare(), SPARE_MS);
+  }
+
+  private async prepareSpare(): Promise<void> {
+    const { canSpare, Spare } = await import("./spare.ts");
+    this.spareTimer = null;
+    if (!this.visible || !canSpare() || ![...this.machines.values()].some((m) => m.alive)) return;
+    await (this.spare ??= new Spare(this.parts.spawn, () => this.store.open)).prepare();
+  }
+
+  private dropSpare(): void {
+    if (this.spareTimer !== null) clearTimeout(this.spareTimer);
+    this.spareTimer = null;
+    this.spare?.drop();
+  }
+  private visible = true;
+
   /** Looks after workers as long as there are any. */
   private watch(): void {
     const busy = [...this.machines.values()].some((m) => m.state === "running");
     if (!busy && this.watching !== null) {
       clearInterval(this.watching);
       this.watching = null;
+      this.dropSpare();
     } else if (busy && this.watching === null) {
+      this.keepSpare();
       this.watchedMs = Date.now();
       this.watching = setInterval(() => {
         // A page that was asleep itself has heard nothing either.
@@ -242,6 +275,9 @@ export class MachineManager implements Manager {
   }
 
   setVisible(visible: boolean): void {
+    this.visible = visible;
+    if (!visible) this.dropSpare();
+    else if (this.watching !== null) this.keepSpare();
     for (const [id, machine] of this.machines) {
       if (!visible && machine.state === "running" && machine.definition.background === "pause") {
         this.hidden.add(id);
@@ -350,6 +386,7 @@ export class MachineManager implements Manager {
 
   async close(): Promise<void> {
     this.channel?.close();
+    this.dropSpare();
     await Promise.all([...this.machines.values()].map((m) => m.powerOff()));
     this.compiler?.terminate();
     this.store.terminate();

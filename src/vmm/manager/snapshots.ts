@@ -60,6 +60,11 @@ export class Snapshots {
     return this.connection;
   }
 
+  /** Null: nobody has needed it yet. */
+  get open(): Promise<StoreConnection> | null {
+    return this.connection;
+  }
+
   /** Snapshots of machines that are no more: of pages that forget theirs, and of removals that were cut short. */
   private async sweep(store: StoreConnection): Promise<void> {
     const { records } = await store.records(KEY);

@@ -78,7 +78,7 @@ export class Restore {
     if (ramBytes !== phys.ramSize) throw new UserError(`snapshot: its RAM has ${ramBytes} bytes, and the machine's ${phys.ramSize}`);
     const table: Lineage = { ram: new PageTable(pages, this.from.ram, reader), video: this.restoreVideo(machine) };
     this.table = table;
-    this.ram = new LazyRam(phys, table.ram, reader, saved.first.filter((ppn) => ppn < pages));
+    this.ram = new LazyRam(phys, table.ram, reader, saved.first.filter((ppn) => ppn < pages), () => machine.vcpu.requestStop());
     this.ram.present(newer);
     // Making the machine may have written to memory. What happens from here on differs from the tables.
     machine.beginEpoch();
