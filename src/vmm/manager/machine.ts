@@ -90,6 +90,8 @@ export class ManagedMachine {
   private heardMs = 0;
   private silent = false;
   private startedMs = 0;
+  /** When the present start was asked for; as performance.now(). */
+  private begunMs = 0;
   private quickResets = 0;
   private readonly terminals = new Set<Terminal>();
   private readonly backlog: Backlog;
@@ -184,7 +186,7 @@ export class ManagedMachine {
     await this.begin(async (connection, mine) => {
       await this.useStore(store, connection);
       const images = await this.prepareOnly(connection, mine);
-      sending = parent.need().fork(port1);
+      sending = parent.need().fork(port1).then(({ pauseMs }) => parent.log(`a fork was made: the machine stood still for ${pauseMs.toFixed(1)} ms`));
       // One that fails says so to the other end as well.
       sending.catch(() => undefined);
       return { kind: "fork", port: port2, images };
@@ -210,6 +212,7 @@ export class ManagedMachine {
 
   /** A fresh worker, what `load` brings into it, and on with it. `earlier`: what terminals have shown of it. Rejects with the reason. */
   private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>, earlier: Uint8Array = new Uint8Array(0)): Promise<void> {
+    this.begunMs = performance.now();
     this.discard();
     const generation = this.generation;
     const mine = (): boolean => generation === this.generation;
@@ -350,6 +353,9 @@ export class ManagedMachine {
       },
       restarted: () => {
         if (mine()) this.guestReset();
+      },
+      resumed: () => {
+        if (mine()) this.log(`goes on: its first instruction came ${Math.round(performance.now() - this.begunMs)} ms after the start`);
       },
     };
   }
