@@ -10,7 +10,7 @@ import { Turn } from "./turn.ts";
 
 /** Host ms of background work between two slices: a fork is waited for. */
 const SWEEP_MS = 2;
-const FORK_MS = 8;
+const FORK_MS = 16;
 /** Between looks whether the store has taken what it was given. */
 const WAIT_MS = 4;
 

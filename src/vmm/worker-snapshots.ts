@@ -76,13 +76,15 @@ export class WorkerStore {
 export interface Start {
   /** What lies below the writes of a drive of this machine. */
   layer(drive: string): DiskLayer | undefined;
-  /** With the machine's disks, when they are there. Throws UserError. */
-  begin(disks: ReadonlyMap<string, SnapshotDisk>): StartFrom;
+  /** Throws UserError. */
+  begin(): StartFrom;
+  /** Before it runs: what was still under way has come, to its memory and to its disks. */
+  settled(disks: ReadonlyMap<string, SnapshotDisk>): Promise<void>;
 }
 
-/** Rejects with UserError. A fork resolves when all of it has come. */
+/** Rejects with UserError. A fork resolves when its small state has come. */
 export async function openStart(source: StartSource, store: WorkerStore | null): Promise<Start> {
-  if (source.kind === "fork") return receive(source.port, store === null ? null : await store.reader());
+  if (source.kind === "fork") return receive(source.port, store === null ? null : store.reader());
   if (store === null) throw new UserError("there is no store to take the snapshot from");
   const record = await store.record(source.id);
   const reader = await store.reader();
@@ -90,6 +92,7 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
   const onDisks = Object.values(record.disks).some((disk) => disk.chunks.length > 0);
   return {
     layer: (drive) => layerOf(record, drive, reader),
+    settled: () => Promise.resolve(),
     begin: () => ({
       from,
       snapshots: RunnerSnapshots,
@@ -102,28 +105,39 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
   };
 }
 
-function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start> {
-  const receiver = new ForkReceiver(reader);
-  return new Promise((resolve, reject) => {
-    port.onmessage = (e: MessageEvent<ForkMessage>) => {
+async function receive(port: MessagePort, reading: Promise<ObjectReader> | null): Promise<Start> {
+  const receiver = new ForkReceiver();
+  let startsNow: () => void = () => undefined;
+  const started = new Promise<void>((resolve) => (startsNow = resolve));
+  const ended = new Promise<void>((resolve, reject) => {
+    port.onmessage = ({ data }: MessageEvent<ForkMessage>) => {
       try {
-        if (!receiver.take(e.data)) return;
-      } catch (error) {
+        receiver.take(data);
+      } catch (e) {
         port.close();
-        reject(error as Error);
-        return;
+        reject(e as Error);
       }
+      if (data.kind === "start") startsNow();
+      if (data.kind !== "end") return;
       port.close();
-      resolve({
-        layer: (drive) => receiver.layer(drive),
-        begin: (disks) => {
-          receiver.adopt(disks);
-          const { memory } = receiver;
-          return { from: receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES))), snapshots: RunnerSnapshots, ...(memory === null ? {} : { memory }) };
-        },
-      });
+      resolve();
     };
   });
+  ended.catch(() => undefined); // told to who waits for it
+  // The machine is made while its memory comes.
+  await Promise.race([started, ended]);
+  receiver.reader = await reading;
+  return {
+    layer: (drive) => receiver.layer(drive),
+    begin: () => {
+      const from = receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES)));
+      return { from, snapshots: RunnerSnapshots, ...(receiver.memory === null ? {} : { memory: receiver.memory }) };
+    },
+    settled: async (disks) => {
+      await ended;
+      receiver.settle(disks);
+    },
+  };
 }
 
 /** Instructions of our BIOS, and of the machine that goes on from there. */

@@ -118,7 +118,7 @@ class WorkerMachine implements MachineApi {
     await interpreterReady;
     if (this.preparing !== null) await this.openPrepared(start?.layer);
     const { machine, options } = config === "prepared" ? this.fromPrepared(source) : this.fromConfig(config, source);
-    const startFrom = start?.begin(this.prepared?.snapshotDisks ?? new Map());
+    const startFrom = start?.begin();
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
     const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
@@ -144,6 +144,12 @@ class WorkerMachine implements MachineApi {
       ...options, tape, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
       snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
     });
+    try {
+      await start?.settled(this.prepared?.snapshotDisks ?? new Map());
+    } catch (e) {
+      runner.powerOff();
+      throw e;
+    }
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();

@@ -30,6 +30,8 @@ const KNOWN_VERSION = 1;
 const WATCH_MS = 2000;
 /** Until a worker is kept ready. */
 const SPARE_MS = 2500;
+/** For how long it is kept when no machine runs any more. */
+const UNUSED_SPARE_MS = 30_000;
 /** Pages that show the same machines tell each other. */
 const CHANNEL = "tabvisor-machines";
 
@@ -142,10 +144,11 @@ export class MachineManager implements Manager {
   }
 
   private dropSpare(): void {
-    if (this.spareTimer !== null) clearTimeout(this.spareTimer);
-    this.spareTimer = null;
+    for (const timer of [this.spareTimer, this.dropSpareTimer]) if (timer !== null) clearTimeout(timer);
+    this.spareTimer = this.dropSpareTimer = null;
     this.spare?.drop();
   }
+  private dropSpareTimer: ReturnType<typeof setTimeout> | null = null;
   private visible = true;
 
   /** Looks after workers as long as there are any. */
@@ -154,8 +157,10 @@ export class MachineManager implements Manager {
     if (!busy && this.watching !== null) {
       clearInterval(this.watching);
       this.watching = null;
-      this.dropSpare();
+      this.dropSpareTimer ??= setTimeout(() => this.dropSpare(), UNUSED_SPARE_MS);
     } else if (busy && this.watching === null) {
+      if (this.dropSpareTimer !== null) clearTimeout(this.dropSpareTimer);
+      this.dropSpareTimer = null;
       this.keepSpare();
       this.watchedMs = Date.now();
       this.watching = setInterval(() => {
