@@ -167,12 +167,19 @@ export class Runner {
 
   /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
   async snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
-    return (await this.needSnapshots("take a snapshot of")).take(request, sink);
+    const snapshots = this.ready ?? (await this.needSnapshots("take a snapshot of"));
+    return snapshots.take(request, sink);
   }
 
   /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
   async fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
-    return (await this.needSnapshots("fork")).fork(send);
+    const snapshots = this.ready ?? (await this.needSnapshots("fork"));
+    return snapshots.fork(send);
+  }
+
+  /** Of a machine that has had some: they begin at once. */
+  private get ready(): RunnerSnapshots | null {
+    return this.ended || this.resetting ? null : this.snapshots;
   }
 
   private async needSnapshots(purpose: string): Promise<RunnerSnapshots> {
