@@ -86,9 +86,16 @@ export class ForkSender {
   }
 }
 
+/** Pieces of a page each in one buffer; those that lie one behind the other are copied at once. */
 function packed(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(pieces.length * PAGE_BYTES);
-  pieces.forEach((piece, i) => bytes.set(piece, i * PAGE_BYTES));
+  for (let i = 0; i < pieces.length; ) {
+    const { buffer, byteOffset } = pieces[i];
+    let run = i + 1;
+    while (run < pieces.length && pieces[run].buffer === buffer && pieces[run].byteOffset === byteOffset + (run - i) * PAGE_BYTES) run++;
+    bytes.set(new Uint8Array(buffer, byteOffset, (run - i) * PAGE_BYTES), i * PAGE_BYTES);
+    i = run;
+  }
   return bytes;
 }
 
