@@ -142,6 +142,8 @@ async function receive(port: MessagePort, reading: Promise<ObjectReader> | null)
 
 /** Instructions of our BIOS, and of the machine that goes on from there. */
 const REHEARSED_INSTRUCTIONS = 400_000;
+/** Enough for the host's engine to compile it. */
+const REHEARSALS = 4;
 
 /** What a start needs is loaded, and has run once: a small machine in its firmware, a snapshot of it, and one that goes on from that. */
 export async function warm(store: WorkerStore | null): Promise<void> {
@@ -159,9 +161,12 @@ export async function warm(store: WorkerStore | null): Promise<void> {
   const taken = snapshotter.take(request, sink, () => ({ thumbnail: Promise.resolve(null), terminalTail: "" }), () => performance.now());
   const turn = new Turn();
   for (; snapshotter.busy; await new Promise<void>((resolve) => turn.schedule(resolve))) snapshotter.sweep(() => false);
+  const { record } = await taken;
+  for (let times = 0; times < REHEARSALS; times++) {
+    new Machine(config, host, { restore: Restore.ofSnapshot(record, objects).apply }).run(1e6, REHEARSED_INSTRUCTIONS / REHEARSALS);
+    await new Promise<void>((resolve) => turn.schedule(resolve));
+  }
   turn.close();
-  const restore = Restore.ofSnapshot((await taken).record, objects);
-  new Machine(config, host, { restore: restore.apply }).run(1e6, REHEARSED_INSTRUCTIONS);
   await store?.rehearse();
 }
 

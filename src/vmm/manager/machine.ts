@@ -73,6 +73,13 @@ async function obeyed(connection: MachineConnection): Promise<void> {
   await Promise.race([connection.powerOff().catch(() => undefined), patience]);
 }
 
+/** A fork on its way: its memory comes out of the port; `earlier`: what terminals have shown. */
+export interface Twin {
+  readonly port: MessagePort;
+  readonly earlier: Uint8Array;
+  readonly sent: Promise<{ readonly pauseMs: number }>;
+}
+
 interface Terminal extends ConsoleListener {
   display: (() => MessagePort) | null;
 }
@@ -179,19 +186,28 @@ export class ManagedMachine {
   }
 
   /** From this very instant of another machine, which runs on. */
-  async becomeForkOf(parent: ManagedMachine, store: StoreConnection): Promise<void> {
-    const earlier = parent.backlog.take();
-    const { port1, port2 } = new MessageChannel();
-    let sending: Promise<unknown> = Promise.resolve();
+  async becomeForkOf(parent: ManagedMachine, { port, earlier, sent }: Twin, store: StoreConnection | null): Promise<void> {
     await this.begin(async (connection, mine) => {
-      await this.useStore(store, connection);
+      if (store !== null) await this.useStore(store, connection);
       const images = await this.prepareOnly(connection, mine);
-      sending = parent.need().fork(port1).then(({ pauseMs }) => parent.log(`a fork was made: the machine stood still for ${pauseMs.toFixed(1)} ms`));
-      // One that fails says so to the other end as well.
-      sending.catch(() => undefined);
-      return { kind: "fork", port: port2, images };
+      return { kind: "fork", port, images };
     }, earlier);
-    await sending;
+    const { pauseMs } = await sent;
+    parent.log(`a fork was made: the machine stood still for ${pauseMs.toFixed(1)} ms`);
+  }
+
+  /** This instant, for another machine to go on from. */
+  beginFork(): Twin {
+    const { port1, port2 } = new MessageChannel();
+    const sent = this.need().fork(port1);
+    // One that fails says so to the other end as well.
+    sent.catch(() => undefined);
+    return { port: port2, earlier: this.backlog.take(), sent };
+  }
+
+  /** It has been in touch with the store since its start. */
+  get hasStore(): boolean {
+    return this.client !== null;
   }
 
   /** Takes a snapshot of the machine that runs. */

@@ -32,6 +32,8 @@ export interface SnapshotHost {
 const newSnapshotId = (): string => crypto.randomUUID();
 const stored = (record: SnapshotRecord): StoreRecord => ({ key: KEY + record.id, data: record, references: references(record) });
 
+const hasDisks = (record: SnapshotRecord): boolean => Object.values(record.disks).some((d) => d.chunks.length > 0);
+
 export class Snapshots {
   private connection: Promise<StoreConnection> | null = null;
   /** What running machines descend from although its record is gone, by machine. */
@@ -153,7 +155,7 @@ export class Snapshots {
     const taken = record.definition as MachineDefinition;
     const definition: MachineDefinition = { ...taken, name, background, cpu: { ...taken.cpu, share: cpu.share } };
     for (const { id, writes } of drivesOf(kept.definition)) if (writes === "keep") await removeOverlay(kept.id, id);
-    const below = Object.values(record.disks).some((d) => d.chunks.length > 0) ? BELOW + kept.id : null;
+    const below = hasDisks(record) ? BELOW + kept.id : null;
     const store = await this.store();
     if (below !== null) await store.write([stored({ ...record, id: below })]);
     else if (kept.below !== null) await store.write([], [KEY + kept.below]);
@@ -193,20 +195,24 @@ export class Snapshots {
   async fork(machineId: string): Promise<string> {
     const parent = this.host.machine(machineId);
     if (!parent.alive) throw new UserError(`${parent.definition.name} is not running: there is nothing to fork`);
-    const store = await this.store();
-    const { kept } = parent;
+    // Its pages are on their way before anybody is there to take them.
+    const twin = parent.beginFork();
     const id = this.host.newId();
-    // What lies below its disks is what lies below the parent's.
-    const ground = kept.current ?? kept.below;
-    const record = ground === null ? null : await this.record(ground).catch(() => null);
-    const below = record === null ? null : BELOW + id;
-    if (record !== null) await store.write([stored({ ...record, id: BELOW + id, machineId: id })]);
-    const definition = { ...kept.definition, name: `${kept.definition.name.slice(0, 73)} (fork)` };
-    const child = await this.host.keep({ ...kept, id, definition, createdMs: Date.now(), below, saved: null });
+    let below: string | null = null;
     try {
-      await child.becomeForkOf(parent, store);
+      const { kept } = parent;
+      // What lies below its disks is what lies below the parent's.
+      const ground = kept.current ?? kept.below;
+      const record = ground === null ? null : await this.record(ground).catch(() => null);
+      below = record !== null && hasDisks(record) ? BELOW + id : null;
+      if (record !== null && below !== null) await (await this.store()).write([stored({ ...record, id: below, machineId: id })]);
+      const definition = { ...kept.definition, name: `${kept.definition.name.slice(0, 73)} (fork)` };
+      const child = await this.host.keep({ ...kept, id, definition, createdMs: Date.now(), below, saved: null });
+      // A machine that has never met the store has nothing in it.
+      await child.becomeForkOf(parent, twin, ground === null && !parent.hasStore ? null : await this.store());
     } catch (e) {
-      await store.write([], [KEY + BELOW + id]).catch(() => undefined);
+      twin.port.close();
+      if (below !== null) await (await this.store()).write([], [KEY + below]).catch(() => undefined);
       throw e;
     }
     return id;
