@@ -252,6 +252,7 @@ export class Runner {
     this.state = "running";
     this.hook?.changed("running", null);
     this.machine.resume();
+    this.snapshots?.begin();
     this.reportStatus();
     // Not at once: a guest that resets itself without end must leave room for timers and input.
     this.turn.schedule(this.step);

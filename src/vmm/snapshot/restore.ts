@@ -89,6 +89,11 @@ export class Restore {
   };
   private machine: Machine | null = null;
 
+  /** `settle` is still to come. */
+  get pending(): boolean {
+    return this.machine !== null;
+  }
+
   /** Pages have been put into the machine's memory that are newer than the tables say. */
   arrived(pages: Uint32Array): void {
     this.ram?.present(pages);
