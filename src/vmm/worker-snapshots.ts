@@ -10,7 +10,7 @@ import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import type { SnapshotDisk } from "./snapshot/disk.ts";
 import { type SnapshotRequest, type SnapshotSink, Snapshotter } from "./snapshot/snapshotter.ts";
 import { checkRecord, type SnapshotRecord } from "./snapshot/record.ts";
-import type { Store } from "./store/api.ts";
+import type { Store, StoreProgress } from "./store/api.ts";
 import { connectStore } from "./store/client.ts";
 import { MemoryObjects, type ObjectReader } from "./store/objects.ts";
 import { loadTools, openReader } from "./store/reader.ts";
@@ -33,10 +33,22 @@ export class WorkerStore {
   }
 
   /** For one snapshot: the record is committed with it. */
-  async sink(): Promise<SnapshotSink> {
+  async sink(onProgress?: (progress: StoreProgress) => void): Promise<SnapshotSink> {
     const transaction = await this.store.begin();
+    let done = 0;
+    let total = 0;
     return {
-      put: (objects) => transaction.put(objects),
+      expect: (bytes) => {
+        total = bytes;
+        onProgress?.({ done, total });
+      },
+      put: async (objects) => {
+        const ids = await transaction.put(objects);
+        // What comes besides the pages is little.
+        done = Math.min(total, done + objects.reduce((n, { length }) => n + length, 0));
+        onProgress?.({ done, total });
+        return ids;
+      },
       commit: (record, references) => transaction.commit([{ key: snapshotKey(record.id), data: record, references }]),
       abort: () => transaction.abort(),
     };

@@ -4,7 +4,7 @@ import { UserError } from "../base/errors.ts";
 import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineSpec, MachineStats, MouseInput,
-  Screenshot, SnapshotRequest, SnapshotResult, StartSource, WorkerConfig,
+  Screenshot, SnapshotRequest, SnapshotResult, StartSource, StoreProgress, WorkerConfig,
 } from "./api.ts";
 import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
 import { machineConfig, machineOptions } from "./definition/wiring.ts";
@@ -218,11 +218,11 @@ class WorkerMachine implements MachineApi {
     this.store = new (await snapshotModule()).WorkerStore(port);
   }
 
-  snapshot(request: SnapshotRequest): Promise<SnapshotResult> {
+  snapshot(request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void): Promise<SnapshotResult> {
     const taken = this.snapshots.then(async () => {
       const runner = this.need();
       if (this.store === null) throw new UserError("there is no store to keep the snapshot in");
-      return runner.snapshot(request, await this.store.sink());
+      return runner.snapshot(request, await this.store.sink(onProgress));
     });
     this.snapshots = taken.catch(() => undefined);
     return taken;

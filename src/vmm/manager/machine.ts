@@ -11,6 +11,7 @@ import { fetchJson } from "../images/fetch-json.ts";
 import type { DefaultGuest } from "../images/guest.ts";
 import { ProgressMeter, type LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
+import type { StoreProgress } from "../store/api.ts";
 import type { StoreConnection } from "../store/client.ts";
 import { Backlog } from "./backlog.ts";
 import { InputQueue } from "./input-queue.ts";
@@ -211,10 +212,10 @@ export class ManagedMachine {
   }
 
   /** Takes a snapshot of the machine that runs. */
-  async snapshot(store: StoreConnection, request: SnapshotRequest): Promise<SnapshotResult> {
+  async snapshot(store: StoreConnection, request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void): Promise<SnapshotResult> {
     const connection = this.need();
     await this.useStore(store, connection);
-    return connection.snapshot(request);
+    return connection.snapshot(request, onProgress);
   }
 
   /** The worker's own way to the store. */

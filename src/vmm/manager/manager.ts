@@ -352,8 +352,8 @@ export class MachineManager implements Manager {
     this.machine(id);
     return (await this.usedStore())?.list(id) ?? [];
   }
-  async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
-    return (await this.store()).take(id, about);
+  async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo> {
+    return (await this.store()).take(id, about, onProgress);
   }
   restoreSnapshot(id: string, snapshotId: string): Promise<void> {
     return this.doing(id, async () => (await this.store()).restore(id, snapshotId));
@@ -367,8 +367,8 @@ export class MachineManager implements Manager {
   async removeSnapshot(snapshotId: string): Promise<void> {
     return (await this.store()).remove(snapshotId);
   }
-  async compare(a: string, b: string): Promise<SnapshotDifference> {
-    return (await this.store()).compare(a, b);
+  async compare(a: string, b: string, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotDifference> {
+    return (await this.store()).compare(a, b, onProgress);
   }
   async fork(id: string): Promise<string> {
     return (await this.store()).fork(id);
@@ -376,8 +376,8 @@ export class MachineManager implements Manager {
   async debug(id: string): Promise<MachineDebugger> {
     return this.worker(id).debugger();
   }
-  save(id: string): Promise<void> {
-    return this.doing(id, async () => (await this.store()).save(id));
+  save(id: string, onProgress?: (progress: LoadProgress) => void): Promise<void> {
+    return this.doing(id, async () => (await this.store()).save(id, onProgress));
   }
   async exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob> {
     return (await this.store()).export(id, onProgress);

@@ -19,6 +19,8 @@ const SAVED = "Saved when it was switched off";
 const PLAIN_ID = /^[0-9a-f]{8}$/;
 /** Copies of snapshots that a machine's disks stand on: they stay when the snapshot is deleted, and are not shown. */
 const BELOW = "below-";
+/** Of a full one. */
+const TABLE_BYTES = 8192;
 
 export interface SnapshotHost {
   machine(id: string): ManagedMachine;
@@ -125,13 +127,13 @@ export class Snapshots {
 
   // --- Take and restore ----------------------------------------------------------------------------------------------
 
-  async take(machineId: string, { name, notes = "" }: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
+  async take(machineId: string, { name, notes = "" }: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo> {
     const machine = this.host.machine(machineId);
     if (!machine.alive) throw new UserError(`${machine.definition.name} is not running: there is nothing to take a snapshot of`);
     const store = await this.store();
     const { current, definition } = machine.kept;
     const parent = current !== null && (await store.record(KEY + current)) !== null ? current : null;
-    const { record } = await machine.snapshot(store, { id: newSnapshotId(), machineId, parent, name, notes, createdMs: Date.now(), definition });
+    const { record } = await machine.snapshot(store, { id: newSnapshotId(), machineId, parent, name, notes, createdMs: Date.now(), definition }, meter(onProgress));
     await this.host.keep({ ...machine.kept, current: record.id });
     await this.letGo(machineId);
     this.host.changed(machineId);
@@ -163,8 +165,8 @@ export class Snapshots {
   }
 
   /** Takes a state that `start` goes on from, and switches the machine off. */
-  async save(machineId: string): Promise<void> {
-    const info = await this.take(machineId, { name: SAVED });
+  async save(machineId: string, onProgress?: (progress: LoadProgress) => void): Promise<void> {
+    const info = await this.take(machineId, { name: SAVED }, onProgress);
     const machine = this.host.machine(machineId);
     await machine.powerOff();
     await this.host.keep({ ...machine.kept, saved: info.id });
@@ -251,9 +253,17 @@ export class Snapshots {
 
   // --- Comparison, files ---------------------------------------------------------------------------------------------
 
-  async compare(a: string, b: string): Promise<SnapshotDifference> {
+  async compare(a: string, b: string, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotDifference> {
     const store = await this.store();
-    const found = await compareSnapshots(await this.record(a), await this.record(b), (id) => store.read(id));
+    const report = meter(onProgress);
+    let done = 0;
+    let total = 0;
+    const found = await compareSnapshots(await this.record(a), await this.record(b), async (id) => {
+      total += TABLE_BYTES;
+      const table = await store.read(id);
+      report?.({ done: (done += table.length), total });
+      return table;
+    });
     return {
       pages: { differing: found.pages.length, total: found.totalPages, ranges: ranges(found.pages) },
       disks: Object.fromEntries(Object.entries(found.disks).map(([id, blocks]) => [id, { differing: blocks.length, clusterBytes: 4096 }])),
