@@ -167,22 +167,19 @@ export class Runner {
 
   /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
   async snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
-    const snapshots = this.ready ?? (await this.needSnapshots("take a snapshot of"));
-    return snapshots.take(request, sink);
+    // At once where it can be: what is asked of the machine next is behind it.
+    return (this.runningSnapshots ?? (await this.loadSnapshots("take a snapshot of"))).take(request, sink);
   }
 
   /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
   async fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
-    const snapshots = this.ready ?? (await this.needSnapshots("fork"));
-    return snapshots.fork(send);
+    return (this.runningSnapshots ?? (await this.loadSnapshots("fork"))).fork(send);
   }
 
-  /** Of a machine that has had some: they begin at once. */
-  private get ready(): RunnerSnapshots | null {
+  private get runningSnapshots(): RunnerSnapshots | null {
     return this.ended || this.resetting ? null : this.snapshots;
   }
-
-  private async needSnapshots(purpose: string): Promise<RunnerSnapshots> {
+  private async loadSnapshots(purpose: string): Promise<RunnerSnapshots> {
     const { RunnerSnapshots } = await import("./runner-snapshots.ts");
     if (this.ended || this.resetting) throw new UserError(`there is no running machine to ${purpose}`);
     return (this.snapshots ??= this.makeSnapshots(RunnerSnapshots, null));
