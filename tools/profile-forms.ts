@@ -4,6 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE } from "../src/cpu/layout.ts";
+import "../src/jit/interpreter/generate.ts";
 import { HOT_KEYS } from "../src/jit/interpreter/hot-keys.ts";
 import { Machine } from "../src/vmm/machine/machine.ts";
 import { ensureImage } from "./image/ensure.ts";

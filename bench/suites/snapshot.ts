@@ -9,6 +9,7 @@ import { encodePng } from "../../src/cli/png.ts";
 import { openFolderStore } from "../../src/cli/store.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
 import type { MachineConfig } from "../../src/vmm/config.ts";
+import { RunnerSnapshots } from "../../src/vmm/runner-snapshots.ts";
 import { Runner } from "../../src/vmm/runner.ts";
 import { references } from "../../src/vmm/snapshot/record.ts";
 import { Restore } from "../../src/vmm/snapshot/restore.ts";
@@ -145,7 +146,7 @@ async function inNode(context: Context): Promise<Samples> {
     const boot = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
     const from = performance.now();
     const start = Restore.ofSnapshot(record?.data, reader);
-    const runner = new Runner({ ...config(memoryMib), boot }, { serial: () => undefined, stopped: () => undefined }, { startFrom: { from: start } });
+    const runner = new Runner({ ...config(memoryMib), boot }, { serial: () => undefined, stopped: () => undefined }, { startFrom: { from: start, snapshots: RunnerSnapshots } });
     runner.current.run(1, 1);
     const ms = performance.now() - from;
     runner.powerOff();

@@ -4,6 +4,7 @@ import type { BlockBackend } from "../base/block.ts";
 import type { Drive } from "../vmm/drives.ts";
 import type { FileTree } from "../vmm/files/tree.ts";
 import "../vmm/machine/cards.ts";
+import "../vmm/machine/drives.ts";
 import type { DeviceSet } from "../vmm/machine/fitting.ts";
 import type { DriveOption } from "./drives.ts";
 import { openHostDisk, writeRaw, type HostDisk } from "./host-file.ts";

@@ -2,7 +2,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { generate, storedInfo, type StoredInfo } from "../vmm/interpreter.ts";
+import { generate } from "../vmm/generate-interpreter.ts";
+import { storedInfo, type StoredInfo } from "../vmm/interpreter.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 export const INTERPRETER_FOLDER = `${ROOT}build/interpreter/`;

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { UserError } from "../base/errors.ts";
 import { checkDefinition } from "../vmm/definition/check.ts";
 import type { MachineDefinition } from "../vmm/definition/definition.ts";
+import { RunnerSnapshots } from "../vmm/runner-snapshots.ts";
 import type { Runner, StartFrom } from "../vmm/runner.ts";
 import { checkRecord, references, type SnapshotRecord } from "../vmm/snapshot/record.ts";
 import { Restore } from "../vmm/snapshot/restore.ts";
@@ -88,7 +89,7 @@ export async function openSaved(what: string, store: DurableStore | null): Promi
   const record = await find(from, wanted);
   const reader = await openReader(await from.reader());
   const base = (await machineOf(from, record.machineId))?.base ?? "";
-  return { record, reader, base, definition: checkDefinition(record.definition as MachineDefinition, "the saved machine"), start: () => ({ from: Restore.ofSnapshot(record, reader) }) };
+  return { record, reader, base, definition: checkDefinition(record.definition as MachineDefinition, "the saved machine"), start: () => ({ from: Restore.ofSnapshot(record, reader), snapshots: RunnerSnapshots }) };
 }
 
 /** `--save NAME`: what the machine is now. It does not run meanwhile. */

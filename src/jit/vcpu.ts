@@ -15,7 +15,7 @@ import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
 import { HERE, type RegionCompiler } from "./region/compile.ts";
-import { RegionEngine, type TierMode } from "./region/engine.ts";
+import { type RegionCheck, RegionEngine, type TierMode } from "./region/engine.ts";
 import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
@@ -32,8 +32,8 @@ export interface VcpuOptions {
   readonly tier?: TierMode;
   /** Arrivals that make an entry point hot, for "auto". */
   readonly threshold?: number;
-  /** Checks the IR of each region; for tests. */
-  readonly validate?: boolean;
+  /** Sees the IR of each region before it is compiled (tests: validateRegion). */
+  readonly validate?: RegionCheck | undefined;
   /** Keeps what regions were formed of, for dumps. */
   readonly keepRegions?: boolean;
   /** Bytes of WebAssembly code that regions may have at a time. */
@@ -128,7 +128,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate ?? false, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 

@@ -6,7 +6,7 @@ import type { KeptFolder } from "./files/kept-folder.ts";
 import type { FileTree } from "./files/tree.ts";
 import { loadImage } from "./images/load.ts";
 import { ProgressMeter, type LoadProgress } from "./images/progress.ts";
-import { hasCards } from "./machine/fitting.ts";
+import { loadParts } from "./machine/parts.ts";
 import type { SnapshotDisk } from "./snapshot/disk.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import { openOpfs } from "./storage/opfs-store.ts";
@@ -59,7 +59,7 @@ export async function prepareMachine(
     }
     const firmware = spec.firmware === null ? null : (await loadImage(spec.firmware, meter, new AbortController().signal)).bytes;
     const options = machineOptions(definition, { drives, folders: trees });
-    if (hasCards(options.devices)) await import("./machine/cards.ts");
+    await loadParts(options);
     return { spec, firmware, folders, snapshotDisks, options, close };
   } catch (e) {
     close();

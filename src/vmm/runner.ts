@@ -8,7 +8,8 @@ import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStat
 import { release } from "./images/release.ts";
 import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
 import { immediate, Turn } from "./turn.ts";
-import { RunnerSnapshots, TerminalTail } from "./runner-snapshots.ts";
+import type { RunnerSnapshots } from "./runner-snapshots.ts";
+import { TerminalTail } from "./terminal-tail.ts";
 import type { CapturableDisk } from "./snapshot/disk.ts";
 import type { ForkSend } from "./snapshot/fork.ts";
 import type { Restore } from "./snapshot/restore.ts";
@@ -60,6 +61,8 @@ const MAX_UNTAKEN = 1 << 20;
 /** A state to go on from. */
 export interface StartFrom {
   readonly from: Restore;
+  /** What brings it in (runner-snapshots.ts): a runner that is asked for no snapshots does without that file. */
+  readonly snapshots: typeof RunnerSnapshots;
   /** The snapshot's id, by which a recording names it; without one the state itself goes into the log. */
   readonly snapshot?: string;
   /** Memory that holds some of it already. */
@@ -136,12 +139,12 @@ export class Runner {
     this.deck = new TapeDeck(options.tape ?? null);
     const { startFrom } = options;
     this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
-    this.snapshots = this.makeSnapshots(startFrom ?? null);
+    this.snapshots = startFrom === undefined ? null : this.makeSnapshots(startFrom.snapshots, startFrom);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
-  private snapshots: RunnerSnapshots;
+  private snapshots: RunnerSnapshots | null;
   private readonly tail = new TerminalTail();
   private readonly share = new CpuShare(performance.now());
 
@@ -150,23 +153,27 @@ export class Runner {
     this.share.set(share);
   }
 
-  private makeSnapshots(restore: StartFrom | null): RunnerSnapshots {
-    return new RunnerSnapshots(this.machine, {
+  private makeSnapshots(Snapshots: typeof RunnerSnapshots, restore: StartFrom | null): RunnerSnapshots {
+    return new Snapshots(this.machine, {
       disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
       failed: (e) => this.fail(e),
     });
   }
 
   /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
-  snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
-    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to take a snapshot of"));
-    return this.snapshots.take(request, sink);
+  async snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
+    return (await this.needSnapshots("take a snapshot of")).take(request, sink);
   }
 
   /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
-  fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
-    if (this.ended || this.resetting) return Promise.reject(new UserError("there is no running machine to fork"));
-    return this.snapshots.fork(send);
+  async fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
+    return (await this.needSnapshots("fork")).fork(send);
+  }
+
+  private async needSnapshots(purpose: string): Promise<RunnerSnapshots> {
+    const { RunnerSnapshots } = await import("./runner-snapshots.ts");
+    if (this.ended || this.resetting) throw new UserError(`there is no running machine to ${purpose}`);
+    return (this.snapshots ??= this.makeSnapshots(RunnerSnapshots, null));
   }
 
   private readonly deck: TapeDeck;
@@ -267,10 +274,10 @@ export class Runner {
       this.lastInstructions = 0;
       this.lastInRegions = 0;
       this.owedMs = 0;
-      this.snapshots.close();
+      this.snapshots?.close();
       this.machine.close();
       this.machine = this.build({ ...this.config, boot }, { ...this.options, memory: this.machine.memory });
-      this.snapshots = this.makeSnapshots(null);
+      this.snapshots = null;
       this.hook?.attach(this.machine);
       this.events.input?.({ leds: 0, mouse: false });
       this.machine.presentAll();
@@ -483,7 +490,7 @@ export class Runner {
     this.feed.poll(true);
     this.cancelSleep();
     this.turn.close();
-    this.snapshots.close();
+    this.snapshots?.close();
     this.reportStatus();
     this.hook?.changed("stopped", report);
     if (!this.deck.running) {

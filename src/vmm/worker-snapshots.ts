@@ -1,6 +1,7 @@
 /** Snapshots and forks in a machine's worker: between the Runner and the store's worker, or another machine's. */
 import { UserError } from "../base/errors.ts";
 import type { StartSource } from "./api.ts";
+import { RunnerSnapshots } from "./runner-snapshots.ts";
 import type { StartFrom } from "./runner.ts";
 import { ForkReceiver, type ForkMessage, type ForkSend } from "./snapshot/fork.ts";
 import { layerOf, Restore } from "./snapshot/restore.ts";
@@ -78,6 +79,7 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
     layer: (drive) => layerOf(record, drive, reader),
     begin: () => ({
       from,
+      snapshots: RunnerSnapshots,
       snapshot: source.id,
       restored: () => {
         // Disks are read as long as the machine is there.
@@ -104,7 +106,7 @@ function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start>
         begin: (disks) => {
           receiver.adopt(disks);
           const { memory } = receiver;
-          return { from: receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES))), ...(memory === null ? {} : { memory }) };
+          return { from: receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES))), snapshots: RunnerSnapshots, ...(memory === null ? {} : { memory }) };
         },
       });
     };

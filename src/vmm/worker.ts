@@ -11,7 +11,8 @@ import { machineConfig, machineOptions } from "./definition/wiring.ts";
 import type { KeptFolder } from "./files/kept-folder.ts";
 import { provideFirmware } from "./firmware.ts";
 import { loadImages, type LoadedImages } from "./images/load.ts";
-import { provideInterpreter, type StoredInfo } from "./interpreter.ts";
+import { loadGenerator, provideInterpreter, type StoredInfo } from "./interpreter.ts";
+import { loadParts } from "./machine/parts.ts";
 import type { Prepared } from "./prepare.ts";
 import type { Player } from "./record/player.ts";
 import type { LogSink, Recorder } from "./record/recorder.ts";
@@ -31,8 +32,9 @@ async function fetchInterpreter(): Promise<void> {
   provideInterpreter(module, (await (await info).json()) as StoredInfo);
 }
 const compiling = self.name === COMPILER_NAME;
-const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catch((e: unknown) => {
+const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catch(async (e: unknown) => {
   console.warn("tabvisor: no ready-made interpreter, generating one:", e);
+  await loadGenerator();
 });
 
 /** A second worker of this same script, so that the page loads it once. */
@@ -173,6 +175,7 @@ class WorkerMachine implements MachineApi {
     const { definition, drives, firmware } = spec;
     if (Object.keys(drives).length === 0 && definition.sharedFolders.length === 0 && firmware === null) {
       const options = machineOptions(definition, { drives: new Map(), folders: new Map() });
+      await loadParts(options);
       this.prepared = { spec, options, firmware: null, folders: new Map(), snapshotDisks: new Map(), close: () => undefined };
       return;
     }

@@ -6,6 +6,7 @@ import type { CpuEnvironment } from "../../src/cpu/env.ts";
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { CS, DS, ES, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import "../../src/jit/interpreter/generate.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

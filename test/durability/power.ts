@@ -3,6 +3,7 @@
  * the sectors that were not flushed. The next machine starts from what is left.
  */
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import { HandleStore } from "../../src/vmm/storage/opfs-store.ts";
 import { Overlay } from "../../src/vmm/storage/overlay.ts";
 import { FakeHandle } from "../../src/vmm/storage/testing/fake-handle.ts";

@@ -1,5 +1,6 @@
 /** Browser test of durability: a machine whose disk is an overlay in the real OPFS; it is killed from outside. */
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import { provideInterpreter, type StoredInfo } from "../../src/vmm/interpreter.ts";
 import { Runner } from "../../src/vmm/runner.ts";
 import { openOpfs } from "../../src/vmm/storage/opfs-store.ts";

@@ -1,4 +1,5 @@
 /** Browser tests of replays: a machine in a worker records a run, replays one of another host, or goes on from another's state. */
+import "../../src/jit/interpreter/generate.ts";
 import type { MachineConfig } from "../../src/vmm/config.ts";
 import { KEY_BYTES } from "../../src/vmm/machine/entropy.ts";
 import { Machine } from "../../src/vmm/machine/machine.ts";

@@ -1,5 +1,6 @@
 /** INT 13h of both firmwares over IDE and virtio: reads and writes of any length, to any address, against the disk's contents. */
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ensureBios } from "../../bios/build.ts";

@@ -3,6 +3,7 @@ import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
 import type { MachineConfig } from "../../src/vmm/config.ts";
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import { Machine, type MachineOptions } from "../../src/vmm/machine/machine.ts";
 
 let provided = false;
@@ -12,7 +13,10 @@ export interface FirmwareRun {
   /** Text of ports E9h and 402h. */
   readonly debug: string;
   readonly serial: string;
-  /** Runs until `text` stands in serial or debug output after everything that former calls have found; throws after `seconds`. */
+  /**
+   * Runs until `text` stands in serial or debug output after everything that former calls have found; throws after `seconds`. Escape sequences do not
+   * count: a firmware's serial console moves the cursor by the clock, in the middle of a word too.
+   */
   until(text: string, seconds?: number): void;
   /** Types at COM1. */
   type(text: string): void;
@@ -40,7 +44,7 @@ export function startFirmware(firmware: Uint8Array, options: MachineOptions = {}
   const machine = new Machine(full, host, options);
   const seen = { serial: 0, debug: 0 };
   const found = (text: string): boolean => {
-    const s = serial.indexOf(text, seen.serial);
+    const s = serial.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").indexOf(text, seen.serial);
     const d = debug.indexOf(text, seen.debug);
     if (s >= 0) seen.serial = s + text.length;
     if (d >= 0) seen.debug = d + text.length;

@@ -7,7 +7,9 @@ import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { saveSystem } from "../../src/cpu/helpers/persistence.ts";
 import { CS, DS, ES, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import "../../src/jit/interpreter/generate.ts";
 import type { TierMode } from "../../src/jit/region/engine.ts";
+import { validateRegion } from "../../src/jit/region/validate.ts";
 import { type RunStop, Vcpu } from "../../src/jit/vcpu.ts";
 import { Random } from "./random.ts";
 
@@ -64,7 +66,7 @@ export class FuzzMachine {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model), tier, validate: true,
+      memory, ramSize: RAM_SIZE, holes: [HOLE], env: this.env(), model: model === undefined ? new EverythingModel("x86-64-v2") : new CpuModel(model), tier, validate: validateRegion,
     });
     this.ram32 = new Int32Array(memory.buffer, RAM_BASE, RAM_SIZE / 4);
   }

@@ -2,7 +2,9 @@
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { CS, DS, ES, FLAG, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import "../../src/jit/interpreter/generate.ts";
 import type { TierMode } from "../../src/jit/region/engine.ts";
+import { validateRegion } from "../../src/jit/region/validate.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
 import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialUpper, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
 
@@ -40,7 +42,7 @@ export class Machine {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null, tier, validate: true,
+      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null, tier, validate: validateRegion,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
         interruptPending: () => false, acknowledgeInterrupt: () => 0x20, apic: null, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,

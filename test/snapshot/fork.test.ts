@@ -1,6 +1,7 @@
 /** A running machine forks: the child is what the parent was, and draws random numbers of its own. Machines in Runners take snapshots while they run. */
 import { describe, expect, it } from "vitest";
 import type { MachineConfig, StopReport } from "../../src/vmm/config.ts";
+import { RunnerSnapshots } from "../../src/vmm/runner-snapshots.ts";
 import { Runner, type RunnerOptions } from "../../src/vmm/runner.ts";
 import { encodePng } from "../../src/cli/png.ts";
 import { compareSnapshots, ranges } from "../../src/vmm/snapshot/compare.ts";
@@ -142,7 +143,7 @@ describe.skipIf(guest === null)("a Runner", () => {
     await both[0];
     const again = async (record: SnapshotRecord, expected: string): Promise<void> => {
       let came = false;
-      const second = start({ ...config(), boot: { kernel: new Uint8Array(), initrds: [], cmdline: "" } }, { startFrom: { from: Restore.ofSnapshot(record, objects), restored: () => (came = true) } });
+      const second = start({ ...config(), boot: { kernel: new Uint8Array(), initrds: [], cmdline: "" } }, { startFrom: { from: Restore.ofSnapshot(record, objects), snapshots: RunnerSnapshots, restored: () => (came = true) } });
       type(second, "cat /tmp/file; echo do''ne");
       await second.until("done");
       expect(second.text()).toContain(expected);

@@ -3,6 +3,7 @@
  * number of rounds (the default is a slice of it; nightly: 200).
  */
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import { describe, expect, it } from "vitest";
 import { UserError } from "../../src/base/errors.ts";
 import { ZERO_ID } from "../../src/vmm/store/objects.ts";

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RAM_BASE } from "../../src/cpu/layout.ts";
 import { VIDEO_BYTES } from "../../src/vmm/machine/video-memory.ts";
 import "../../src/vmm/machine/cards.ts";
+import "../../src/vmm/machine/drives.ts";
 import type { DeviceSet } from "../../src/vmm/machine/fitting.ts";
 import { MemoryStore } from "../../src/vmm/storage/memory-store.ts";
 import { RawDisk } from "../../src/vmm/storage/raw-disk.ts";

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { validateRegion } from "../../src/jit/region/validate.ts";
 import { existingGuest } from "../../tools/image/ensure.ts";
 import { makeMachine, type Run } from "../machine/guest.ts";
 
@@ -18,7 +19,7 @@ describe.skipIf(guest === null)("the default guest", () => {
     if (guest === null) return;
     const boot = (tier: "0" | "1"): Run => makeMachine({
       kernel: new Uint8Array(readFileSync(guest.files.vmlinux)), initrds: [new Uint8Array(readFileSync(guest.files["initramfs.cpio"]))], cmdline: guest.info.cmdline,
-    }, { memoryMib: 96, tier }, { validateRegions: true });
+    }, { memoryMib: 96, tier }, { validateRegions: validateRegion });
     const [a, b] = [boot("0"), boot("1")];
     const runTo = ({ machine }: Run, total: number): void => {
       while (machine.vcpu.retired < total) machine.run(1e9, total - machine.vcpu.retired);

@@ -4,6 +4,8 @@ import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
 import { CS, DS, ES, FS, GS, RAM_BASE, SS } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
+import "../../src/jit/interpreter/generate.ts";
+import { validateRegion } from "../../src/jit/region/validate.ts";
 import { Vcpu, type VcpuOptions } from "../../src/jit/vcpu.ts";
 
 const RAM_SIZE = 1 << 20;
@@ -21,7 +23,7 @@ export class Rig {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [], model: new CpuModel("x86-64-v2"), validate: true,
+      memory, ramSize: RAM_SIZE, holes: [], model: new CpuModel("x86-64-v2"), validate: validateRegion,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
         interruptPending: () => false, acknowledgeInterrupt: () => 0x20, apic: null, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,

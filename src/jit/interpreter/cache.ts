@@ -10,7 +10,7 @@ import {
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CodePages, PhysicalMemory } from "../../cpu/mmu/physical.ts";
 import type { CpuState } from "../../cpu/state.ts";
-import { PSEUDO } from "./module.ts";
+import { PSEUDO } from "./handlers.ts";
 import type { CodeStops } from "../code-stops.ts";
 import type { RecordWriter } from "./records.ts";
 

@@ -1,8 +1,7 @@
-/** The interpreter module: generated and compiled once per process, or taken ready-made from a build (cli/interpreter.ts). */
-import type { EaKind, Form } from "../../cpu/lift/form.ts";
-import { allForms, specialisations } from "./forms.ts";
-import { hotForms, hotPairs } from "./hot.ts";
-import { generateInterpreter, type HandlerRequest, type InterpreterModule } from "./module.ts";
+/** The interpreter module, compiled once per process: taken ready-made from a build (cli/interpreter.ts), or generated (generate.ts). */
+import { InternalError } from "../../base/errors.ts";
+import type { EaKind } from "../../cpu/lift/form.ts";
+import type { InterpreterModule } from "./handlers.ts";
 
 export type InterpreterInfo = Omit<InterpreterModule, "bytes">;
 
@@ -23,6 +22,14 @@ export interface StoredInfo {
 const compiled = new Map<string, CompiledInterpreter>();
 /** What a profiling interpreter counts. */
 export type Profile = "forms" | "pairs" | null;
+export type Generate = (shared: boolean, profile: Profile, names?: boolean) => InterpreterModule;
+
+let generator: Generate | null = null;
+/** Called by generate.ts when it is loaded: a page that has a ready-made module does without it. */
+export function provideGenerator(generate: Generate): void {
+  generator = generate;
+}
+
 const keyOf = (shared: boolean, profile: Profile): string => `${shared} ${profile}`;
 
 /**
@@ -34,27 +41,12 @@ export function compiledInterpreter(memory: WebAssembly.Memory, profile: Profile
   const key = keyOf(shared, profile);
   let found = compiled.get(key);
   if (found === undefined) {
-    const { bytes, ...info } = generate(shared, profile);
+    if (generator === null) throw new InternalError("there is no interpreter, and src/jit/interpreter/generate.ts is not loaded");
+    const { bytes, ...info } = generator(shared, profile);
     found = { module: new WebAssembly.Module(bytes), info };
     compiled.set(key, found);
   }
   return found;
-}
-
-/** Forms that few guests execute are compiled when they are met (late.ts), and not loaded by every page. */
-const isLate = (form: Form): boolean =>
-  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || form.operands.some((o) => o.reg === "mmx" || o.reg === "st");
-const COMMON_FEATURES = new Set(["base", "cmov", "sse", "sse2", "fsgsbase", "xsave", "popcnt"]);
-
-/** Names help profiles, and cost a fifth of what a page loads. */
-export function generate(shared: boolean, profile: Profile, names = true): InterpreterModule {
-  const all = allForms();
-  const outlined: HandlerRequest[] = all.filter((form) => profile !== null || !isLate(form)).map((form) => ({ form, inline: false }));
-  const hot = hotForms(all);
-  const requests = profile === "forms"
-    ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
-    : [...hot.map((form) => ({ form, inline: true })), ...outlined];
-  return generateInterpreter(requests, { module: "env", name: "memory", minimum: 1, maximum: 65536, shared }, { profile, names, pairs: profile === null ? hotPairs(hot) : [] });
 }
 
 /** What a build stores of a module. */

@@ -17,7 +17,7 @@ import { FunctionBuilder } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import { wasmText } from "../wasm/text.ts";
 import { allForms, formOf, specialisations } from "./forms.ts";
-import { outlinedHandler } from "./module.ts";
+import { outlinedHandler } from "./handlers.ts";
 import { addSupport } from "./support.ts";
 
 const CASES: readonly (readonly [file: string, text: string, ea: EaKind])[] = [

@@ -8,6 +8,7 @@ import { RecordContext } from "../../cpu/lift/context.ts";
 import { lift } from "../../cpu/lift/index.ts";
 import { compiledInterpreter } from "./compiled.ts";
 import { allForms } from "./forms.ts";
+import "./generate.ts";
 import { LateHandlers } from "./late.ts";
 
 const forms = allForms(true).filter((f) => f.entry.vex);

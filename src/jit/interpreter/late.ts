@@ -9,7 +9,7 @@ import type { Support } from "../lower/frame.ts";
 import type { ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { InterpreterInfo } from "./compiled.ts";
-import { firstOutlined, outlinedHandler, TABLE_EXPORT } from "./module.ts";
+import { firstOutlined, outlinedHandler, TABLE_EXPORT } from "./handlers.ts";
 import { SUPPORT_FUNCTIONS } from "./support.ts";
 
 const NAMESPACE = "support";

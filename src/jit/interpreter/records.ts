@@ -6,7 +6,7 @@ import { ISA, type IsaEntry } from "../../cpu/isa/isa.ts";
 import { DS, FS, GS, REC, RECORD_SIZE, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { EA, type EaKind, type Form, formKey, liftName } from "../../cpu/lift/form.ts";
 import { formOf, VARIANTS, variantOf } from "./forms.ts";
-import { PSEUDO, type InterpreterModule } from "./module.ts";
+import { PSEUDO, type InterpreterModule } from "./handlers.ts";
 
 const KINDS: readonly EaKind[] = ["generic", "bd", "sib", "rip", "seg"];
 const K_GENERIC = 0, K_BD = 1, K_SIB = 2, K_RIP = 3, K_SEG = 4;

@@ -9,15 +9,17 @@ import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
-import { buildRegion, UnsupportedAt } from "./build.ts";
+import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
 import { type BatchReply, type RegionCompiler } from "./compile.ts";
-import { analyse } from "./liveness.ts";
+import { analyse, type Liveness } from "./liveness.ts";
 import { buildModule } from "./module.ts";
 import { encodeRegion, type RegionRequest } from "./request.ts";
 import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
-import { validateRegion } from "./validate.ts";
 
 export type TierMode = "0" | "1" | "auto";
+
+/** Throws if the IR breaks a rule (validate.ts). */
+export type RegionCheck = (ir: RegionIr, live: Liveness) => void;
 
 export interface EngineOptions {
   /** Arrivals at an entry point that make a round; at most 65,535. */
@@ -26,8 +28,8 @@ export interface EngineOptions {
   readonly rounds?: number | undefined;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
-  /** Checks the IR of each region; for tests. */
-  readonly validate?: boolean;
+  /** Sees each region before it is compiled. */
+  readonly validate?: RegionCheck | undefined;
   /** Keeps what each region was formed of, for dumps. */
   readonly keep?: boolean;
   /** Bytes of WebAssembly code that may be installed; MAX_CODE_BYTES where nothing is said. */
@@ -305,7 +307,7 @@ export class RegionEngine implements CompiledCode {
   private compileNow(shape: Region, region: Installed, tlbBase: number, name: string): void {
     const ir = buildRegion(shape);
     const live = analyse(ir);
-    if (this.options.validate === true) validateRegion(ir, live);
+    this.options.validate?.(ir, live);
     const built = buildModule([{ ir, live, options: { tlbBase, name } }], this.shared);
     this.stats.modules++;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));

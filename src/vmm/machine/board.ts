@@ -11,11 +11,8 @@ import { PortBus } from "../../devices/bus/port-bus.ts";
 import type { BusStatistics, IoWidth } from "../../devices/bus/region.ts";
 import { CoprocessorError } from "../../devices/coprocessor.ts";
 import { IsaDma } from "../../devices/dma/isa-dma.ts";
-import { FloppyController } from "../../devices/floppy/fdc.ts";
-import { floppyFormat } from "../../devices/floppy/format.ts";
+import type { FloppyController } from "../../devices/floppy/fdc.ts";
 import { FirmwareConfig } from "../../devices/fw-cfg.ts";
-import { AtaDisk } from "../../devices/ide/ata-disk.ts";
-import { AtapiCdrom } from "../../devices/ide/atapi-cdrom.ts";
 import type { MakeDrive } from "../../devices/ide/channel.ts";
 import { IdeController } from "../../devices/ide/ide-controller.ts";
 import { ParallelPort } from "../../devices/parallel.ts";
@@ -43,6 +40,7 @@ import { firmwareAcpi } from "../acpi/install.ts";
 import type { AcpiTables } from "../boot/acpi-loader.ts";
 import { checkFirmware, fillFirmwareConfig, LOW_ROM_BYTES } from "../boot/firmware.ts";
 import type { BootDevice, Drive } from "../drives.ts";
+import { driveFactory } from "./bays.ts";
 import { Interrupts, type ApicConfig } from "./interrupts.ts";
 import { IRQ, PCI_DEVICE, PCI_INTX, PCI_WINDOWS, PHYSICAL, PIIX_FUNCTION, PORT, SERIAL_PORTS, shadowSegment } from "./memory-map.ts";
 
@@ -145,7 +143,8 @@ export class Board {
   private readonly hpet: Hpet;
   private readonly pciVga: PciVga | null;
   private readonly dma: IsaDma;
-  private readonly floppy: FloppyController;
+  /** Fitted with a drive at it. */
+  private readonly floppy: FloppyController | null;
   private readonly parallel: ParallelPort;
   private readonly fwCfg: FirmwareConfig;
   private readonly ide: IdeController;
@@ -208,7 +207,9 @@ export class Board {
     this.pciVga = this.vga === null || video === null ? null : this.fitVga(this.vga, video);
     this.dma = new IsaDma(memory);
     const floppies = [0, 1].map((i) => drives.find((d) => d.interface === "floppy" && d.index === i));
-    this.floppy = new FloppyController(scheduler, interrupts.sharedInput(IRQ.floppy), this.dma.channel(2), floppies.map((d) => d?.backend ?? null));
+    const floppyIrq = interrupts.sharedInput(IRQ.floppy);
+    this.floppy = floppies.every((d) => d === undefined) ? null
+      : driveFactory().floppyController(scheduler, floppyIrq, this.dma.channel(2), floppies.map((d) => d?.backend ?? null));
     this.parallel = new ParallelPort(interrupts.sharedInput(IRQ.parallel), options.parallelOut ?? DROP);
     this.fwCfg = new FirmwareConfig(memory);
     fillCmos(this.rtc, options.memoryBytes, floppies, bootOrder);
@@ -249,7 +250,7 @@ export class Board {
       this.isaBridge,
       this.coprocessor,
       this.dma,
-      this.floppy,
+      ...(this.floppy === null ? [] : [this.floppy]),
       this.parallel,
       this.fwCfg,
       ...(this.vga === null ? [] : [this.vga]),
@@ -318,11 +319,7 @@ export class Board {
   private makeIde(drives: readonly Drive[], memory: DmaMemory): IdeController {
     const make = (index: number): MakeDrive | null => {
       const drive = drives.find((d) => d.interface === "ide" && d.index === index);
-      if (drive === undefined) return null;
-      const { media, backend } = drive;
-      const serial = drive.serial ?? `TV${String(index + 1).padStart(5, "0")}`;
-      if (media === "cdrom") return (host) => new AtapiCdrom(host, backend, serial);
-      return backend === null ? null : (host) => new AtaDisk(host, backend, serial);
+      return drive === undefined ? null : driveFactory().ide(drive);
     };
     const lines = [this.interrupts.sharedInput(IRQ.ide1), this.interrupts.sharedInput(IRQ.ide2)] as const;
     const all = [make(0), make(1), make(2), make(3)] as const;
@@ -368,8 +365,10 @@ export class Board {
     bus.map(new DebugConsole(options.debugOut).ports, { name: "debug-console", base: PORT.firmwareDebug });
     bus.map(this.dma.firstPorts, { name: "dma", base: PORT.dma1 });
     bus.map(this.dma.secondPorts, { name: "dma", base: PORT.dma2 });
-    bus.map(this.floppy.ports, { name: "floppy", base: PORT.floppy });
-    bus.map(this.floppy.inputPort, { name: "floppy", base: PORT.floppyInput });
+    if (this.floppy !== null) {
+      bus.map(this.floppy.ports, { name: "floppy", base: PORT.floppy });
+      bus.map(this.floppy.inputPort, { name: "floppy", base: PORT.floppyInput });
+    }
     bus.map(this.parallel.ports, { name: "parallel", base: PORT.parallel });
     const [primary, secondary] = this.ide.channels;
     bus.map(primary.commandPorts, { name: "ide", base: PORT.ide1 });
@@ -483,7 +482,7 @@ export class Board {
     this.powerFunction?.reset();
     this.coprocessor.reset();
     this.dma.reset();
-    this.floppy.reset();
+    this.floppy?.reset();
     this.parallel.reset();
     this.fwCfg.reset();
     this.vga?.reset();
@@ -510,8 +509,7 @@ function fillCmos(rtc: Rtc, memoryBytes: number, floppies: readonly (Drive | und
     rtc.setRam(index, limited & 0xff);
     rtc.setRam(index + 1, limited >> 8);
   };
-  // An empty drive takes 1.44M disks.
-  const types = floppies.map((d) => (d === undefined ? 0 : d.backend === null ? 4 : (floppyFormat(d.backend.sectors)?.driveType ?? 4)));
+  const types = floppies.map((d) => (d === undefined ? 0 : driveFactory().floppyType(d)));
   const count = types.filter((t) => t !== 0).length;
   rtc.setRam(0x10, (types[0] << 4) | types[1]);
   rtc.setRam(0x14, 0x02 | (count > 0 ? 1 | ((count - 1) << 6) : 0)); // equipment: FPU; EGA/VGA; floppies

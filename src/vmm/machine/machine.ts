@@ -7,6 +7,7 @@ import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
 import type { RegionCompiler } from "../../jit/region/compile.ts";
+import type { RegionCheck } from "../../jit/region/engine.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
@@ -60,8 +61,8 @@ export interface MachineOptions extends LoadOptions {
   readonly profile?: "forms" | "pairs" | null;
   /** Where regions are compiled: on the machine's own thread by default. */
   readonly compiler?: RegionCompiler;
-  /** Tier 1 checks the IR of each region (tests), or keeps what dumps need. */
-  readonly validateRegions?: boolean;
+  /** Sees the IR of each region (tests), or keeps what dumps need. */
+  readonly validateRegions?: RegionCheck;
   readonly keepRegions?: boolean;
   /** Disks, shared folders and other cards. */
   readonly devices?: DeviceSet;
@@ -145,7 +146,7 @@ export class Machine {
     this.vcpu = new Vcpu({
       memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
       ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
-      validate: options.validateRegions ?? false, keepRegions: options.keepRegions ?? false,
+      validate: options.validateRegions, keepRegions: options.keepRegions ?? false,
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, without firmware, as where firmware has
       // shadowed itself: systems look for signatures there, a hundred thousand reads that need not leave emitted code.
       holes: [{ first: PHYSICAL.vgaWindow / 4096, end: (boot.kernel === null ? PHYSICAL.highMemory : PHYSICAL.systemRom) / 4096 }],

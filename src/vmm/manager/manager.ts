@@ -11,9 +11,9 @@ import type { DefaultGuest } from "../images/guest.ts";
 import type { LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
 import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.ts";
-import { canKeep, KeptFiles, overlayBytes, removeMachineFiles, removeOverlay, sweepMachineFiles } from "./places.ts";
+import { canKeep, FORGOTTEN, KeptFiles, lockName, overlayBytes, removeMachineFiles, removeOverlay, STORE_USED, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
-import { FORGOTTEN, lockName, Snapshots } from "./snapshots.ts";
+import type { Snapshots } from "./snapshots.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
@@ -34,7 +34,7 @@ export class MachineManager implements Manager {
   private readonly machines = new Map<string, ManagedMachine>();
   private readonly listeners = new Set<(event: ManagerEvent) => void>();
   private readonly keptFiles: KeptFiles;
-  private readonly store: Snapshots;
+  private opened: Snapshots | null = null;
   private readonly host: MachineHost;
   private compiler: { port(): MessagePort; terminate(): void } | null = null;
   /** Paused because the page is not seen. */
@@ -48,13 +48,6 @@ export class MachineManager implements Manager {
     private readonly records: Records,
   ) {
     this.keptFiles = new KeptFiles(records);
-    this.store = new Snapshots(records, {
-      machine: (id) => this.machine(id),
-      machines: () => [...this.machines.values()],
-      keep: (record) => this.adopt(record),
-      newId: () => this.newId(),
-      changed: (id) => this.emit({ kind: "snapshots", id }),
-    });
     this.host = {
       spawn: parts.spawn,
       guest: parts.guest,
@@ -66,10 +59,25 @@ export class MachineManager implements Manager {
         return (this.compiler ??= parts.spawnCompiler()).port();
       },
       lock: (id) => lock(lockName(id)),
-      store: () => this.store.store(),
+      store: async () => (await this.store()).store(),
       emit: (event) => this.emit(event),
       nowMs: () => Date.now(),
     };
+  }
+
+  private async store(): Promise<Snapshots> {
+    const { Snapshots } = await import("./snapshots.ts");
+    return (this.opened ??= new Snapshots(this.records, {
+      machine: (id) => this.machine(id),
+      machines: () => [...this.machines.values()],
+      keep: (record) => this.adopt(record),
+      newId: () => this.newId(),
+      changed: (id) => this.emit({ kind: "snapshots", id }),
+    }));
+  }
+  /** Null: there is nothing in it. */
+  private async usedStore(): Promise<Snapshots | null> {
+    return this.opened !== null || (await this.records.get(STORE_USED)) === true ? this.store() : null;
   }
 
   private newId(): string {
@@ -201,13 +209,13 @@ export class MachineManager implements Manager {
     this.channel?.postMessage(null);
     this.emit({ kind: "list" });
     await removeMachineFiles(id);
-    await this.store.removeAll(id);
+    await (await this.usedStore())?.removeAll(id);
   }
 
   // --- Running -------------------------------------------------------------------------------------------------------
 
   start(id: string): Promise<void> {
-    return this.doing(id, (m) => (m.state === "saved" ? this.store.resume(id) : m.start()));
+    return this.doing(id, async (m) => (m.state === "saved" ? (await this.store()).resume(id) : m.start()));
   }
   pause(id: string): Promise<void> {
     return this.doing(id, (m) => m.pause());
@@ -299,41 +307,42 @@ export class MachineManager implements Manager {
 
   // --- Snapshots -----------------------------------------------------------------------------------------------------
 
-  snapshots(id: string): Promise<readonly SnapshotInfo[]> {
-    return this.store.list(id);
+  async snapshots(id: string): Promise<readonly SnapshotInfo[]> {
+    this.machine(id);
+    return (await this.usedStore())?.list(id) ?? [];
   }
-  takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
-    return this.store.take(id, about);
+  async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
+    return (await this.store()).take(id, about);
   }
   restoreSnapshot(id: string, snapshotId: string): Promise<void> {
-    return this.doing(id, () => this.store.restore(id, snapshotId));
+    return this.doing(id, async () => (await this.store()).restore(id, snapshotId));
   }
-  describeSnapshot(snapshotId: string, about: { readonly name?: string; readonly notes?: string }): Promise<void> {
-    return this.store.describe(snapshotId, about);
+  async describeSnapshot(snapshotId: string, about: { readonly name?: string; readonly notes?: string }): Promise<void> {
+    return (await this.store()).describe(snapshotId, about);
   }
-  branch(snapshotId: string): Promise<string> {
-    return this.store.branch(snapshotId);
+  async branch(snapshotId: string): Promise<string> {
+    return (await this.store()).branch(snapshotId);
   }
-  removeSnapshot(snapshotId: string): Promise<void> {
-    return this.store.remove(snapshotId);
+  async removeSnapshot(snapshotId: string): Promise<void> {
+    return (await this.store()).remove(snapshotId);
   }
-  compare(a: string, b: string): Promise<SnapshotDifference> {
-    return this.store.compare(a, b);
+  async compare(a: string, b: string): Promise<SnapshotDifference> {
+    return (await this.store()).compare(a, b);
   }
-  fork(id: string): Promise<string> {
-    return this.store.fork(id);
+  async fork(id: string): Promise<string> {
+    return (await this.store()).fork(id);
   }
   async debug(id: string): Promise<MachineDebugger> {
     return this.worker(id).debugger();
   }
   save(id: string): Promise<void> {
-    return this.doing(id, () => this.store.save(id));
+    return this.doing(id, async () => (await this.store()).save(id));
   }
-  exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob> {
-    return this.store.export(id, onProgress);
+  async exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob> {
+    return (await this.store()).export(id, onProgress);
   }
-  importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string> {
-    return this.store.import(file, onProgress);
+  async importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string> {
+    return (await this.store()).import(file, onProgress);
   }
 
   // --- Storage -------------------------------------------------------------------------------------------------------
@@ -352,7 +361,7 @@ export class MachineManager implements Manager {
     this.channel?.close();
     await Promise.all([...this.machines.values()].map((m) => m.powerOff()));
     this.compiler?.terminate();
-    this.store.terminate();
+    this.opened?.terminate();
   }
 }
 

@@ -5,6 +5,13 @@ import { removeOpfs } from "../storage/opfs-store.ts";
 import type { Records } from "./records.ts";
 import type { StoredFile } from "./api.ts";
 
+/** Ids of machines whose manager forgets them. */
+export const FORGOTTEN = "temp-";
+/** Held by the page that runs a machine. */
+export const lockName = (machineId: string): string => `tabvisor-machine-${machineId}`;
+/** Record that is set once there has been a store: before that nobody starts its worker to find that it is empty. */
+export const STORE_USED = "store-used";
+
 const MACHINES = "machines";
 const FILES = "files";
 

@@ -1,4 +1,4 @@
-/** Snapshots, branches, forks and files of machines: the manager's side of the store. The store's worker starts with the first of them. */
+/** Snapshots, branches, forks and files of machines: the manager's side of the store. Loaded, and the store's worker started, with the first of them. */
 import { UserError } from "../../base/errors.ts";
 import type { SnapshotDifference, SnapshotInfo } from "./api.ts";
 import type { LoadProgress } from "../images/progress.ts";
@@ -9,19 +9,14 @@ import { checkRecord, references, type SnapshotRecord } from "../snapshot/record
 import type { StoreProgress, StoreRecord } from "../store/api.ts";
 import type { StoreConnection } from "../store/client.ts";
 import type { ManagedMachine, MachineRecord } from "./machine.ts";
-import { removeOverlay } from "./places.ts";
+import { FORGOTTEN, lockName, removeOverlay, STORE_USED } from "./places.ts";
 import type { Records } from "./records.ts";
 
-/** Set once there has been a store: before that nobody starts its worker to find that it is empty. */
-const USED = "store-used";
 const KEY = "snapshot/";
 const MACHINE_KEY = "machine/";
 const SAVED = "Saved when it was switched off";
-/** Ids of machines whose manager forgets them, and of those whose manager has records of its own here. */
-export const FORGOTTEN = "temp-";
+/** Ids of machines whose manager has records of its own here. */
 const PLAIN_ID = /^[0-9a-f]{8}$/;
-/** Held by the page that runs a machine. */
-export const lockName = (machineId: string): string => `tabvisor-machine-${machineId}`;
 /** Copies of snapshots that a machine's disks stand on: they stay when the snapshot is deleted, and are not shown. */
 const BELOW = "below-";
 
@@ -52,7 +47,7 @@ export class Snapshots {
     this.connection ??= (async () => {
       const { startStore } = await import("../store/client.ts");
       const store = startStore(() => (this.connection = null));
-      await this.records.set(USED, true);
+      await this.records.set(STORE_USED, true);
       await this.sweep(store).catch((e: unknown) => console.warn("tabvisor: the store could not be swept:", e));
       return store;
     })();
@@ -72,10 +67,6 @@ export class Snapshots {
     if (gone.length > 0) await store.write([], gone.map(({ key }) => key));
   }
 
-  private async used(): Promise<boolean> {
-    return this.connection !== null || (await this.records.get(USED)) === true;
-  }
-
   terminate(): void {
     void this.connection?.then((store) => store.terminate()).catch(() => undefined);
     this.connection = null;
@@ -84,7 +75,6 @@ export class Snapshots {
   // --- Records -------------------------------------------------------------------------------------------------------
 
   private async all(): Promise<SnapshotRecord[]> {
-    if (!(await this.used())) return [];
     const { records, damaged } = await (await this.store()).records(KEY);
     for (const { key, reason } of damaged) console.warn(`tabvisor: ${key} cannot be read: ${reason}`);
     return records.flatMap(({ data }) => {
@@ -243,7 +233,6 @@ export class Snapshots {
 
   /** All of a machine that is removed, except what others have branched from. */
   async removeAll(machineId: string): Promise<void> {
-    if (!(await this.used())) return;
     await this.letGo(machineId);
     const keys = (await this.all()).filter((r) => r.machineId === machineId).map((r) => KEY + r.id);
     if (keys.length > 0) await (await this.store()).write([], keys);

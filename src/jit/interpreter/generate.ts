@@ -1,0 +1,24 @@
+/** Which forms and pairs the interpreter is made of. Loading this file lets processes without a ready-made module generate one. */
+import type { Form } from "../../cpu/lift/form.ts";
+import { provideGenerator, type Profile } from "./compiled.ts";
+import { allForms, specialisations } from "./forms.ts";
+import type { InterpreterModule } from "./handlers.ts";
+import { hotForms, hotPairs } from "./hot.ts";
+import { generateInterpreter, type HandlerRequest } from "./module.ts";
+
+/** Forms that few guests execute are compiled when they are met (late.ts), and not loaded by every page. */
+const isLate = (form: Form): boolean =>
+  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || form.operands.some((o) => o.reg === "mmx" || o.reg === "st");
+const COMMON_FEATURES = new Set(["base", "cmov", "sse", "sse2", "fsgsbase", "xsave", "popcnt"]);
+
+/** Names help profiles, and cost a fifth of what a page loads. */
+export function generate(shared: boolean, profile: Profile, names = true): InterpreterModule {
+  const all = allForms();
+  const outlined: HandlerRequest[] = all.filter((form) => profile !== null || !isLate(form)).map((form) => ({ form, inline: false }));
+  const hot = hotForms(all);
+  const requests = profile === "forms"
+    ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
+    : [...hot.map((form) => ({ form, inline: true })), ...outlined];
+  return generateInterpreter(requests, { module: "env", name: "memory", minimum: 1, maximum: 65536, shared }, { profile, names, pairs: profile === null ? hotPairs(hot) : [] });
+}
+provideGenerator(generate);
