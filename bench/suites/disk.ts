@@ -139,11 +139,13 @@ export const disk: Suite = {
   name: "disk",
   about: `virtio-blk, and tar of ${FILES} files over virtio-9p and virtio-fs`,
   async run(context) {
-    const { qemu, log } = context;
+    const { log } = context;
+    const { engines } = context.choice;
+    const qemu = engines.includes("qemu") ? context.qemu : null;
     const small = await context.guest();
     // Only Debian's generic kernel has 9P.
     const generic = await ensureImage({ kernel: "linux-image-amd64" });
-    const chromium = await context.chromium();
+    const chromium = engines.includes("chromium") ? await context.chromium() : null;
     const material = makeMaterial();
     const rows: Row[] = [];
     try {
@@ -173,7 +175,7 @@ export const disk: Suite = {
           };
           // QEMU serves virtio-fs through another program only: its 9P is what ours is compared with.
           if (qemu !== null && job.name !== "virtio-fs") take("qemu", await once({ file: qemu, args: ["-accel", "tcg,thread=single", ...options(job)] }, job.parts));
-          take("node", await once(tabvisor(options(job)), job.parts));
+          if (engines.includes("node")) take("node", await once(tabvisor(options(job)), job.parts));
           if (chromium === null) continue;
           take("chromium", await inChromium(chromium, job, material, "memory"));
           if (job.name === "virtio-blk") take("opfs", await inChromium(chromium, job, material, "opfs"));
