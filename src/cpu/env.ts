@@ -23,7 +23,7 @@ export interface CpuEnvironment {
   /** A physical address outside RAM. Unclaimed reads give all ones (unsigned). 8-byte accesses arrive as two of 4. */
   mmioRead(paddr: number, width: IoWidth): number;
   mmioWrite(paddr: number, width: IoWidth, value: number): void;
-  /** Whether the interrupt controller asserts INTR. */
+  /** Whether the interrupt controller asserts INTR. When that becomes so, the environment calls Vcpu.kick. */
   interruptPending(): boolean;
   /** Interrupt acknowledge cycle: the vector. Called only while interruptPending(). */
   acknowledgeInterrupt(): number;

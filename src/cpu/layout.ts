@@ -73,13 +73,15 @@ function layoutState(base: number) {
     icount: a.take("i32"),
     /** `run` leaves before the instruction that would make icount exceed this. TypeScript lowers it to stop at once. */
     limit: a.take("i32"),
-    /** Byte address of the data TLB of the present MMU index. */
-    tlbBase: a.take("i32"),
+    /** Byte address of the data TLB of the present MMU index. With `fetchKey` in one i64: what code is emitted for. */
+    tlbBase: a.take("i32", 1, 4, 8),
+    /** Low bits ORed into fetch TLB tags: decode mode and privilege, see FETCH_KEY_*. */
+    fetchKey: a.take("i32"),
+    /** `tlbBase` at CPL 0 with EFLAGS.AC clear. */
+    kernelTlbBase: a.take("i32"),
     /** Second-level TLB: its generation, in place for a key; entries of the data TLBs that a CR3 write empties, in FILLED_BASE's list. */
     tlb2Generation: a.take("i32"),
     filledCount: a.take("i32"),
-    /** Low bits ORed into fetch TLB tags: decode mode and privilege, see FETCH_KEY_*. */
-    fetchKey: a.take("i32"),
     /** Regions (tier 1): the limit as it was on entry, and what was left of it on leaving. */
     regionLimit: a.take("i32"),
     regionLeft: a.take("i32"),
@@ -102,8 +104,19 @@ function layoutState(base: number) {
      */
     fpuGate: a.take("i32"),
     cpl: a.take("i32"),
-    /** Visible selectors, u16 each: ES CS SS DS FS GS. */
+    /** Nonzero: SYSCALL and SYSRET are enabled, in long mode. */
+    systemCalls: a.take("i32"),
+    /** SHADOW_*: interrupts are held off for one instruction, and `icount` of the instruction that said so. */
+    shadow: a.take("i32"),
+    shadowCast: a.take("i32"),
+    /** Nonzero: INTR may be asserted. */
+    interruptWaiting: a.take("i32"),
+    /** MSRs on the path of every system call, see FAST_MSR. */
+    fastMsr: a.take("i64", 5),
+    /** Visible selectors, u16 each: ES CS SS DS FS GS; their attributes; and their limits, u32 each (bytes, inclusive). */
     selector: a.take("i64", 2),
+    segmentAttr: a.take("i64", 2),
+    segmentLimit: a.take("i64", 3),
     /** x87: control, status (without TOP), tag word (2 bits each), TOP. */
     fpuCw: a.take("i32"),
     fpuSw: a.take("i32"),
@@ -122,6 +135,14 @@ function layoutState(base: number) {
 }
 
 export const STATE = layoutState(0x400);
+
+/** STATE.shadow: none, after STI, after MOV SS or POP SS (SDM 3A §6.8.3). */
+export const SHADOW_NONE = 0;
+export const SHADOW_STI = 1;
+export const SHADOW_STACK = 2;
+
+/** Indices into STATE.fastMsr. */
+export const FAST_MSR = { STAR: 0, LSTAR: 1, CSTAR: 2, FMASK: 3, KERNEL_GS_BASE: 4 } as const;
 
 /** MMU indices: which page rights an access is checked against. SDM 3A §4.6. */
 export const MMU_USER = 0;
@@ -151,7 +172,7 @@ export const TLB_BASE = 0x10000;
 export const tlbAddress = (mmuIndex: number): number => TLB_BASE + mmuIndex * TLB_ENTRIES * TLB_ENTRY_SIZE;
 
 /** Fetch TLB entry: tag i64 (linear page address | fetch key), slot table address i32, physical page number i32. */
-export const FETCH_TLB_BITS = 10;
+export const FETCH_TLB_BITS = 12;
 export const FETCH_TLB_ENTRIES = 1 << FETCH_TLB_BITS;
 export const FETCH_ENTRY_BITS = 4;
 export const FETCH_ENTRY_SIZE = 1 << FETCH_ENTRY_BITS;

@@ -2,7 +2,7 @@
 import {
   ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
   FETCH_KEY_USER, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, MMU_USER_ALIGNED, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN,
-  SEG_STRIDE, SS, STATE, XMM_STRIDE, tlbAddress,
+  SEG_STRIDE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, XMM_STRIDE, tlbAddress,
 } from "./layout.ts";
 
 export const CR0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 16, NE: 32, WP: 1 << 16, AM: 1 << 18, NW: 1 << 29, CD: 1 << 30, PG: -0x80000000 } as const;
@@ -14,9 +14,6 @@ export const EFER = { SCE: 1, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const
 
 /** Segment attributes as in a descriptor's bytes 5 and 6: type 0-3, S 4, DPL 5-6, P 7, AVL 12, L 13, D/B 14, G 15. */
 export const ATTR = { TYPE: 15, S: 16, DPL: 0x60, P: 0x80, AVL: 0x1000, L: 0x2000, DB: 0x4000, G: 0x8000 } as const;
-
-/** Indices into CpuState.fastMsr. */
-export const FAST_MSR = { STAR: 0, LSTAR: 1, CSTAR: 2, FMASK: 3, KERNEL_GS_BASE: 4 } as const;
 
 /** A descriptor-table or system segment register (GDTR, IDTR use base and limit only). */
 export interface SystemSegment {
@@ -60,20 +57,15 @@ export class CpuState {
   idtr = systemSegment();
   ldtr = systemSegment();
   tr = systemSegment();
-  /** Visible selectors, expanded limits (bytes, inclusive) and attributes of ES CS SS DS FS GS. Bases are in the state block. */
+  /** Visible selectors, expanded limits (bytes, inclusive) and attributes of ES CS SS DS FS GS, in the state block as bases are. */
   selector!: Uint16Array;
-  readonly limit = new Uint32Array(6);
-  readonly attr = new Uint16Array(6);
-  cpl = 0;
+  limit!: Uint32Array;
+  attr!: Uint16Array;
   /** MSRs that are plain storage, by number. */
   readonly msr = new Map<number, bigint>();
   /** MSRs on the path of every system call, outside the map: see FAST_MSR. The second view holds their halves. */
-  readonly fastMsr = new BigUint64Array(5);
-  readonly fastMsr32 = new Int32Array(this.fastMsr.buffer);
-  /** After MOV SS / POP SS / STI: interrupts are held off for one instruction (SDM 3A §6.8.3). */
-  interruptShadow = false;
-  /** STATE.icount of the instruction that cast it; 0 when that was in an earlier run. */
-  shadowCast = 0;
+  fastMsr!: BigUint64Array;
+  fastMsr32!: Int32Array;
   /** An event was delivered inside the present instruction (INT n, INT3): TF as it was before raises no #DB. */
   eventTaken = false;
   halted = false;
@@ -93,8 +85,6 @@ export class CpuState {
   /** An NMI has arrived; they are blocked from the delivery of one to the next IRET. SDM 3A §6.7.1. */
   nmiPending = false;
   nmiBlocked = false;
-  /** The shadow is that of MOV SS or POP SS, which holds off #DB traps too. */
-  shadowOfStack = false;
   /** The exception being delivered, or -1: decides double faults (SDM 3A §6.15, table 6-5). */
   delivering = -1;
   a20 = true;
@@ -113,6 +103,33 @@ export class CpuState {
     this.i64 = new BigInt64Array(b);
     this.u64 = new BigUint64Array(b);
     this.selector = new Uint16Array(b, STATE.selector, 6);
+    this.attr = new Uint16Array(b, STATE.segmentAttr, 6);
+    this.limit = new Uint32Array(b, STATE.segmentLimit, 6);
+    this.fastMsr = new BigUint64Array(b, STATE.fastMsr, 5);
+    this.fastMsr32 = new Int32Array(b, STATE.fastMsr, 10);
+  }
+
+  get cpl(): number {
+    return this.i32[STATE.cpl >> 2];
+  }
+  /** After MOV SS / POP SS / STI: interrupts are held off for one instruction (SDM 3A §6.8.3). */
+  get interruptShadow(): boolean {
+    return this.i32[STATE.shadow >> 2] !== SHADOW_NONE;
+  }
+  /** The shadow is that of MOV SS or POP SS, which holds off #DB traps too. */
+  get shadowOfStack(): boolean {
+    return this.i32[STATE.shadow >> 2] === SHADOW_STACK;
+  }
+  /** One of SHADOW_*. */
+  setShadow(shadow: number): void {
+    this.i32[STATE.shadow >> 2] = shadow;
+  }
+  /** STATE.icount of the instruction that cast it; 0 when that was in an earlier run. */
+  get shadowCast(): number {
+    return this.i32[STATE.shadowCast >> 2];
+  }
+  set shadowCast(count: number) {
+    this.i32[STATE.shadowCast >> 2] = count;
   }
 
   /** Power-on and RESET state, SDM 3A table 9-1. */
@@ -133,10 +150,12 @@ export class CpuState {
     for (const t of [this.gdtr, this.idtr, this.ldtr, this.tr]) Object.assign(t, systemSegment());
     this.ldtr.attr = ATTR.P | 2;
     this.tr.attr = ATTR.P | 11;
-    this.cpl = 0;
+    this.setCpl(0);
     this.msr.clear();
     this.fastMsr.fill(0n);
-    this.interruptShadow = false;
+    this.setShadow(SHADOW_NONE);
+    this.shadowCast = 0;
+    this.i32[STATE.interruptWaiting >> 2] = 0;
     this.halted = false;
     this.delivering = -1;
     this.clearPending();
@@ -252,16 +271,18 @@ export class CpuState {
   /** Recomputes what emitted code assumes. Call after CR0, CR4, XCR0, EFER, CPL, EFLAGS.AC/VM, CS or SS have changed. */
   updateMode(): void {
     const bits = this.codeBits;
+    const { cpl } = this;
     const key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
-    this.i32[STATE.cpl >> 2] = this.cpl;
     const x87Trap = (this.cr0 & (CR0.EM | CR0.TS)) !== 0 ? 1 : 0;
     const sseTrap = x87Trap !== 0 || (this.cr4 & CR4.OSFXSR) === 0 ? 2 : 0;
     // SDM 2A table 2-18 ff.: VEX wants protected mode outside virtual-8086 mode; AVX state wants the system's consent.
     const noVex = (this.cr0 & CR0.PE) === 0 || (this.i32[STATE.eflags >> 2] & FLAG.VM) !== 0;
     const noAvx = noVex || (this.cr0 & CR0.TS) !== 0 || (this.cr4 & CR4.OSXSAVE) === 0 || (this.xcr0 & 6n) !== 6n;
     this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap | (noAvx ? 4 : 0) | (noVex ? 8 : 0);
-    this.i32[STATE.fetchKey >> 2] = this.cpl === 3 ? key | FETCH_KEY_USER : key;
+    this.i32[STATE.fetchKey >> 2] = cpl === 3 ? key | FETCH_KEY_USER : key;
     this.i32[STATE.tlbBase >> 2] = tlbAddress(this.mmuIndex());
+    this.i32[STATE.kernelTlbBase >> 2] = tlbAddress((this.cr4 & CR4.SMAP) !== 0 ? MMU_KERNEL_SMAP : MMU_KERNEL);
+    this.i32[STATE.systemCalls >> 2] = (this.efer & EFER.SCE) !== 0 && (this.efer & EFER.LMA) !== 0 ? 1 : 0;
     this.u64[STATE.spMask >> 3] = bits === 64 ? 0xffffffffffffffffn : this.attr[SS] & ATTR.DB ? 0xffffffffn : 0xffffn;
   }
 
@@ -275,7 +296,7 @@ export class CpuState {
 
   /** Changes the privilege level; callers then updateMode(). */
   setCpl(cpl: number): void {
-    this.cpl = cpl;
+    this.i32[STATE.cpl >> 2] = cpl;
   }
 
   /** RFLAGS with the lazy flags computed. */
@@ -325,8 +346,7 @@ export class CpuState {
   castInterruptShadow(ofStack: boolean): void {
     const now = this.i32[STATE.icount >> 2];
     if (this.interruptShadow && this.shadowCast === now - 1) return;
-    this.interruptShadow = true;
-    this.shadowOfStack = ofStack;
+    this.setShadow(ofStack ? SHADOW_STACK : SHADOW_STI);
     this.shadowCast = now;
   }
 

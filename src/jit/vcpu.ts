@@ -2,7 +2,7 @@
 import type { CpuEnvironment } from "../cpu/env.ts";
 import { createCpuHelpers, type CpuHelpers, type CpuModel } from "../cpu/helpers/index.ts";
 import { ISA } from "../cpu/isa/isa.ts";
-import { EXIT, FLAG, STATE } from "../cpu/layout.ts";
+import { EXIT, FLAG, STATE, SHADOW_NONE } from "../cpu/layout.ts";
 import { liftName } from "../cpu/lift/form.ts";
 import { Mmu } from "../cpu/mmu/mmu.ts";
 import { type Hole, PhysicalMemory } from "../cpu/mmu/physical.ts";
@@ -162,6 +162,7 @@ export class Vcpu {
   }
   /** Leaves emitted code before the next instruction, so that interrupts are looked at. */
   kick(): void {
+    this.state.i32[STATE.interruptWaiting >> 2] = 1;
     this.state.i32[STATE.limit >> 2] = 0;
   }
 
@@ -205,6 +206,7 @@ export class Vcpu {
       if (trap || state.attention) slice = 1;
       if (this.rare.armed) slice = this.rare.beforeEntry(slice);
       i32[STATE.limit >> 2] = slice;
+      i32[STATE.interruptWaiting >> 2] = this.options.env.interruptPending() ? 1 : 0;
       state.eventTaken = false;
       // Event delivery may have left one.
       this.mmu.walker.nonCanonical = null;
@@ -224,7 +226,7 @@ export class Vcpu {
       if (done > 0) {
         fruitless = 0;
         // Only the instruction that has just ended can have cast one.
-        state.interruptShadow = state.interruptShadow && state.shadowCast === done;
+        if (state.shadowCast !== done) state.setShadow(SHADOW_NONE);
         state.shadowCast = 0;
       }
       if (this.rare.armed) this.rare.afterEntry(done, code === EXIT.fault);

@@ -162,15 +162,19 @@ export class Runner {
 
   /** Takes a snapshot of the machine, which runs on. Rejects with UserError, and the machine has lost nothing then. */
   async snapshot(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
-    return (await this.needSnapshots("take a snapshot of")).take(request, sink);
+    // At once where it can be: what is asked of the machine next is behind it.
+    return (this.runningSnapshots ?? (await this.loadSnapshots("take a snapshot of"))).take(request, sink);
   }
 
   /** Begins a second machine that goes on from this instant; resolves when all of it has been sent. `pauseMs`: for how long this one stood still. */
   async fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
-    return (await this.needSnapshots("fork")).fork(send);
+    return (this.runningSnapshots ?? (await this.loadSnapshots("fork"))).fork(send);
   }
 
-  private async needSnapshots(purpose: string): Promise<RunnerSnapshots> {
+  private get runningSnapshots(): RunnerSnapshots | null {
+    return this.ended || this.resetting ? null : this.snapshots;
+  }
+  private async loadSnapshots(purpose: string): Promise<RunnerSnapshots> {
     const { RunnerSnapshots } = await import("./runner-snapshots.ts");
     if (this.ended || this.resetting) throw new UserError(`there is no running machine to ${purpose}`);
     return (this.snapshots ??= this.makeSnapshots(RunnerSnapshots, null));

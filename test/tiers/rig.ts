@@ -53,6 +53,11 @@ export class Rig {
     s.u8.set(assembleProgram(source, { mode: 64, origin: CODE }).bytes, RAM_BASE + CODE);
   }
 
+  /** Sets bits of an entry of the page tables. The TLBs want flushing. */
+  orTable(paddr: number, bits: bigint): void {
+    this.vcpu.state.u64[(RAM_BASE + paddr) >> 3] |= bits;
+  }
+
   /** Runs to HLT, in slices; throws where it ends otherwise. */
   run(slice = 1_000_000, most = 1_000_000): this {
     const { vcpu } = this;

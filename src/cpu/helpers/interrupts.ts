@@ -1,7 +1,7 @@
 /** Delivery of interrupts and exceptions. SDM 3A chapter 6, SDM 2A "INT n/INTO/INT3/INT1". */
 import type { DeliveryTap } from "../debug-tap.ts";
 import { type EventKind, GuestFault, VECTOR, generalProtection } from "../fault.ts";
-import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS } from "../layout.ts";
+import { CS, DS, ES, FLAG, FS, GS, SS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
 import { type Core, Descriptor, SYSTEM, isNull } from "./core.ts";
 import { CR4 } from "../state.ts";
 import { virtualImage } from "./flags.ts";
@@ -167,7 +167,7 @@ export class Interrupts {
     else if (state.longMode) this.enter64(vector, errorCode, kind, lo, hi);
     else this.enterProtected(vector, errorCode, kind, lo);
     state.halted = false;
-    state.interruptShadow = false;
+    state.setShadow(SHADOW_NONE);
     state.eventTaken = true;
     this.note(vector, kind, errorCode, lo, hi);
   }

@@ -1,6 +1,6 @@
 /** IRET in every mode. SDM 2A "IRET/IRETD/IRETQ". */
 import { generalProtection } from "../fault.ts";
-import { ARITH_FLAGS, CS, DS, ES, FLAG, FS, GS, SS, STATUS } from "../layout.ts";
+import { ARITH_FLAGS, CS, DS, ES, FLAG, FS, GS, SS, STATUS, SHADOW_NONE } from "../layout.ts";
 import { CR4 } from "../state.ts";
 import { type Core } from "./core.ts";
 import type { FarTransfers } from "./far.ts";
@@ -31,7 +31,7 @@ export class InterruptReturn {
       this.returnFromTask(nextRip);
     } else if (state.mode64) this.return64(bits);
     else this.returnProtected(bits);
-    state.interruptShadow = false;
+    state.setShadow(SHADOW_NONE);
     if (core.wantsExit() || state.nmiPending || core.eflags & FLAG.RF) {
       state.attention ||= state.nmiPending;
       core.stopSoon();

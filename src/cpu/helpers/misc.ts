@@ -1,7 +1,7 @@
 /** Time stamps, random numbers, XCR0, FS and GS bases, HLT, port I/O, and the ways to raise a fault. */
 import type { IoWidth } from "../env.ts";
 import { type GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
-import { FLAG, FS, GS, STATE, STATUS } from "../layout.ts";
+import { FLAG, FS, GS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
 import { CR0, CR4 } from "../state.ts";
 import { type Core, SYSTEM } from "./core.ts";
 import type { FpState } from "./fpstate.ts";
@@ -177,7 +177,7 @@ export class Miscellaneous {
     const { core } = this;
     core.requireCpl0();
     core.state.halted = true;
-    core.state.interruptShadow = false;
+    core.state.setShadow(SHADOW_NONE);
     return STATUS.leave;
   }
 

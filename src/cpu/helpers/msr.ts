@@ -1,7 +1,7 @@
 /** RDMSR and WRMSR. SDM 4 chapter 2; unknown numbers raise #GP(0). */
 import { generalProtection } from "../fault.ts";
-import { FS, GS, STATUS } from "../layout.ts";
-import { CR0, EFER, FAST_MSR } from "../state.ts";
+import { FAST_MSR, FS, GS, STATUS } from "../layout.ts";
+import { CR0, EFER } from "../state.ts";
 import type { Core } from "./core.ts";
 import { MSR_SYSENTER_CS, MSR_SYSENTER_EIP, MSR_SYSENTER_ESP } from "./syscall.ts";
 

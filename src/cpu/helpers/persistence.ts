@@ -1,7 +1,7 @@
 /** The vCPU's section of a snapshot: architectural state only, in one canonical form, so that equal states save equally. */
 import { UserError } from "../../base/errors.ts";
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
-import { STATE, XMM_STRIDE } from "../layout.ts";
+import { STATE, XMM_STRIDE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { type CpuState, type SystemSegment } from "../state.ts";
 import { MAX_EXACT_SPACES, MXCSR_MASK, abridgedTags, fullTags } from "./fpstate.ts";
@@ -157,8 +157,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.u8.set(fpuRegisters, STATE.fpr);
   state.i32[STATE.fpuTag >> 2] = fullTags(fpuInUse, state);
   state.u8.set(vectors, STATE.xmm);
-  state.interruptShadow = interruptShadow;
-  state.shadowOfStack = shadowOfStack;
+  state.setShadow(!interruptShadow ? SHADOW_NONE : shadowOfStack ? SHADOW_STACK : SHADOW_STI);
   state.pendingDebug = pendingDebug;
   state.taskFault = taskFault;
   state.nmiPending = nmiPending;

@@ -1,27 +1,20 @@
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT, SWAPGS. SDM 2B, SDM 3A §5.8.7 and §5.8.8; AMD's differences from APM 3. */
 import { generalProtection, undefinedOpcode } from "../fault.ts";
-import { ATTR, EFER, FAST_MSR } from "../state.ts";
-import { CS, FLAG, GS, SS, STATE, STATUS } from "../layout.ts";
+import { ATTR, EFER } from "../state.ts";
+import { CS, FAST_MSR, FLAG, GS, SS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
+import { CALL_SEGMENTS, SYSRET_FLAGS } from "../system-calls.ts";
 import type { Core } from "./core.ts";
 
 export const MSR_SYSENTER_CS = 0x174;
 export const MSR_SYSENTER_ESP = 0x175;
 export const MSR_SYSENTER_EIP = 0x176;
 
-const CODE = ATTR.P | ATTR.S | 11 | ATTR.G;
-const CODE64 = CODE | ATTR.L;
-const CODE32 = CODE | ATTR.DB;
-const DATA = ATTR.P | ATTR.S | 3 | ATTR.G | ATTR.DB;
-const USER = ATTR.DPL;
-const FLAT = 0xffffffff;
-
-/** RFLAGS bits that SYSRET takes from R11. */
-const SYSRET_FLAGS = 0x3c7fd7;
-
 const RCX = 1;
 const RDX = 2;
 const RSP = 4;
 const R11 = 11;
+
+const { code32, code64, data, limit: FLAT } = CALL_SEGMENTS;
 
 export class SystemCalls {
   constructor(private readonly core: Core) {}
@@ -29,12 +22,12 @@ export class SystemCalls {
   /** Flat code and stack segments at privilege level `cpl`. */
   private enter(cs: number, codeAttr: number, ss: number, cpl: number): void {
     const { state } = this.core;
-    const dpl = cpl === 3 ? USER : 0;
+    const dpl = cpl === 3 ? ATTR.DPL : 0;
     state.loadSegmentCache(CS, cs, 0, FLAT, codeAttr | dpl);
-    state.loadSegmentCache(SS, ss, 0, FLAT, DATA | dpl);
+    state.loadSegmentCache(SS, ss, 0, FLAT, data | dpl);
     state.setCpl(cpl);
     state.updateMode();
-    state.interruptShadow = false;
+    state.setShadow(SHADOW_NONE);
   }
 
   syscall(nextRip: bigint): number {
@@ -51,7 +44,7 @@ export class SystemCalls {
       // AMD, legacy mode: EIP from STAR, no mask.
       core.setReg64(RCX, core.ipOf(core.lo), 0);
       state.i32[STATE.eflags >> 2] &= ~(FLAG.IF | FLAG.VM | FLAG.RF);
-      this.enter(cs, CODE32, cs + 8, 0);
+      this.enter(cs, code32, cs + 8, 0);
       core.setRip(msr[2 * FAST_MSR.STAR], 0);
       return STATUS.jump;
     }
@@ -59,7 +52,7 @@ export class SystemCalls {
     const flags = state.flags();
     core.setReg64(R11, flags, 0);
     state.setFlags(flags & ~msr[2 * FAST_MSR.FMASK] & ~FLAG.RF);
-    this.enter(cs, CODE64, cs + 8, 0);
+    this.enter(cs, code64, cs + 8, 0);
     const entry = 2 * (mode64 ? FAST_MSR.LSTAR : FAST_MSR.CSTAR);
     core.setRip(msr[entry], msr[entry + 1]);
     return STATUS.jump;
@@ -77,12 +70,12 @@ export class SystemCalls {
       // Intel faults here, still in ring 0; AMD at the next fetch.
       if (!core.memory.canonical(hi) && !core.model.amd) throw generalProtection();
       state.setFlags(core.regLo(R11) & SYSRET_FLAGS);
-      this.enter((base + 16) | 3, CODE64, (base + 8) | 3, 3);
+      this.enter((base + 16) | 3, code64, (base + 8) | 3, 3);
       core.setRip(lo, hi);
     } else {
       if (state.longMode) state.setFlags(core.regLo(R11) & SYSRET_FLAGS);
       else state.i32[STATE.eflags >> 2] |= FLAG.IF;
-      this.enter(base | 3, CODE32, (base + 8) | 3, 3);
+      this.enter(base | 3, code32, (base + 8) | 3, 3);
       core.setRip(lo, 0);
     }
     if (core.wantsExit()) core.stopSoon();
@@ -100,7 +93,7 @@ export class SystemCalls {
     core.setReg64(RSP, core.lo, long ? core.hi : 0);
     core.split(state.msr.get(MSR_SYSENTER_EIP) ?? 0n);
     state.i32[STATE.eflags >> 2] &= ~(FLAG.IF | FLAG.VM | FLAG.RF);
-    this.enter(cs, long ? CODE64 : CODE32, cs + 8, 0);
+    this.enter(cs, long ? code64 : code32, cs + 8, 0);
     core.setRip(core.lo, long ? core.hi : 0);
     return STATUS.jump;
   }
@@ -118,11 +111,11 @@ export class SystemCalls {
     const spHi = core.regHi(RCX);
     if (bits === 64) {
       if (!core.memory.canonical(ipHi) || !core.memory.canonical(spHi)) throw generalProtection();
-      this.enter((cs + 32) | 3, CODE64, (cs + 40) | 3, 3);
+      this.enter((cs + 32) | 3, code64, (cs + 40) | 3, 3);
       core.setReg64(RSP, spLo, spHi);
       core.setRip(ipLo, ipHi);
     } else {
-      this.enter((cs + 16) | 3, CODE32, (cs + 24) | 3, 3);
+      this.enter((cs + 16) | 3, code32, (cs + 24) | 3, 3);
       core.setReg64(RSP, spLo, 0);
       core.setRip(ipLo, 0);
     }

@@ -1,6 +1,6 @@
 /** Hardware task switching between 16- and 32-bit TSSs. SDM 3A chapter 7. */
 import { GuestFault, VECTOR, generalProtection } from "../fault.ts";
-import { CS, DS, ES, FLAG, FS, GS, SS } from "../layout.ts";
+import { CS, DS, ES, FLAG, FS, GS, SS, SHADOW_NONE } from "../layout.ts";
 import { ATTR, CR0 } from "../state.ts";
 import { type Core, Descriptor, DR6, SYSTEM, isNull } from "./core.ts";
 import type { ControlRegisters } from "./control.ts";
@@ -86,7 +86,7 @@ export class Tasks {
     }
     if (this.trap) state.pendingDebug |= DR6.BT;
     state.halted = false;
-    state.interruptShadow = false;
+    state.setShadow(SHADOW_NONE);
     state.attention = true;
     core.stopSoon();
   }

@@ -184,6 +184,8 @@ for (const t of ["i32", "i64", "f32", "f64", "v128"] as const) {
 }
 /** Writes all changed slots to the state block. */
 def("effect", "sync", [], null);
+/** Instructions counted since `run` was entered, the present one included. */
+def("read", "icount", [], "i32");
 /** The page `imm` pages after the entry's must still be the one that was compiled. */
 def("effect", "page.check", [], null);
 /** Leaves the block: to another one of the region, or out of it at a known address. */

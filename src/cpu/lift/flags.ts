@@ -1,7 +1,7 @@
 /** The arithmetic flags, in one place: how each kind of operation leaves them, and how they are read. docs/FLAGS.md. */
 import type { Builder, Value } from "../ir/ir.ts";
 import { fixed } from "../ir/ir.ts";
-import { CCM_AF, CCM_AF_EXPLICIT, STATE } from "../layout.ts";
+import { ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, STATE } from "../layout.ts";
 
 /** Condition codes, SDM Vol. 1 App. B. Odd ones negate. */
 export const COND = { O: 0, B: 2, Z: 4, BE: 6, S: 8, P: 10, L: 12, LE: 14 } as const;
@@ -108,10 +108,25 @@ export function lowByte(b: Builder): Value {
   return b.emit("i32.or", [f, bit(test(b, COND.S), 7)]);
 }
 
+/** All of RFLAGS, i32. */
+export function image(b: Builder): Value {
+  const arithmetic = b.emit("i32.or", [lowByte(b), b.emit("i32.shl", [test(b, COND.O), b.i32(11)])]);
+  return b.emit("i32.or", [b.get(32, fixed(STATE.eflags)), arithmetic]);
+}
+
 /** Sets SF ZF AF PF CF from a byte laid out as in RFLAGS (SAHF); OF stays. */
 export function setLowByte(b: Builder, byte: Value): void {
+  setArithmetic(b, byte, test(b, COND.O));
+}
+
+/** Sets all of RFLAGS from an i32. */
+export function setImage(b: Builder, v: Value): void {
+  b.set(32, fixed(STATE.eflags), b.emit("i32.or", [b.emit("i32.and", [v, b.i32(~ARITH_FLAGS)]), b.i32(2)]));
+  setArithmetic(b, v, b.emit("i32.and", [b.emit("i32.shr_u", [v, b.i32(11)]), b.i32(1)]));
+}
+
+function setArithmetic(b: Builder, byte: Value, of: Value): void {
   const bit = (n: number): Value => b.emit("i32.and", [b.emit("i32.shr_u", [byte, b.i32(n)]), b.i32(1)]);
-  const of = test(b, COND.O);
   const [a, bb] = pair(b, bit(0), of);
   const r = b.select(bit(6), b.i64(0), b.i64(0x100));
   let m = b.emit("i32.or", [b.i32(CCM_AF_EXPLICIT), b.emit("i32.shl", [bit(4), b.i32(17)])]);

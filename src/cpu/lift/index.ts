@@ -24,10 +24,11 @@ import { SSE_SHUFFLE } from "./sse-shuffle.ts";
 import { SSE_STRING } from "./sse-string.ts";
 import { STRING } from "./string.ts";
 import { SYSTEM } from "./system.ts";
+import { SYSTEM_CALLS } from "./system-calls.ts";
 import { X87 } from "./x87.ts";
 
 export const LIFTERS: LifterTable = {
-  ...ALU, ...SHIFT, ...MULDIV, ...MOVE, ...CONTROL, ...STRING, ...SYSTEM,
+  ...ALU, ...SHIFT, ...MULDIV, ...MOVE, ...CONTROL, ...STRING, ...SYSTEM, ...SYSTEM_CALLS,
   ...SSE_MOVE, ...SSE_INT, ...SSE_SHUFFLE, ...SSE_FLOAT, ...SSE_CONVERT, ...SSE_STRING, ...X87,
   ...BMI, ...AVX_MOVE, ...AVX_INT, ...AVX_PERMUTE, ...AVX_FLOAT, ...AVX_FMA, ...AVX_MASKED, ...AVX_STRING,
 };

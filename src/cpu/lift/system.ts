@@ -161,15 +161,13 @@ export const SYSTEM: LifterTable = {
   mov_from_seg: movFromSeg, mov_to_seg: movToSeg,
   clts: plain("clts"), hlt: withNext("hlt"), invd: plain("privilegedNop"), wbinvd: plain("privilegedNop"), wbnoinvd: plain("privilegedNop"),
   invlpg: (c) => c.call("invlpg", c.address(1)), invpcid,
-  cli: plain("cli"), sti: plain("sti"), clac: withNext("clac"), stac: withNext("stac"),
-  pushf: stateful((c) => c.call("pushf", c.i32(c.form.opSize))),
   popf: stateful((c) => c.call("popf", c.i32(c.form.opSize), c.nextRip())),
   rdmsr: plain("rdmsr"), wrmsr: withNext("wrmsr"), rdtsc: plain("rdtsc"), rdtscp: plain("rdtscp"), rdpmc: plain("rdpmc"),
   rdpid: (c) => {
     c.call("rdpid");
     storeResult(c);
   },
-  cpuid: plain("cpuid"), rdpkru: plain("rdpkru"), wrpkru: plain("wrpkru"), xgetbv: plain("xgetbv"), xsetbv: plain("xsetbv"), swapgs: plain("swapgs"),
+  cpuid: plain("cpuid"), rdpkru: plain("rdpkru"), wrpkru: plain("wrpkru"), xgetbv: plain("xgetbv"), xsetbv: plain("xsetbv"),
   rdfsbase: readBase(0), rdgsbase: readBase(1), wrfsbase: writeBase(0), wrgsbase: writeBase(1),
   rdrand: random("rdrand"), rdseed: random("rdseed"), monitor: plain("monitor"), mwait: withNext("mwait"),
   fxsave: (c) => c.call("fxsave", area(c), wide(c)), fxrstor: (c) => c.call("fxrstor", area(c), wide(c)),

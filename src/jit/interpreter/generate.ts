@@ -1,5 +1,5 @@
 /** Which forms and pairs the interpreter is made of. Loading this file lets processes without a ready-made module generate one. */
-import type { Form } from "../../cpu/lift/form.ts";
+import { type Form, liftName } from "../../cpu/lift/form.ts";
 import { provideGenerator, type Profile } from "./compiled.ts";
 import { allForms, specialisations } from "./forms.ts";
 import type { InterpreterModule } from "./handlers.ts";
@@ -8,7 +8,10 @@ import { generateInterpreter, type HandlerRequest } from "./module.ts";
 
 /** Forms that few guests execute are compiled when they are met (late.ts), and not loaded by every page. */
 const isLate = (form: Form): boolean =>
-  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || form.operands.some((o) => o.reg === "mmx" || o.reg === "st");
+  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || FLOAT.test(liftName(form.entry)) ||
+  form.operands.some((o) => o.reg === "mmx" || o.reg === "st");
+/** Floating-point arithmetic of SSE and SSE2: much code, and neither the kernel nor a shell has any. */
+const FLOAT = /^(add|sub|mul|div|min|max|sqrt|rsqrt|rcp|cmp)(ps|pd|ss|sd)$|^cvt|^u?comis[sd]$/;
 const COMMON_FEATURES = new Set(["base", "cmov", "sse", "sse2", "fsgsbase", "xsave", "popcnt"]);
 
 /** Names help profiles, and cost a fifth of what a page loads. */

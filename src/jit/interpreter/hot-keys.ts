@@ -261,7 +261,7 @@ movq.32(mem64,xmm128)@bd
 mov.32(mem32,gpr32)@seg
 mov.32(gpr8,mem8)
 mov.32(mem32,gpr32)@rip
-swapgs.32()
+swapgs.32.m64()
 and.32(mem8,imm8)@bd
 add.32(mem32,gpr32)@bd
 xor.32(gpr8,gpr8)
@@ -280,7 +280,6 @@ mov.64(mem64,gpr64)
 rdtsc.32()
 nop.16(mem16)@sib
 adc.64(gpr64,imm64)
-clac.32()
 setae.32(gpr8)
 shr.32(gpr32,gpr8)
 cmovle.64(gpr64,gpr64)
@@ -295,7 +294,6 @@ imul3.64(gpr64,gpr64,imm64)
 movd.64(xmm128,gpr64)
 leave.64.m64()
 sbb.64(gpr64,gpr64)
-stac.32()
 cmovbe.32(gpr32,gpr32)
 movs.32.a64.rep.m64(mem32,mem32)
 lfence.32()

@@ -79,7 +79,7 @@ const MAX_DEPTH = 100;
 
 /**
  * (rip, instructions left, expected rip) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
- * the expected address (-1), where no region is, or one of them must leave. The state block is current before and after.
+ * the expected address in the mode of the call (-1), where no region is, or one of them must leave. The state block is current before and after.
  */
 function callOutFunction(regionType: number): FunctionBuilder {
   const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], "callOut");
@@ -89,6 +89,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   const page = f.local("i64");
   const status = f.local("i32");
   const depth = f.local("i32");
+  const mode = f.local("i64");
   const leave = (code: () => void): void => {
     f.i32(0).get(depth).mem("i32.store", STATE.regionDepth);
     code();
@@ -97,6 +98,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
   const shallow = f.begin("if", "shallow");
   f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
+  f.i32(0).mem("i64.load", STATE.tlbBase).set(mode);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
   fetchEntry(f, rip).set(entry);
@@ -110,11 +112,13 @@ function callOutFunction(regionType: number): FunctionBuilder {
   leave(() => f.get(status));
   f.end(must);
   f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
-  f.i32(0).mem("i32.load", STATE.regionStop);
+  // Something wants to be looked at.
+  f.i32(0).mem("i32.load", STATE.regionStop).i32(0).mem("i32.load", STATE.limit).i32(0).mem("i32.load", STATE.regionLimit).op("i32.ne").op("i32.or");
   const stop = f.begin("if", "stop");
   leave(() => f.i32(REGION_EXIT.lookup));
   f.end(stop);
-  f.get(rip).get(expected).op("i64.ne").brIf(next);
+  // The caller's code is for its own mode.
+  f.get(rip).get(expected).op("i64.ne").i32(0).mem("i64.load", STATE.tlbBase).get(mode).op("i64.ne").op("i32.or").brIf(next);
   leave(() => f.i32(-1));
   f.end(none);
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);

@@ -111,6 +111,10 @@ export class Lowerer {
       case "rec.u16": fb.get(this.frame.rec).mem("i32.load16_u", n.imm); return;
       case "rec.i32": fb.get(this.frame.rec).mem("i32.load", n.imm); return;
       case "rec.i64": fb.get(this.frame.rec).mem("i64.load", n.imm); return;
+      case "icount":
+        this.frame.sync();
+        fb.i32(0).mem("i32.load", STATE.icount);
+        return;
       case "cc.test": lowerCondition(fb, n.imm, this.frame.locals); return;
       case "seg.linear":
         this.value(n.args[0]);

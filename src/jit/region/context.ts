@@ -29,7 +29,7 @@ export class Unsupported extends Error {}
 export const ISOLATED: ReadonlySet<HelperName> = new Set<HelperName>([
   "raise", "undefinedInstruction", "fpuTrap", "checkCanonical", "sseArith", "pcmpString", "sseCrypto", "x87Wait", "x87Register", "x87Memory",
   "x87Prepare", "x87Commit", "readCr", "readBase", "lar", "lsl", "verify", "rdrand", "rdseed", "rdpid", "storeSystem", "cli", "privilegedNop",
-  "privilegedSelector", "portCheck", "swapgs",
+  "privilegedSelector", "portCheck", "swapgs", "sti", "writeBase",
 ]);
 /** Helpers that never let the instruction go on. */
 export const NEVER_NEXT: ReadonlySet<HelperName> = new Set<HelperName>(["raise", "undefinedInstruction", "fpuTrap"]);
@@ -348,6 +348,7 @@ export class DecodedContext extends LiftContext {
         return a[0];
       case "ea.linear": case "ea.offset": throw new Unsupported(op);
       case "call": return this.callHelper(a, extra);
+      case "icount": return r.append(r.make(meta, meta.result, a, { imm: env.count + 1 }, null, null));
     }
     return r.append(r.make(meta, meta.result, a, extra, meta.leaves ? this.here() : null, null));
   }

@@ -405,7 +405,9 @@ class RegionLowerer {
     const { fb } = this;
     if (n.hot + n.cold === 0) return;
     if (n.meta.kind === KIND.getState) fb.i32(0).mem(LOAD_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
-    else if (n.meta.kind === KIND.rawLoad) {
+    else if (n.op === "icount") {
+      fb.i32(0).mem("i32.load", STATE.regionLimit).get(LEFT).op("i32.sub").i32(n.imm).op("i32.add");
+    } else if (n.meta.kind === KIND.rawLoad) {
       this.value(n.args[0]);
       fb.mem(LOAD_OP[n.meta.width]);
     } else throw new InternalError(`region: no code for ${n.op}`);

@@ -82,15 +82,18 @@ const MAX_DEPTH = 3;
 
 /** Executed by tier 0 alone: they change modes or are rare. */
 const STOPS_BEFORE = new Set([
-  "jmpf", "callf", "retf", "iret", "syscall", "sysret", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "hlt", "mov_to_cr",
-  "mov_to_dr", "mov_from_dr", "rsm", "clac", "stac", "clts", "lmsw", "lldt", "ltr", "lgdt", "lidt", "wrmsr", "rdmsr", "sti", "popf", "invlpg", "invpcid", "mwait",
+  "jmpf", "callf", "retf", "iret", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "hlt", "mov_to_cr",
+  "mov_to_dr", "mov_from_dr", "rsm", "clts", "lmsw", "lldt", "ltr", "lgdt", "lidt", "wrmsr", "rdmsr", "popf", "invlpg", "invpcid", "mwait",
   "monitor", "xsetbv", "mov_to_seg", "lss", "les", "lds", "lfs", "lgs", "fxrstor", "xrstor", "xrstors", "ldmxcsr", "vldmxcsr", "enter", "bound", "in", "out", "ins", "outs",
-  "wrfsbase", "wrgsbase", "cpuid", "rdpmc", "fxsave", "xsave", "xsaveopt", "xsavec", "xsaves", "fnsave", "fnstenv", "fldenv", "frstor", "maskmovq",
+  "cpuid", "rdpmc", "fxsave", "xsave", "xsaveopt", "xsavec", "xsaves", "fnsave", "fnstenv", "fldenv", "frstor", "maskmovq",
 ]);
+/** They change the mode or the access rights that code is emitted for. */
+const STOPS_AFTER = new Set(["syscall", "sysret", "clac", "stac"]);
 const REPEATS = new Set(["movs", "stos", "lods", "cmps", "scas"]);
 
 function flowOf(insn: Insn, name: string): FlowKind {
   if (STOPS_BEFORE.has(name)) return "stop-before";
+  if (STOPS_AFTER.has(name)) return insn.mode === 64 ? "stop-after" : "stop-before";
   const entry = ISA[insn.entry];
   const operand = entry.operands[0];
   const relative = operand?.code === "J";
@@ -253,7 +256,7 @@ export class RegionScanner {
       while (!seen.has(offset)) {
         if (seen.size >= MAX_CALLEE) return null;
         const at = this.decode(offset);
-        if (at === null || at.kind === "stop-before" || at.kind === "indirect") return null;
+        if (at === null || at.kind === "stop-before" || at.kind === "stop-after" || at.kind === "indirect") return null;
         seen.add(offset);
         if (at.kind === "call" && depth >= MAX_DEPTH) return null;
         if (at.kind === "return") break;

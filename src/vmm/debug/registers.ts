@@ -1,7 +1,7 @@
 /** The registers of a machine, to be shown and to be changed by name. */
 import { UserError } from "../../base/errors.ts";
 import { MSR } from "../../cpu/helpers/index.ts";
-import { CS, SS, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
+import { CS, SS, STATE, XMM_STRIDE, SHADOW_NONE } from "../../cpu/layout.ts";
 import { ATTR, type CpuState } from "../../cpu/state.ts";
 import type { Vcpu } from "../../jit/vcpu.ts";
 import type { RegistersView, SegmentView } from "./api.ts";
@@ -87,7 +87,7 @@ export function setRegister(vcpu: Vcpu, name: string, value: bigint): void {
     case "rip":
       s.rip = s.mode64 ? BigInt.asUintN(64, value) : (s.segBase(CS) + (value & M32)) & M32;
       // Prefetching and shadows belong to the instruction that would have followed.
-      s.interruptShadow = false;
+      s.setShadow(SHADOW_NONE);
       s.halted = false;
       return;
     case "eflags":
