@@ -5,10 +5,11 @@ import type { Node } from "../../cpu/ir/ir.ts";
 import { HELPER_NAMES } from "../../cpu/helpers/signatures.ts";
 import { STATUS } from "../../cpu/layout.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
+import { formKey } from "../../cpu/lift/form.ts";
 import { lift } from "../../cpu/lift/index.ts";
 import { compiledInterpreter } from "./compiled.ts";
 import { allForms } from "./forms.ts";
-import "./generate.ts";
+import { AT_START } from "./generate.ts";
 import { LateHandlers } from "./late.ts";
 
 const forms = allForms(true).filter((f) => f.entry.vex);
@@ -22,6 +23,13 @@ describe("VEX forms", () => {
       expect(() => validateIr(nodes), form.entry.source).not.toThrow();
       expect(calls(nodes), form.entry.source).not.toContain("undefinedInstruction");
     }
+  });
+
+  it("what a guest's start needs is among all forms, and not compiled late", () => {
+    const keys = new Set(allForms().map(formKey));
+    expect([...AT_START].filter((key) => !keys.has(key))).toEqual([]);
+    const { info } = compiledInterpreter(new WebAssembly.Memory({ initial: 1, maximum: 65536 }));
+    expect([...AT_START].filter((key) => info.handlers.get(key)?.generic === undefined)).toEqual([]);
   });
 
   it("become handlers behind the interpreter's own", () => {
