@@ -18,7 +18,7 @@ export const CHOICE_OPTIONS = {
 } as const;
 
 export const CHOICE_HELP = `  --programs NAME[,NAME]  only these of the programs
-  --engines NAME[,NAME]   of the programs: only on ${ENGINE_NAMES.join(", ")}
+  --engines NAME[,NAME]   of programs, disk and screen: only on ${ENGINE_NAMES.join(", ")}
   --tier 0|1|auto         of the programs: given to our machine
   --machine "--OPT VALUE" any further options of our machine`;
 

@@ -1,6 +1,7 @@
 /** Chromium, and the page as it is shipped, served on loopback. */
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
@@ -48,11 +49,12 @@ export class Chromium {
   private constructor(
     private readonly browser: Browser,
     private readonly site: Site,
+    private readonly executablePath: string,
   ) {}
 
   static async launch(executablePath: string, site: Site): Promise<Chromium> {
     const { chromium } = await import("playwright");
-    return new Chromium(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] }), site);
+    return new Chromium(await chromium.launch({ executablePath, args: [...CHROMIUM_FLAGS] }), site, executablePath);
   }
 
   get version(): string {
@@ -65,11 +67,36 @@ export class Chromium {
 
   async context(): Promise<BrowserContext> {
     const context = await this.browser.newContext({ viewport: { width: 1200, height: 800 } });
+    await this.prepare(context);
+    return context;
+  }
+
+  private async prepare(context: BrowserContext): Promise<void> {
     // esbuild (tsx) wraps named functions in a helper of its own, which functions that are sent as text then lack.
     await context.addInitScript({ content: "globalThis.__name = (f) => f;" });
     await context.addInitScript({ path: createRequire(import.meta.url).resolve("comlink/dist/umd/comlink.js") });
     await context.addInitScript(installProbe, { firstLine: FIRST_LINE, prompt: PROMPT });
-    return context;
+  }
+
+  /** Runs a function in a page without a machine; it is given the address of the machine's worker, too. `kept`: the page's storage is a disk's. */
+  async inPage<T, A extends object>(what: string, run: (argument: A & { readonly workerUrl: string }) => Promise<T>, argument: A, kept = false): Promise<T> {
+    const profile = kept ? mkdtempSync(join(tmpdir(), "tabvisor-bench-profile-")) : null;
+    let context: BrowserContext;
+    if (profile === null) context = await this.context();
+    else {
+      // A private window's OPFS is in memory.
+      const { chromium } = await import("playwright");
+      context = await chromium.launchPersistentContext(profile, { executablePath: this.executablePath, args: [...CHROMIUM_FLAGS] });
+      await this.prepare(context);
+    }
+    try {
+      const page = await this.open(context, "?autostart=0");
+      const whole = { ...argument, workerUrl: this.site.worker };
+      return await late(what, page.evaluate(run as (a: unknown) => Promise<T>, whole));
+    } finally {
+      await context.close();
+      if (profile !== null) rmSync(profile, { recursive: true, force: true });
+    }
   }
 
   /** A page of the context whose machine starts on its own. */

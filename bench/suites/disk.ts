@@ -3,20 +3,30 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SECTOR_BYTES } from "../../src/base/block.ts";
+import type { MachineSpec } from "../../src/vmm/api.ts";
+import { parseDefinition } from "../../src/vmm/definition/parse.ts";
 import { writeCpio } from "../../tools/image/cpio.ts";
 import { ensureImage, type GuestPaths } from "../../tools/image/ensure.ts";
 import { Child, tabvisor, type Command } from "../lib/child.ts";
+import type { Chromium } from "../lib/chromium.ts";
 import type { Suite } from "../lib/context.ts";
+import { runDiskJob } from "../lib/disk-page.ts";
+import { publish } from "../lib/engines.ts";
 import { MEMORY_MIB } from "../lib/guest.ts";
 import { BUILD, ROOT } from "../lib/paths.ts";
-import { median, most, row, type Row } from "../lib/report.ts";
+import { least, median, most, row, type Row } from "../lib/report.ts";
 
 const SOURCES = join(ROOT, "bench", "guest-disk");
 const DISK_MIB = 128;
 const FILES = 2000;
+type Part = "fill" | "sequential" | "random" | "tar" | "contents";
 /** Times to QEMU's: the reciprocals of 0.7, 0.5 and 0.5 of its speed. */
-const LIMIT = { sequential: 1 / 0.7, random: 2, tar: 2 } as const;
-const BYTES = { sequential: 512 * 2 ** 20, random: 20_000 * 4096 } as const;
+const LIMIT: Readonly<Partial<Record<Part, number>>> = { sequential: 1 / 0.7, random: 2, tar: 2 };
+/** What `init` moves. */
+const BYTES = { fill: DISK_MIB * 2 ** 20, sequential: 4096 * 2 ** 20, random: 20_000 * 4096 } as const;
+const TITLE = { fill: "written and flushed, 1 MiB blocks", sequential: "sequential read, 1 MiB blocks", random: "random reads of 4 KiB", tar: `tar of ${FILES} files` } as const;
+const TAG = "bench";
 
 /** Numbers that are the same each time (mulberry32). */
 function numbers(seed: number): () => number {
@@ -30,24 +40,31 @@ function numbers(seed: number): () => number {
 }
 
 interface Material {
+  /** Empty: the guest fills it. */
   readonly disk: string;
   readonly folder: string;
+  readonly folders: readonly string[];
+  readonly files: readonly { readonly path: string; readonly bytes: Uint8Array }[];
   remove(): void;
 }
 
-/** A disk of random bytes and a tree of 2,000 files, in memory where the host has a file system for that. */
+/** A disk, and a tree of 2,000 files of random bytes. */
 function makeMaterial(): Material {
-  const folder = join(tmpdir(), `tabvisor-bench-${process.pid}`);
+  const place = join(tmpdir(), `tabvisor-bench-${process.pid}`);
+  const folder = join(place, "tree");
   const random = numbers(1);
-  mkdirSync(folder);
-  const disk = join(folder, "disk.img");
-  writeFileSync(disk, Uint32Array.from({ length: (DISK_MIB * 2 ** 20) / 4 }, random));
-  for (let i = 0; i < FILES; i++) {
-    const place = join(folder, "tree", `d${Math.floor(i / 100)}`);
-    if (i % 100 === 0) mkdirSync(place, { recursive: true });
-    writeFileSync(join(place, `f${i}`), Uint32Array.from({ length: 50 + (random() % 1950) }, random));
-  }
-  return { disk, folder: join(folder, "tree"), remove: () => rmSync(folder, { recursive: true }) };
+  mkdirSync(folder, { recursive: true });
+  const disk = join(place, "disk.img");
+  writeFileSync(disk, new Uint8Array(DISK_MIB * 2 ** 20));
+  const folders = Array.from({ length: FILES / 100 }, (_, i) => `d${i}`);
+  for (const name of folders) mkdirSync(join(folder, name));
+  const files = Array.from({ length: FILES }, (_, i) => {
+    const bytes = new Uint8Array(Uint32Array.from({ length: 50 + (random() % 1950) }, random).buffer);
+    const path = `${folders[Math.floor(i / 100)]}/f${i}`;
+    writeFileSync(join(folder, path), bytes);
+    return { path, bytes };
+  });
+  return { disk, folder, folders, files, remove: () => rmSync(place, { recursive: true }) };
 }
 
 function makeInitrd({ files, info }: GuestPaths): string {
@@ -89,63 +106,97 @@ async function once(command: Command, parts: readonly string[]): Promise<Times> 
 interface Job {
   readonly name: string;
   readonly bench: string;
-  readonly parts: readonly ("sequential" | "random" | "tar")[];
+  readonly parts: readonly Part[];
   readonly guest: GuestPaths;
   readonly initrd: string;
+  /** On the command line. */
   readonly devices: readonly string[];
+  /** In a definition. */
+  readonly fields: string;
 }
 
+const cmdlineOf = ({ bench }: Job): string => `console=ttyS0 nokaslr cryptomgr.notests rdinit=/bench/init bench="${bench}"`;
+
 function options(job: Job): string[] {
-  const cmdline = `console=ttyS0 nokaslr cryptomgr.notests rdinit=/bench/init bench="${job.bench}"`;
-  return ["-m", String(MEMORY_MIB), "-nographic", "-no-reboot", "-kernel", job.guest.files.vmlinux, "-initrd", job.initrd, "-append", cmdline, ...job.devices];
+  return ["-m", String(MEMORY_MIB), "-nographic", "-no-reboot", "-kernel", job.guest.files.vmlinux, "-initrd", job.initrd, "-append", cmdlineOf(job), ...job.devices];
+}
+
+async function inChromium(chromium: Chromium, job: Job, material: Material, writes: "memory" | "opfs"): Promise<Times> {
+  const isDisk = job.fields.includes("disks");
+  const drives: MachineSpec["drives"] = isDisk
+    ? { disk0: { source: { kind: "blank", sectors: (DISK_MIB * 2 ** 20) / SECTOR_BYTES }, format: null, writes: writes === "opfs" ? { kind: "opfs", path: "bench.img" } : { kind: "memory" } } }
+    : {};
+  const times = await chromium.inPage(`${job.name} in Chromium`, runDiskJob, {
+    kernelUrl: publish(job.guest.files.vmlinux), initrdUrl: publish(job.initrd), cmdline: cmdlineOf(job),
+    definition: parseDefinition(`{ name: bench, memory: ${MEMORY_MIB}, display: none, reboot: false, ${job.fields} }`, "bench"),
+    drives, parts: job.parts, tag: isDisk ? null : TAG, folders: isDisk ? [] : material.folders,
+    files: isDisk ? [] : material.files.map(({ path, bytes }) => ({ path, bytes: Buffer.from(bytes).toString("base64") })),
+  }, writes === "opfs");
+  return new Map(times.map(({ part, ...rest }) => [part, rest]));
 }
 
 export const disk: Suite = {
   name: "disk",
-  about: `virtio-blk reads, and tar of ${FILES} files over virtio-9p and virtio-fs`,
+  about: `virtio-blk, and tar of ${FILES} files over virtio-9p and virtio-fs`,
   async run(context) {
-    const { qemu, log } = context;
+    const { log } = context;
+    const { engines } = context.choice;
+    const qemu = engines.includes("qemu") ? context.qemu : null;
     const small = await context.guest();
     // Only Debian's generic kernel has 9P.
     const generic = await ensureImage({ kernel: "linux-image-amd64" });
+    const chromium = engines.includes("chromium") ? await context.chromium() : null;
     const material = makeMaterial();
     const rows: Row[] = [];
     try {
-      const share = ["-virtfs", `local,path=${material.folder},mount_tag=bench,security_model=none`];
+      const share = ["-virtfs", `local,path=${material.folder},mount_tag=${TAG},security_model=none`];
+      const shared = `sharedFolders: [{ tag: ${TAG} }]`;
       const jobs: Job[] = [
-        { name: "virtio-blk", bench: "disk", parts: ["sequential", "random"], guest: small, initrd: makeInitrd(small), devices: ["-drive", `file=${material.disk},format=raw,if=virtio,readonly=on`] },
-        { name: "virtio-9p", bench: "9p tar", parts: ["tar"], guest: generic, initrd: makeInitrd(generic), devices: share },
-        { name: "virtio-fs", bench: "virtiofs tar", parts: ["tar"], guest: small, initrd: makeInitrd(small), devices: share },
+        {
+          name: "virtio-blk", bench: "disk", parts: ["fill", "sequential", "random"], guest: small, initrd: makeInitrd(small),
+          devices: ["-drive", `file=${material.disk},format=raw,if=virtio`], fields: "disks: [{ image: { blank: 128M } }]",
+        },
+        { name: "virtio-9p", bench: "9p tar", parts: ["tar", "contents"], guest: generic, initrd: makeInitrd(generic), devices: share, fields: shared },
+        { name: "virtio-fs", bench: "virtiofs tar", parts: ["tar", "contents"], guest: small, initrd: makeInitrd(small), devices: share, fields: shared },
       ];
       const samples = new Map<string, number[]>();
       const printed = new Map<string, string>();
       for (let run = 1; run <= context.runs; run++) {
         for (const job of jobs) {
-          const engines: [Row["engine"], Command][] = [["node", tabvisor(options(job))]];
-          // QEMU serves virtio-fs through another program only: its 9P is what ours is compared with.
-          if (qemu !== null && job.name !== "virtio-fs") engines.unshift(["qemu", { file: qemu, args: ["-accel", "tcg,thread=single", ...options(job)] }]);
-          for (const [engine, command] of engines) {
-            for (const [part, { seconds, printed: text }] of await once(command, job.parts)) {
+          const take = (engine: string, times: Times): void => {
+            for (const [part, { seconds, printed: text }] of times) {
               log(`disk ${run}: ${job.name} ${part} on ${engine}: ${seconds.toFixed(2)} s`);
               const key = `${job.name} ${part} ${engine}`;
               samples.set(key, [...(samples.get(key) ?? []), seconds]);
-              const before = printed.get(`${job.name} ${part}`);
+              const before = printed.get(part);
               if (before !== undefined && before !== text) throw new Error(`${job.name} ${part} on ${engine} read something else: '${text}' instead of '${before}'`);
-              printed.set(`${job.name} ${part}`, text);
+              printed.set(part, text);
             }
-          }
+          };
+          // QEMU serves virtio-fs through another program only: its 9P is what ours is compared with.
+          if (qemu !== null && job.name !== "virtio-fs") take("qemu", await once({ file: qemu, args: ["-accel", "tcg,thread=single", ...options(job)] }, job.parts));
+          if (engines.includes("node")) take("node", await once(tabvisor(options(job)), job.parts));
+          if (chromium === null) continue;
+          take("chromium", await inChromium(chromium, job, material, "memory"));
+          if (job.name === "virtio-blk") take("opfs", await inChromium(chromium, job, material, "opfs"));
         }
       }
-      const title = { sequential: "sequential read, 1 MiB blocks", random: "random reads of 4 KiB", tar: `tar of ${FILES} files` } as const;
       for (const job of jobs) {
         for (const part of job.parts) {
+          if (part === "contents") continue;
           const reference = samples.get(`${part === "tar" ? "virtio-9p" : job.name} ${part} qemu`) ?? null;
-          for (const engine of ["qemu", "node"] as const) {
+          for (const engine of ["qemu", "node", "chromium", "opfs"] as const) {
             const seconds = samples.get(`${job.name} ${part} ${engine}`);
             if (seconds === undefined) continue;
-            const rate = part === "tar" ? "" : `${(BYTES[part] / 1e6 / median(seconds)).toFixed(0)} MB/s`;
-            const compared = engine === "node" && reference !== null ? { ratio: median(seconds) / median(reference), target: most(LIMIT[part], "ratio") } : {};
-            rows.push(row(`${job.name}: ${title[part]}`, engine, "s", seconds, { ...compared, note: part === "tar" && job.name === "virtio-fs" ? "to QEMU's virtio-9p" : rate }));
+            if (part !== "tar" && engine === "opfs") {
+              if (part !== "random") rows.push(row(`${job.name} over OPFS: ${TITLE[part]}`, "chromium", "MB/s", seconds.map((s) => BYTES[part] / 1e6 / s), { target: least(200) }));
+              continue;
+            }
+            if (engine === "opfs") continue;
+            const limit = LIMIT[part];
+            const compared = engine !== "qemu" && reference !== null ? { ratio: median(seconds) / median(reference), ...(limit === undefined ? {} : { target: most(limit, "ratio") }) } : {};
+            const note = part === "tar" ? (job.name === "virtio-fs" ? "to QEMU's virtio-9p" : "") : `${(BYTES[part] / 1e6 / median(seconds)).toFixed(0)} MB/s`;
+            rows.push(row(`${job.name}: ${TITLE[part]}`, engine, "s", seconds, { ...compared, note }));
           }
         }
       }

@@ -61,8 +61,9 @@ export const screen: Suite = {
   about: "frames a second of 1024x768x32 and what they cost the CPU; scrolling the kernel's log on the VGA console",
   async run(context) {
     const guest = defaultBoot(await context.guest());
-    const chromium = await context.chromium();
-    const { qemu } = context;
+    const { engines } = context.choice;
+    const chromium = engines.includes("chromium") ? await context.chromium() : null;
+    const qemu = engines.includes("qemu") ? context.qemu : null;
     const rows: Row[] = [];
 
     if (chromium !== null) {
@@ -93,7 +94,7 @@ export const screen: Suite = {
     const onQemu: number[] = [], onNode: number[] = [], onChromium: number[] = [];
     for (let run = 1; run <= context.runs; run++) {
       if (qemu !== null) onQemu.push(await scrollOn({ ...qemuBoot(qemu, guest), args: [...qemuBoot(qemu, guest).args, "-vga", "std"] }));
-      onNode.push(await scrollOn(nodeBoot(guest)));
+      if (engines.includes("node")) onNode.push(await scrollOn(nodeBoot(guest)));
       if (chromium !== null) onChromium.push(await chromium.boot((page) => scrollInPage(page)));
       const last = (samples: number[]): string => samples.at(-1)?.toFixed(2) ?? "–";
       context.log(`scroll ${run}: QEMU ${last(onQemu)}, Node ${last(onNode)}, Chromium ${last(onChromium)} s`);
@@ -101,7 +102,7 @@ export const screen: Suite = {
     const ratio = (samples: number[]): number | null => (onQemu.length === 0 ? null : median(samples) / median(onQemu));
     const figure = `${SCROLLS} times dmesg on the VGA console`;
     if (onQemu.length > 0) rows.push(row(figure, "qemu", "s", onQemu, { ratio: 1, note: "no display shows it" }));
-    rows.push(row(figure, "node", "s", onNode, { ratio: ratio(onNode), target: most(1, "ratio"), note: "no display shows it" }));
+    if (onNode.length > 0) rows.push(row(figure, "node", "s", onNode, { ratio: ratio(onNode), target: most(1, "ratio"), note: "no display shows it" }));
     if (onChromium.length > 0) rows.push(row(figure, "chromium", "s", onChromium, { ratio: ratio(onChromium), target: most(1, "ratio"), note: "on the page's screen" }));
     return rows;
   },

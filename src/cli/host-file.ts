@@ -1,7 +1,7 @@
 /** Disk images in files of the host. */
-import { closeSync, existsSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, realpathSync, rmSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync, readvSync, realpathSync, rmSync, writeSync, writevSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { SECTOR_BYTES, type BlockBackend, type BlockError } from "../base/block.ts";
+import { SECTOR_BYTES, segmentBytes, type BlockBackend, type BlockError } from "../base/block.ts";
 import { UserError } from "../base/errors.ts";
 import { MemoryStore } from "../vmm/storage/memory-store.ts";
 import { openImage, probeFormat, type ImageFile, type ImageFormat } from "../vmm/storage/open-image.ts";
@@ -9,9 +9,13 @@ import { Overlay } from "../vmm/storage/overlay.ts";
 import { RawDisk } from "../vmm/storage/raw-disk.ts";
 import { readOnlyView } from "../vmm/storage/read-only-disk.ts";
 import type { ByteStore } from "../vmm/storage/byte-store.ts";
+import { cut } from "../vmm/storage/segments.ts";
 import { ScratchStore } from "../vmm/storage/scratch-store.ts";
 import { lockForWriting, type FileLock } from "./file-lock.ts";
 import { reason } from "./reason.ts";
+
+/** Segments of one call: IOV_MAX of Linux and macOS. */
+const VECTORS = 1024;
 
 /** A host file as a store. */
 export class HostFile implements ByteStore {
@@ -51,6 +55,22 @@ export class HostFile implements ByteStore {
 
   write(at: number, from: Uint8Array): void {
     for (let put = 0; put < from.length; ) put += writeSync(this.file, from, put, from.length - put, at + put);
+  }
+
+  readList(at: number, into: readonly Uint8Array[]): number {
+    const wanted = segmentBytes(into);
+    let got = 0;
+    while (got < wanted) {
+      const count = readvSync(this.file, cut(into, got, wanted - got).slice(0, VECTORS), at + got);
+      if (count === 0) break;
+      got += count;
+    }
+    return got;
+  }
+
+  writeList(at: number, from: readonly Uint8Array[]): void {
+    const wanted = segmentBytes(from);
+    for (let put = 0; put < wanted; ) put += writevSync(this.file, cut(from, put, wanted - put).slice(0, VECTORS), at + put);
   }
 
   truncate(size: number): void {

@@ -154,6 +154,8 @@ export type Spawn = (onCrash: (message: string) => void) => MachineConnection;
 /** From display to machine: a frame can be taken. `all`: the display knows nothing yet. */
 export interface DisplayRequest {
   readonly all: boolean;
+  /** An earlier update's data, to be used again. */
+  readonly spare: ArrayBuffer | null;
 }
 /** The answer, when something has changed. */
 export interface DisplayFrame {

@@ -11,6 +11,7 @@ export interface ScreenSource {
 
 export class DisplayFeed {
   private ready = false;
+  private spare: ArrayBuffer | null = null;
   private dueMs = 0;
   private timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -21,9 +22,10 @@ export class DisplayFeed {
     private readonly nowMs: () => number = () => performance.now(),
   ) {}
 
-  /** The display can take another update; with `all` it knows nothing yet. */
-  request(all: boolean): void {
+  /** The display can take another update; with `all` it knows nothing yet. `spare` held an earlier update's data. */
+  request(all: boolean, spare: ArrayBuffer | null = null): void {
     if (all) this.source().presentAll();
+    if (spare !== null) this.spare = spare;
     this.ready = true;
     this.schedule();
   }
@@ -38,6 +40,11 @@ export class DisplayFeed {
     this.take();
   }
 
+  /** How long the machine may run before a frame is due: not less than a millisecond. */
+  get restMs(): number {
+    return this.ready ? Math.max(1, this.dueMs - this.nowMs()) : Infinity;
+  }
+
   /** A frame for what a sleeping machine has left behind. */
   private schedule(): void {
     this.timer ??= setTimeout(() => {
@@ -49,6 +56,12 @@ export class DisplayFeed {
   private take(): void {
     const now = this.nowMs();
     const shown = this.source().present({
+      room: (bytes) => {
+        const { spare } = this;
+        if (spare === null || spare.byteLength < bytes) return new Uint8Array(bytes);
+        this.spare = null;
+        return new Uint8Array(spare, 0, bytes);
+      },
       update: (update) => {
         this.ready = false;
         this.show(update);

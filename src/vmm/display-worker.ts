@@ -18,6 +18,8 @@ class WorkerDisplay implements DisplayApi {
   private asked = false;
   private known = false;
   private timer: ReturnType<typeof setInterval> | null = null;
+  /** Has been painted. */
+  private spare: ArrayBuffer | null = null;
   private image: ImageData | null = null;
   private frames = 0;
 
@@ -56,18 +58,22 @@ class WorkerDisplay implements DisplayApi {
   private ask(): void {
     if (this.asked || !this.visible || this.machine === null) return;
     this.asked = true;
-    const request: DisplayRequest = { all: !this.known };
-    this.machine.postMessage(request);
+    const { spare } = this;
+    this.spare = null;
+    const request: DisplayRequest = { all: !this.known, spare };
+    this.machine.postMessage(request, spare === null ? [] : [spare]);
   }
 
   private frame({ update }: DisplayFrame): void {
     this.asked = false;
     this.known = true;
+    // The machine may copy the next picture while this one is painted.
+    this.ask();
     this.painter.update(update);
+    this.spare = update.data.buffer as ArrayBuffer;
     this.draw();
     this.frames++;
     this.blinkIfNeeded();
-    this.ask();
   }
 
   private draw(): void {

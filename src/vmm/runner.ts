@@ -351,8 +351,8 @@ export class Runner {
   }
 
   /** The display can take a frame: `RunnerEvents.frame` follows when something has changed. `all`: it knows nothing yet. */
-  requestFrame(all: boolean): void {
-    this.feed.request(all);
+  requestFrame(all: boolean, spare: ArrayBuffer | null = null): void {
+    this.feed.request(all, spare);
   }
   private readonly feed = new DisplayFeed(() => this.machine, (update) => this.events.frame?.(update));
 
@@ -416,7 +416,7 @@ export class Runner {
     const from = performance.now();
     let outcome;
     try {
-      const { sliceMs } = this.share;
+      const sliceMs = Math.min(this.share.sliceMs, this.feed.restMs);
       outcome = this.hook === null ? this.machine.run(sliceMs, this.goingOn ? 1 : Infinity) : this.hook.run(this.machine, sliceMs);
     } catch (e) {
       this.fail(e);

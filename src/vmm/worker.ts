@@ -380,7 +380,7 @@ class WorkerMachine implements MachineApi {
     this.display = port;
     port.onmessage = (event: MessageEvent<DisplayRequest>) => {
       this.wanted = true;
-      this.runner?.requestFrame(event.data.all);
+      this.runner?.requestFrame(event.data.all, event.data.spare);
     };
     return Promise.resolve();
   }

@@ -44,6 +44,8 @@ export interface ScreenUpdate {
 
 /** Where a display device's picture goes. */
 export interface DisplaySink {
+  /** A place for an update's data, so that not every frame takes fresh memory. What is in it does not matter. */
+  room?(bytes: number): Uint8Array;
   update(update: ScreenUpdate): void;
 }
 

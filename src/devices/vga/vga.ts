@@ -234,7 +234,8 @@ export class Vga implements Persistent {
     for (let page = first; page < end; page++) if (written[page] !== 0) pages.push(page);
     if (pages.length === 0 && !this.stale) return false;
     this.stale = false;
-    const data = new Uint8Array(pages.length * VIDEO_PAGE);
+    const length = pages.length * VIDEO_PAGE;
+    const data = sink.room?.(length) ?? new Uint8Array(length);
     for (let i = 0; i < pages.length; ) {
       let run = i + 1;
       while (run < pages.length && pages[run] === pages[i] + run - i) run++;

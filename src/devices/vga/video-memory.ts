@@ -29,7 +29,10 @@ export interface VideoMemory {
    * memory sets WRITTEN; the device does, for writes of its own.
    */
   readonly written: Uint8Array;
-  /** Clears `written` for pages first to end (exclusive) and notes writes to them from now on. */
+  /**
+   * Clears `written` for pages first to end (exclusive) and notes writes to them from now on. Pages that are written all the time may be left
+   * WRITTEN, whether they are written again or not: that is found out a few calls later.
+   */
   watch(first: number, end: number): void;
   /**
    * Lets `length` bytes from `offset` on appear at byte `at` of the window at A0000h, as plain memory. With length 0 the

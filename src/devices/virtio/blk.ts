@@ -14,7 +14,8 @@ const STATUS = { ok: 0, ioError: 1, unsupported: 2 } as const;
 const HEADER_BYTES = 16;
 const ID_BYTES = 20;
 const RANGE_BYTES = 16;
-const QUEUE_SIZE = 256;
+/** Requests of 1 MiB, which Linux makes of large transfers, have 256 pages: with fewer descriptors each would be cut in two. */
+const QUEUE_SIZE = 512;
 /** Two descriptors are the header and the status. */
 const SEG_MAX = QUEUE_SIZE - 2;
 /** Sectors that one discard or write-zeroes range may have, and ranges in a request. */

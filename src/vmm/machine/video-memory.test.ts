@@ -50,6 +50,39 @@ it("the framebuffer is plain memory; the first write to a page is noted, the nex
   expect([video.written[5], store(FRAMEBUFFER + 0x5000, 4), video.written[5], store(FRAMEBUFFER + 0x5000, 5)]).toEqual([0, false, 1, true]);
   expect(mmio).toEqual([]);
 });
+it("a page that is written between all looks is watched at a few of them only, and one that rests is found out", () => {
+  video.showLinear(FRAMEBUFFER);
+  const free: boolean[] = [];
+  for (let look = 0; look < 40; look++) {
+    video.watch(0, 16);
+    free.push(store(FRAMEBUFFER + 0x5000, look));
+    expect(video.written[5]).toBe(1);
+  }
+  // The first looks, and each eighth one after.
+  expect(free.slice(0, 4)).toEqual([false, false, false, false]);
+  expect(free.slice(8).filter((hit) => !hit)).toHaveLength(4);
+  let quiet = 0;
+  while (video.written[5] !== 0 && quiet < 20) {
+    video.watch(0, 16);
+    quiet++;
+  }
+  expect(quiet).toBeLessThanOrEqual(8);
+  expect(store(FRAMEBUFFER + 0x5000, 1)).toBe(false);
+});
+it("an epoch's writes to a busy page belong to it", () => {
+  video.showLinear(FRAMEBUFFER);
+  for (let look = 0; look < 12; look++) {
+    video.watch(0, 16);
+    store(FRAMEBUFFER + 0x5000, look);
+  }
+  expect(video.beginEpoch()).toEqual([5]);
+  mmu.flushAll();
+  expect(video.beginEpoch()).toEqual([]);
+  mmu.flushAll();
+  store(FRAMEBUFFER + 0x5000, 99);
+  video.watch(0, 16);
+  expect(video.beginEpoch()).toEqual([5]);
+});
 it("reads do not count as writes", () => {
   video.showLinear(FRAMEBUFFER);
   video.watch(0, 16);

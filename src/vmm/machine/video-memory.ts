@@ -5,11 +5,21 @@ import { LEGACY_BYTES, TOUCHED, VIDEO_BYTES, VIDEO_PAGE, type VideoMemory, VRAM_
 
 export { VIDEO_BYTES };
 
+/**
+ * A page that was found written at so many looks in a row is busy: it counts as written without being watched, and is watched again at
+ * every eighth look only. The first write to a watched page costs a microsecond and throws compiled code back to the interpreter.
+ */
+const BUSY_AFTER = 4;
+const RECHECK_LOOKS = 8;
+
 export class MappedVideoMemory implements VideoMemory {
   readonly bytes: Uint8Array;
   readonly written = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE).fill(TOUCHED);
   /** Written in this epoch, and since then looked at by the display: 1. */
   private readonly seen = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE);
+  /** Looks in a row at which a page was found written, to BUSY_AFTER. */
+  private readonly streaks = new Uint8Array(VIDEO_BYTES / VIDEO_PAGE);
+  private looks = 0;
   private readonly legacy: MemoryWindow;
   private readonly linear: MemoryWindow;
 
@@ -56,10 +66,20 @@ export class MappedVideoMemory implements VideoMemory {
   }
 
   watch(first: number, end: number): void {
+    const { written, seen, streaks } = this;
+    const recheck = ++this.looks % RECHECK_LOOKS === 0;
+    let watched = false;
     for (let page = first; page < end; page++) {
-      if (this.written[page] === WRITTEN) this.seen[page] = 1;
-      this.written[page] = 0;
+      if (written[page] === WRITTEN) {
+        seen[page] = 1;
+        if (streaks[page] < BUSY_AFTER) streaks[page]++;
+        else if (!recheck) continue;
+      } else streaks[page] = 0;
+      watched ||= written[page] !== 0;
+      written[page] = 0;
     }
+    // What was not written is watched already.
+    if (!watched) return;
     for (const window of [this.legacy, this.linear]) this.mark(window, first, end);
     this.vcpu.mmu.protectWatchedPages();
   }

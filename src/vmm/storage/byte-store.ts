@@ -1,6 +1,6 @@
 /** A file as storage sees it: bytes at offsets, read and written synchronously. Below raw disks, overlays and caches. */
-import type { BlockError } from "../../base/block.ts";
-import { gather, scatter } from "./segments.ts";
+import { segmentBytes, type BlockError } from "../../base/block.ts";
+import { cut, gather, scatter, zero } from "./segments.ts";
 
 /** Methods throw what their host throws; `storeError` makes a disk's error of it. Offsets and lengths are bytes. */
 export interface ByteStore {
@@ -17,6 +17,9 @@ export interface ByteStore {
   close(): void;
   /** Gives a range's memory back; it reads as zeroes. Absent where a file cannot have holes. */
   discard?(at: number, length: number): void;
+  /** `read` and `write` for lists of segments, at once. Absent where each segment would cost a call of the host's. */
+  readList?(at: number, into: readonly Uint8Array[]): number;
+  writeList?(at: number, from: readonly Uint8Array[]): void;
 }
 
 /** Storage that is full, as stores of ours say it. */
@@ -42,6 +45,12 @@ const bounce = new Uint8Array(BOUNCE_BYTES);
 
 /** Fills the segments from `at`; what is beyond the end of the store reads as zeroes. */
 export function readSegments(store: ByteStore, at: number, into: readonly Uint8Array[]): void {
+  if (store.readList !== undefined) {
+    const got = store.readList(at, into);
+    const bytes = segmentBytes(into);
+    if (got < bytes) zero(cut(into, got, bytes - got));
+    return;
+  }
   for (const { segments, offset, bytes } of batches(into)) {
     const target = segments.length === 1 ? segments[0] : bounce.subarray(0, bytes);
     const got = store.read(at + offset, target);
@@ -51,6 +60,10 @@ export function readSegments(store: ByteStore, at: number, into: readonly Uint8A
 }
 
 export function writeSegments(store: ByteStore, at: number, from: readonly Uint8Array[]): void {
+  if (store.writeList !== undefined) {
+    store.writeList(at, from);
+    return;
+  }
   for (const { segments, offset } of batches(from)) {
     store.write(at + offset, segments.length === 1 ? segments[0] : gather(segments, bounce));
   }

@@ -31,6 +31,13 @@ export class MemoryStore implements ByteStore {
   }
 
   read(at: number, into: Uint8Array): number {
+    const inChunk = at % CHUNK;
+    const one = this.chunks[(at - inChunk) / CHUNK];
+    // Most requests come as pages.
+    if (one !== undefined && inChunk + into.length <= CHUNK && at + into.length <= this.bytes) {
+      into.set(one.subarray(inChunk, inChunk + into.length));
+      return into.length;
+    }
     const length = Math.max(0, Math.min(into.length, this.bytes - at));
     this.pieces(at, length, (index, within, done, count) => {
       const chunk = this.chunks[index];
@@ -46,6 +53,20 @@ export class MemoryStore implements ByteStore {
       chunk.set(from.subarray(done, done + count), within);
     });
     this.bytes = Math.max(this.bytes, at + from.length);
+  }
+
+  readList(at: number, into: readonly Uint8Array[]): number {
+    let got = 0;
+    for (const segment of into) got += this.read(at + got, segment);
+    return got;
+  }
+
+  writeList(at: number, from: readonly Uint8Array[]): void {
+    let put = 0;
+    for (const segment of from) {
+      this.write(at + put, segment);
+      put += segment.length;
+    }
   }
 
   private allocate(): Uint8Array {

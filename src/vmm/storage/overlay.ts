@@ -18,6 +18,15 @@ export interface OverlayOptions {
   readonly sectors?: number;
 }
 
+/** Part of a range that comes from one place. */
+interface Run {
+  readonly from: "slot" | "zero" | "base";
+  readonly sector: number;
+  count: number;
+  /** Where it begins. */
+  readonly slot: number;
+}
+
 const inBitmap = (entry: Entry, sector: number): boolean => ((entry.bitmap[sector >>> 5] >>> (sector & 31)) & 1) !== 0;
 
 /** The last sector in a cluster's slot, or -1. */
@@ -155,11 +164,7 @@ export class Overlay implements BlockBackend {
       const part = (): readonly Uint8Array[] => (run.count * SECTOR_BYTES === bytes ? into : cut(into, at, run.count * SECTOR_BYTES));
       if (run.from === "slot") failure ??= this.attempt(() => readSegments(this.store, this.position(run.slot, run.sector % CLUSTER_SECTORS), part()));
       else if (run.from === "zero") zero(part());
-      else {
-        const last = below.at(-1);
-        if (last !== undefined && last.sector + last.count === run.sector) last.count += run.count;
-        else below.push({ sector: run.sector, count: run.count, at });
-      }
+      else below.push({ sector: run.sector, count: run.count, at });
     }
     if (failure !== null || below.length === 0) {
       done(failure);
@@ -175,8 +180,22 @@ export class Overlay implements BlockBackend {
     }
   }
 
-  /** Parts of a range that come from one place, each inside one cluster. */
-  private *runs(sector: number, count: number): Generator<{ from: "slot" | "zero" | "base"; sector: number; count: number; slot: number }> {
+  /** Parts of a range that come from one place. Slots that follow each other are one. */
+  private *runs(sector: number, count: number): Generator<Run> {
+    const parts = this.runsInClusters(sector, count);
+    for (let part = parts.next(); part.done !== true; ) {
+      const run = part.value;
+      for (part = parts.next(); part.done !== true && this.follows(part.value, run); part = parts.next()) run.count += part.value.count;
+      yield run;
+    }
+  }
+
+  private follows(next: Run, run: Run): boolean {
+    if (next.from !== run.from) return false;
+    return run.from !== "slot" || this.position(next.slot, next.sector % CLUSTER_SECTORS) === this.position(run.slot, (run.sector % CLUSTER_SECTORS) + run.count);
+  }
+
+  private *runsInClusters(sector: number, count: number): Generator<Run> {
     const end = sector + count;
     for (let at = sector; at < end; ) {
       const within = at % CLUSTER_SECTORS;
@@ -187,7 +206,13 @@ export class Overlay implements BlockBackend {
         for (let i = 0; i < limit; ) {
           const here = inBitmap(entry, within + i);
           let n = 1;
-          while (i + n < limit && inBitmap(entry, within + i + n) === here) n++;
+          while (i + n < limit) {
+            const at = within + i + n;
+            // Most words are all ones or all zeroes.
+            if ((at & 31) === 0 && i + n + 32 <= limit && entry.bitmap[at >>> 5] === (here ? 0xffff_ffff : 0)) n += 32;
+            else if (inBitmap(entry, at) === here) n++;
+            else break;
+          }
           yield { from: here ? "slot" : entry.zero ? "zero" : "base", sector: at + i, count: n, slot: entry.slot };
           i += n;
         }

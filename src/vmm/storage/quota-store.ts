@@ -1,4 +1,5 @@
 /** A limit on what several stores may take together: a machine's quota. */
+import { segmentBytes } from "../../base/block.ts";
 import { StoreFullError, type ByteStore } from "./byte-store.ts";
 
 /** Bytes, shared by the stores of one machine. */
@@ -32,9 +33,13 @@ export class QuotaStore implements ByteStore {
     this.bytes = store.size();
     quota.add(this.bytes);
     if (store.discard !== undefined) this.discard = (at, length) => store.discard?.(at, length);
+    if (store.readList !== undefined) this.readList = (at, into) => store.readList?.(at, into) ?? 0;
+    if (store.writeList !== undefined) this.writeList = (at, from) => this.grown(at + segmentBytes(from), () => store.writeList?.(at, from));
   }
 
   readonly discard?: (at: number, length: number) => void;
+  readonly readList?: (at: number, into: readonly Uint8Array[]) => number;
+  readonly writeList?: (at: number, from: readonly Uint8Array[]) => void;
 
   get name(): string {
     return this.store.name;
@@ -46,14 +51,17 @@ export class QuotaStore implements ByteStore {
     return this.store.read(at, into);
   }
   write(at: number, from: Uint8Array): void {
-    const end = at + from.length;
+    this.grown(at + from.length, () => this.store.write(at, from));
+  }
+  /** Writes up to `end`. */
+  private grown(end: number, write: () => void): void {
     if (end <= this.bytes) {
-      this.store.write(at, from);
+      write();
       return;
     }
     this.quota.grow(end - this.bytes);
     try {
-      this.store.write(at, from);
+      write();
     } finally {
       this.resized(end);
     }
