@@ -37,7 +37,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     warm: () => guard(remote.warm()),
     useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
     snapshot: (request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void) =>
-      guard((onProgress === undefined ? remote.snapshot(request) : remote.snapshot(request, Comlink.proxy(onProgress))) as Promise<SnapshotResult>),
+      guard(remote.snapshot(request, Comlink.proxy(onProgress ?? (() => undefined))) as Promise<SnapshotResult>),
     fork: (port: MessagePort) => guard(remote.fork(Comlink.transfer(port, [port]))),
     powerOn: (config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource) =>
       guard(remote.powerOn(config, Comlink.proxy(events), start?.kind === "fork" ? Comlink.transfer(start, [start.port]) : start)),

@@ -417,9 +417,7 @@ export class Runner {
     let outcome;
     try {
       const sliceMs = Math.min(this.share.sliceMs, this.feed.restMs);
-      if (this.hook !== null) outcome = this.hook.run(this.machine, sliceMs);
-      else if (this.goingOn) outcome = this.machine.run(sliceMs, 1);
-      else outcome = this.machine.run(sliceMs);
+      outcome = this.hook === null ? this.machine.run(sliceMs, this.goingOn ? 1 : Infinity) : this.hook.run(this.machine, sliceMs);
     } catch (e) {
       this.fail(e);
       return;

@@ -144,12 +144,7 @@ class WorkerMachine implements MachineApi {
       ...options, tape, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
       snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
     });
-    try {
-      await start?.settled(this.prepared?.snapshotDisks ?? new Map());
-    } catch (e) {
-      runner.powerOff();
-      throw e;
-    }
+    await start?.settled(this.prepared?.snapshotDisks ?? new Map());
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();

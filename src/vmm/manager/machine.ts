@@ -78,7 +78,6 @@ async function obeyed(connection: MachineConnection): Promise<void> {
 export interface Twin {
   readonly port: MessagePort;
   readonly earlier: Uint8Array;
-  readonly sent: Promise<{ readonly pauseMs: number }>;
 }
 
 interface Terminal extends ConsoleListener {
@@ -102,7 +101,7 @@ export class ManagedMachine {
   private begunMs = 0;
   private quickResets = 0;
   private readonly terminals = new Set<Terminal>();
-  private readonly backlog: Backlog;
+  readonly backlog: Backlog;
   private readonly typed: InputQueue;
   private unlock: (() => void) | null = null;
   thumbnail: Blob | null = null;
@@ -156,7 +155,7 @@ export class ManagedMachine {
   changed(): void {
     this.host.emit({ kind: "machine", id: this.id, machine: this.summary() });
   }
-  private log(message: string, level: "info" | "error" = "info"): void {
+  log(message: string, level: "info" | "error" = "info"): void {
     this.host.emit({ kind: "log", id: this.id, atMs: this.host.nowMs(), level, message });
   }
   private enter(phase: MachinePhase): void {
@@ -187,23 +186,12 @@ export class ManagedMachine {
   }
 
   /** From this very instant of another machine, which runs on. */
-  async becomeForkOf(parent: ManagedMachine, { port, earlier, sent }: Twin, store: StoreConnection | null): Promise<void> {
+  async becomeFork({ port, earlier }: Twin, store: StoreConnection | null): Promise<void> {
     await this.begin(async (connection, mine) => {
       if (store !== null) await this.useStore(store, connection);
       const images = await this.prepareOnly(connection, mine);
       return { kind: "fork", port, images };
     }, earlier);
-    const { pauseMs } = await sent;
-    parent.log(`a fork was made: the machine stood still for ${pauseMs.toFixed(1)} ms`);
-  }
-
-  /** This instant, for another machine to go on from. */
-  beginFork(): Twin {
-    const { port1, port2 } = new MessageChannel();
-    const sent = this.need().fork(port1);
-    // One that fails says so to the other end as well.
-    sent.catch(() => undefined);
-    return { port: port2, earlier: this.backlog.take(), sent };
   }
 
   /** It has been in touch with the store since its start. */
@@ -372,7 +360,7 @@ export class ManagedMachine {
         if (mine()) this.guestReset();
       },
       resumed: () => {
-        if (mine()) this.log(`goes on: its first instruction came ${Math.round(performance.now() - this.begunMs)} ms after the start`);
+        if (mine()) this.log(`goes on after ${Math.round(performance.now() - this.begunMs)} ms`);
       },
     };
   }

@@ -28,10 +28,6 @@ const KEY = "machine/";
 const KNOWN_VERSION = 1;
 /** Between looks at who has fallen silent. */
 const WATCH_MS = 2000;
-/** Until a worker is kept ready. */
-const SPARE_MS = 2500;
-/** For how long it is kept when no machine runs any more. */
-const UNUSED_SPARE_MS = 30_000;
 /** Pages that show the same machines tell each other. */
 const CHANNEL = "tabvisor-machines";
 
@@ -55,11 +51,7 @@ export class MachineManager implements Manager {
     this.keptFiles = new KeptFiles(records);
     this.host = {
       spawn: parts.spawn,
-      spare: (onCrash) => {
-        const worker = this.spare?.take(onCrash) ?? null;
-        if (worker !== null) this.keepSpare();
-        return worker;
-      },
+      spare: (onCrash) => this.spare?.take(onCrash) ?? null,
       guest: parts.guest,
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
@@ -128,28 +120,13 @@ export class MachineManager implements Manager {
   }
 
   private spare: Spare | null = null;
-  private spareTimer: ReturnType<typeof setTimeout> | null = null;
-
-  /** A worker for the machine that comes next, some seconds after the last one has come up: nothing holds up a boot. */
-  private keepSpare(): void {
-    if (this.spareTimer !== null) return;
-    this.spareTimer = setTimeout(() => void this.prepareSpare(), SPARE_MS);
-  }
-
-  private async prepareSpare(): Promise<void> {
-    const { canSpare, Spare } = await import("./spare.ts");
-    this.spareTimer = null;
-    if (!this.visible || !canSpare() || ![...this.machines.values()].some((m) => m.alive)) return;
-    await (this.spare ??= new Spare(this.parts.spawn, () => this.opened?.open ?? null)).prepare();
-  }
-
-  private dropSpare(): void {
-    for (const timer of [this.spareTimer, this.dropSpareTimer]) if (timer !== null) clearTimeout(timer);
-    this.spareTimer = this.dropSpareTimer = null;
-    this.spare?.drop();
-  }
-  private dropSpareTimer: ReturnType<typeof setTimeout> | null = null;
   private visible = true;
+
+  /** A worker for the machine that comes next, while one runs that somebody sees. */
+  private async keepSpare(): Promise<void> {
+    this.spare ??= new (await import("./spare.ts")).Spare(this.parts.spawn, () => this.opened?.open ?? null);
+    if (this.visible) await this.spare.prepare();
+  }
 
   /** Looks after workers as long as there are any. */
   private watch(): void {
@@ -157,11 +134,8 @@ export class MachineManager implements Manager {
     if (!busy && this.watching !== null) {
       clearInterval(this.watching);
       this.watching = null;
-      this.dropSpareTimer ??= setTimeout(() => this.dropSpare(), UNUSED_SPARE_MS);
+      this.spare?.rest();
     } else if (busy && this.watching === null) {
-      if (this.dropSpareTimer !== null) clearTimeout(this.dropSpareTimer);
-      this.dropSpareTimer = null;
-      this.keepSpare();
       this.watchedMs = Date.now();
       this.watching = setInterval(() => {
         // A page that was asleep itself has heard nothing either.
@@ -169,6 +143,7 @@ export class MachineManager implements Manager {
         const late = now - this.watchedMs > 2 * WATCH_MS;
         this.watchedMs = now;
         if (!late) for (const machine of this.machines.values()) machine.watch();
+        void this.keepSpare();
       }, WATCH_MS);
     }
   }
@@ -289,8 +264,7 @@ export class MachineManager implements Manager {
 
   setVisible(visible: boolean): void {
     this.visible = visible;
-    if (!visible) this.dropSpare();
-    else if (this.watching !== null) this.keepSpare();
+    if (!visible) this.spare?.drop();
     for (const [id, machine] of this.machines) {
       if (!visible && machine.state === "running" && machine.definition.background === "pause") {
         this.hidden.add(id);
@@ -400,7 +374,7 @@ export class MachineManager implements Manager {
 
   async close(): Promise<void> {
     this.channel?.close();
-    this.dropSpare();
+    this.spare?.drop();
     await Promise.all([...this.machines.values()].map((m) => m.powerOff()));
     this.compiler?.terminate();
     this.opened?.terminate();

@@ -198,7 +198,11 @@ export class Snapshots {
     const parent = this.host.machine(machineId);
     if (!parent.alive) throw new UserError(`${parent.definition.name} is not running: there is nothing to fork`);
     // Its pages are on their way before anybody is there to take them.
-    const twin = parent.beginFork();
+    const { port1, port2: port } = new MessageChannel();
+    const sent = parent.worker.fork(port1);
+    // One that fails says so to the other end as well.
+    sent.catch(() => undefined);
+    const twin = { port, earlier: parent.backlog.take() };
     const id = this.host.newId();
     let below: string | null = null;
     try {
@@ -211,9 +215,10 @@ export class Snapshots {
       const definition = { ...kept.definition, name: `${kept.definition.name.slice(0, 73)} (fork)` };
       const child = await this.host.keep({ ...kept, id, definition, createdMs: Date.now(), below, saved: null });
       // A machine that has never met the store has nothing in it.
-      await child.becomeForkOf(parent, twin, ground === null && !parent.hasStore ? null : await this.store());
+      await child.becomeFork(twin, ground === null && !parent.hasStore ? null : await this.store());
+      parent.log(`a fork was made: the machine stood still for ${(await sent).pauseMs.toFixed(1)} ms`);
     } catch (e) {
-      twin.port.close();
+      port.close();
       if (below !== null) await (await this.store()).write([], [KEY + below]).catch(() => undefined);
       throw e;
     }

@@ -20,8 +20,11 @@ export interface SpareWorker {
 /** GiB as browsers tell it (rounded, at most 8), below which nothing is kept ready. */
 const LEAST_DEVICE_MEMORY = 4;
 
+/** For how long it is kept when no machine runs any more. */
+const UNUSED_MS = 30_000;
+
 /** Whether this device has the memory. */
-export function canSpare(): boolean {
+function canSpare(): boolean {
   const { deviceMemory = 8 } = typeof navigator === "undefined" ? {} : (navigator as { readonly deviceMemory?: number });
   return deviceMemory >= LEAST_DEVICE_MEMORY;
 }
@@ -44,7 +47,8 @@ export class Spare {
 
   /** Starts one, unless one is there. Resolves when it is ready. */
   async prepare(): Promise<void> {
-    if (this.worker !== null) return;
+    this.used();
+    if (this.worker !== null || !canSpare()) return;
     const connection = this.spawn((message) => {
       if (this.worker === worker) this.worker = null;
       worker.crashed(message);
@@ -68,6 +72,7 @@ export class Spare {
 
   /** Null: there is none. `onCrash` as `Spawn` has it. */
   take(onCrash: (message: string) => void): SpareWorker | null {
+    this.used();
     const { worker } = this;
     this.worker = null;
     if (worker === null) return null;
@@ -75,7 +80,19 @@ export class Spare {
     return worker;
   }
 
+  /** No machine runs any more. */
+  rest(): void {
+    this.timer ??= setTimeout(() => this.drop(), UNUSED_MS);
+  }
+  private timer: ReturnType<typeof setTimeout> | null = null;
+
+  private used(): void {
+    if (this.timer !== null) clearTimeout(this.timer);
+    this.timer = null;
+  }
+
   drop(): void {
+    this.used();
     const { worker } = this;
     this.worker = null;
     worker?.client?.end();
