@@ -199,9 +199,19 @@ function fileOf(name: "up" | "resume", values: Record<string, unknown> & { _: (s
   return String(file);
 }
 
-/** QEMU's option values may begin with a dash only where none can be an option: each takes exactly the next word. */
+/** As QEMU does: an option that has a value takes exactly the next word, even one that looks like an option. The parser sees `--name=word`. */
+function withValues(argv: readonly string[]): string[] {
+  const named = new Set<string>([...STRINGS, ...LISTS]);
+  const words: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const name = /^--?([^=]+)$/.exec(argv[i])?.[1];
+    words.push(name !== undefined && named.has(name) && i + 1 < argv.length ? `--${name}=${argv[++i]}` : argv[i]);
+  }
+  return words;
+}
+
 export function parseOptions(argv: readonly string[]): CliOptions {
-  const parsed = parse.detailed([...argv], {
+  const parsed = parse.detailed(withValues(argv), {
     string: [...STRINGS, ...LISTS], boolean: [...FLAGS], array: [],
     narg: Object.fromEntries([...STRINGS, ...LISTS].map((s) => [s, 1])),
     configuration: {

@@ -129,6 +129,12 @@ function layoutState(base: number) {
     ret: a.take("i64", 4),
     /** Vector operands and results of helpers, 32 bytes each: see STAGE in helpers/sse-ops.ts. */
     stage: a.take("v128", 8, 16, 32),
+    /** x87: the last instruction's opcode (11 bits, bits 16 and up: its operand's segment number), selectors of code and operand, offsets of both. */
+    fpuOp: a.take("i32"),
+    fpuCs: a.take("i32"),
+    fpuDs: a.take("i32"),
+    fpuIp: a.take("i64"),
+    fpuDp: a.take("i64"),
   };
   if (a.end > 0xf000) throw new RangeError("state block exceeds 16-bit addresses");
   return state;
@@ -180,11 +186,17 @@ export const FETCH_TAG = 0;
 export const FETCH_SLOTS = 8;
 export const FETCH_PPN = 12;
 export const FETCH_TLB_BASE = tlbAddress(MMU_COUNT + 1);
-/** Fetch keys: bits 0-1 code size, bit 2 user. Bit 3 is always set, so that zero is no valid tag. */
+/**
+ * Fetch keys: bits 0-1 code size, bit 2 user, bits 4-11 the number of a CS that ends below 4 GiB (its base and limit), or 0. Bit 3 is
+ * always set, so that zero is no valid tag.
+ */
 export const FETCH_KEY_16 = 8;
 export const FETCH_KEY_32 = 9;
 export const FETCH_KEY_64 = 10;
 export const FETCH_KEY_USER = 4;
+export const FETCH_KEY_MODE = 11;
+export const FETCH_KEY_WINDOW_SHIFT = 4;
+export const FETCH_KEY_WINDOW = 0xff0;
 
 export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
 

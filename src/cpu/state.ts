@@ -1,8 +1,9 @@
 /** The architectural state of one vCPU: views over its block in linear memory, and the registers that no emitted code reads. */
 import {
   ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
-  FETCH_KEY_USER, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, MMU_USER_ALIGNED, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN,
-  SEG_STRIDE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, XMM_STRIDE, tlbAddress,
+  FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
+  MMU_USER_ALIGNED, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
+  tlbAddress,
 } from "./layout.ts";
 
 export const CR0 = { PE: 1, MP: 2, EM: 4, TS: 8, ET: 16, NE: 32, WP: 1 << 16, AM: 1 << 18, NW: 1 << 29, CD: 1 << 30, PG: -0x80000000 } as const;
@@ -82,6 +83,7 @@ export class CpuState {
    * through the exact helper from then on, whichever way MXCSR is loaded (MXCSR_EXACT). Others do not pay for exact flags.
    */
   readonly exactSpaces = new Set<bigint>();
+  private readonly codeWindows = new Map<number, number>();
   /** An NMI has arrived; they are blocked from the delivery of one to the next IRET. SDM 3A §6.7.1. */
   nmiPending = false;
   nmiBlocked = false;
@@ -170,6 +172,7 @@ export class CpuState {
     this.i32[STATE.fpuTag >> 2] = 0x5555;
     this.i32[STATE.fpuTop >> 2] = 0;
     this.u8.fill(0, STATE.fpr, STATE.fpr + 128);
+    this.u8.fill(0, STATE.fpuOp, STATE.fpuDp + 8);
     this.u8.fill(0, STATE.xmm, STATE.xmm + 16 * XMM_STRIDE);
     this.setFlags(2);
     this.updateMode();
@@ -272,7 +275,9 @@ export class CpuState {
   updateMode(): void {
     const bits = this.codeBits;
     const { cpl } = this;
-    const key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
+    let key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
+    const limit = this.limit[CS];
+    if (bits !== 64 && limit !== 0xffffffff) key |= this.codeWindow(limit) << FETCH_KEY_WINDOW_SHIFT;
     const x87Trap = (this.cr0 & (CR0.EM | CR0.TS)) !== 0 ? 1 : 0;
     const sseTrap = x87Trap !== 0 || (this.cr4 & CR4.OSFXSR) === 0 ? 2 : 0;
     // SDM 2A table 2-18 ff.: VEX wants protected mode outside virtual-8086 mode; AVX state wants the system's consent.
@@ -284,6 +289,23 @@ export class CpuState {
     this.i32[STATE.kernelTlbBase >> 2] = tlbAddress((this.cr4 & CR4.SMAP) !== 0 ? MMU_KERNEL_SMAP : MMU_KERNEL);
     this.i32[STATE.systemCalls >> 2] = (this.efer & EFER.SCE) !== 0 && (this.efer & EFER.LMA) !== 0 ? 1 : 0;
     this.u64[STATE.spMask >> 3] = bits === 64 ? 0xffffffffffffffffn : this.attr[SS] & ATTR.DB ? 0xffffffffn : 0xffffn;
+  }
+
+  /** Number of the present CS's base and limit in fetch keys. When there are no more numbers, the fetch TLB starts afresh. */
+  private codeWindow(limit: number): number {
+    const base = this.u32[(STATE.seg + CS * SEG_STRIDE + SEG_BASE) >> 2];
+    // A limit has 20 bits, of bytes or of pages.
+    const name = base * 0x200000 + (limit > 0xfffff ? (limit >>> 12) | 0x100000 : limit);
+    let number = this.codeWindows.get(name);
+    if (number === undefined) {
+      if (this.codeWindows.size >= FETCH_KEY_WINDOW >> FETCH_KEY_WINDOW_SHIFT) {
+        this.codeWindows.clear();
+        this.i32.fill(0, FETCH_TLB_BASE >> 2, TLB_END >> 2);
+      }
+      number = this.codeWindows.size + 1;
+      this.codeWindows.set(name, number);
+    }
+    return number;
   }
 
   mmuIndex(): number {

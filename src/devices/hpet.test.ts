@@ -22,7 +22,7 @@ const PIN20 = 20 << 9;
 beforeEach(() => {
   clock = new TimerQueue();
   log = [];
-  hpet = new Hpet(clock, { line: (n) => pin(`pin${n}`), legacy: [pin("irq0"), pin("irq8")], legacyReplacement: (on) => log.push(`legacy ${on}`) });
+  hpet = new Hpet(clock, { line: (n) => pin(`pin${n}`), legacy: [pin("irq0"), pin("irq8")], legacyReplacement: (on) => log.push(`legacy ${on}`), legacyRestored: () => log.push("restored") });
 });
 
 describe("registers (§2.3)", () => {

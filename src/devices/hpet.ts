@@ -45,6 +45,8 @@ export interface HpetOutputs {
   readonly legacy: readonly [HpetPin, HpetPin];
   /** Legacy replacement has been switched: 8254 and RTC are cut off or joined again. */
   legacyReplacement(on: boolean): void;
+  /** It was on in a restored state: who gets the lines has their levels already. */
+  legacyRestored(): void;
 }
 
 interface Comparator {
@@ -358,6 +360,6 @@ export class Hpet implements Persistent {
       saved.finish();
       if (deadline !== null) c.timer.arm(deadline);
     });
-    if (this.legacy) this.outputs.legacyReplacement(true);
+    if (this.legacy) this.outputs.legacyRestored();
   }
 }

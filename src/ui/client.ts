@@ -3,7 +3,7 @@ import * as Comlink from "comlink";
 import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
   DebugState, DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineDebugger, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
-  SnapshotResult, StartSource, WorkerConfig,
+  SnapshotResult, StartSource, StoreProgress, WorkerConfig,
 } from "../vmm/api.ts";
 
 export type { MachineConnection } from "../vmm/api.ts";
@@ -36,7 +36,8 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
     warm: () => guard(remote.warm()),
     useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
-    snapshot: (request: SnapshotRequest) => guard(remote.snapshot(request) as Promise<SnapshotResult>),
+    snapshot: (request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void) =>
+      guard((onProgress === undefined ? remote.snapshot(request) : remote.snapshot(request, Comlink.proxy(onProgress))) as Promise<SnapshotResult>),
     fork: (port: MessagePort) => guard(remote.fork(Comlink.transfer(port, [port]))),
     powerOn: (config: WorkerConfig | "prepared", events: MachineEvents, start?: StartSource) =>
       guard(remote.powerOn(config, Comlink.proxy(events), start?.kind === "fork" ? Comlink.transfer(start, [start.port]) : start)),

@@ -11,6 +11,7 @@ import type { ReplayResult } from "./record/player.ts";
 import type { Screenshot } from "./screenshot.ts";
 import type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts";
 import type { DiskConfig } from "./storage/open-disk.ts";
+import type { StoreProgress } from "./store/api.ts";
 export type { Screenshot } from "./screenshot.ts";
 export type { InputState, MachineConfig, MachineStatus, TierStatus, StopReport, MachineStats, MachineState, KernelImages, StopKind } from "./config.ts";
 export type { MouseInput } from "../devices/ps2/mouse.ts";
@@ -21,6 +22,7 @@ export type { SnapshotRequest, SnapshotResult } from "./snapshot/snapshotter.ts"
 export type { SnapshotRecord, DiskLayerRecord } from "./snapshot/record.ts";
 export type { SnapshotComparison } from "./snapshot/compare.ts";
 export type { LoadProgress } from "./images/progress.ts";
+export type { StoreProgress } from "./store/api.ts";
 export { NOT_FOUND, type ImageSource, type ImageSources } from "./images/source.ts";
 
 export type {
@@ -72,6 +74,8 @@ export interface MachineEvents {
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
+  /** A machine that goes on from a snapshot or fork has retired its first instruction (or sleeps): so many it has now. */
+  resumed?(instructions: number): void;
   /** A replay has ended as the recorded run did; `stopped` follows, with the reason if it has not. */
   replayed?(result: ReplayResult): void;
   /** Files in a shared folder have changed. */
@@ -99,7 +103,7 @@ export interface MachineApi {
   /** The store's end of a port (StoreConnection.openPort): before `snapshot`, and before a start from one. */
   useStore(port: MessagePort): Promise<void>;
   /** Takes a snapshot of the machine as it is now, which runs on; resolves when it is in the store. A second one waits for the first. */
-  snapshot(request: SnapshotRequest): Promise<SnapshotResult>;
+  snapshot(request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void): Promise<SnapshotResult>;
   /** The other end of the port is given to a fresh worker's `powerOn`, which goes on from this instant. Resolves when all has been sent. */
   fork(port: MessagePort): Promise<{ readonly pauseMs: number }>;
   /** Opens drives, folders and firmware of a definition, for the `powerOn` that follows. A kernel is loaded by `load`. */

@@ -10,7 +10,7 @@ import { Turn } from "./turn.ts";
 
 /** Host ms of background work between two slices: a fork is waited for. */
 const SWEEP_MS = 2;
-const FORK_MS = 8;
+const FORK_MS = 32;
 /** Between looks whether the store has taken what it was given. */
 const WAIT_MS = 4;
 
@@ -38,7 +38,6 @@ export class RunnerSnapshots {
   ) {
     this.snapshotter = new Snapshotter(machine, parts.disks, parts.restore?.from.lineage ?? null);
     this.complete = parts.restore === null;
-    this.pump();
   }
 
   async take(request: SnapshotRequest, sink: SnapshotSink): Promise<SnapshotResult> {
@@ -71,8 +70,13 @@ export class RunnerSnapshots {
     return encodeImage(small.width, small.height, small.pixels);
   }
 
+  /** The machine runs: the rest of its memory follows. */
+  begin(): void {
+    this.pump();
+  }
+
   private pump(): void {
-    if (this.pumping || (!this.snapshotter.busy && this.complete)) return;
+    if (this.pumping || (!this.snapshotter.busy && (this.complete || this.parts.restore?.from.pending === true))) return;
     this.pumping = true;
     this.turn.schedule(this.work);
   }

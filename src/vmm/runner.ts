@@ -27,6 +27,8 @@ export interface RunnerEvents {
   /** What has changed on the screen, once for each `requestFrame`. */
   frame?(update: ScreenUpdate): void;
   input?(state: InputState): void;
+  /** A machine that goes on from a state has retired its first instruction, or found that it sleeps. */
+  resumed?(instructions: number): void;
   /** A replay has ended as the recorded run did; `stopped` follows. */
   replayed?(result: ReplayResult): void;
   /** The guest has reset the machine: what follows is of the next start. */
@@ -139,11 +141,14 @@ export class Runner {
     this.deck = new TapeDeck(options.tape ?? null);
     const { startFrom } = options;
     this.machine = startFrom === undefined ? this.build(config, options) : this.build(startFrom.from.configured(config), options, startFrom);
+    this.goingOn = startFrom !== undefined;
     this.snapshots = startFrom === undefined ? null : this.makeSnapshots(startFrom.snapshots, startFrom);
     if (options.images !== undefined) release(imagesIn(config.boot));
     this.config = options.images === undefined ? config : { ...config, boot: NO_IMAGES };
   }
   private readonly config: MachineConfig;
+  /** Its first instruction is still to come. */
+  private goingOn: boolean;
   private snapshots: RunnerSnapshots | null;
   private readonly tail = new TerminalTail();
   private readonly share = new CpuShare(performance.now());
@@ -244,6 +249,7 @@ export class Runner {
     this.state = "running";
     this.hook?.changed("running", null);
     this.machine.resume();
+    this.snapshots?.begin();
     this.reportStatus();
     // Not at once: a guest that resets itself without end must leave room for timers and input.
     this.turn.schedule(this.step);
@@ -411,7 +417,9 @@ export class Runner {
     let outcome;
     try {
       const sliceMs = Math.min(this.share.sliceMs, this.feed.restMs);
-      outcome = this.hook === null ? this.machine.run(sliceMs) : this.hook.run(this.machine, sliceMs);
+      if (this.hook !== null) outcome = this.hook.run(this.machine, sliceMs);
+      else if (this.goingOn) outcome = this.machine.run(sliceMs, 1);
+      else outcome = this.machine.run(sliceMs);
     } catch (e) {
       this.fail(e);
       return;
@@ -419,6 +427,10 @@ export class Runner {
     this.flush();
     this.deck.poll();
     this.share.ran(from, performance.now());
+    if (this.goingOn) {
+      this.goingOn = false;
+      this.events.resumed?.(this.machine.vcpu.retired);
+    }
     switch (outcome.kind) {
       case "stopped":
         this.finish(outcome.report);

@@ -1,24 +1,27 @@
 /** Snapshots and forks in a machine's worker: between the Runner and the store's worker, or another machine's. */
 import { UserError } from "../base/errors.ts";
 import type { StartSource } from "./api.ts";
+import type { MachineConfig } from "./config.ts";
 import { RunnerSnapshots } from "./runner-snapshots.ts";
 import type { StartFrom } from "./runner.ts";
 import { ForkReceiver, type ForkMessage, type ForkSend } from "./snapshot/fork.ts";
 import { layerOf, Restore } from "./snapshot/restore.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import type { SnapshotDisk } from "./snapshot/disk.ts";
-import type { SnapshotSink } from "./snapshot/snapshotter.ts";
+import { type SnapshotRequest, type SnapshotSink, Snapshotter } from "./snapshot/snapshotter.ts";
 import { checkRecord, type SnapshotRecord } from "./snapshot/record.ts";
-import type { Store } from "./store/api.ts";
+import type { Store, StoreProgress } from "./store/api.ts";
 import { connectStore } from "./store/client.ts";
-import type { ObjectReader } from "./store/objects.ts";
+import { MemoryObjects, type ObjectReader } from "./store/objects.ts";
 import { loadTools, openReader } from "./store/reader.ts";
-import { Machine } from "./machine/machine.ts";
+import { Machine, type MachineHost } from "./machine/machine.ts";
+import { Turn } from "./turn.ts";
 
 /** The key of a snapshot's record in the store. */
 export const snapshotKey = (id: string): string => `snapshot/${id}`;
 
 const SEED_BYTES = 32;
+const REHEARSED_OBJECTS = 64;
 
 /** What a machine's worker has of the store. */
 export class WorkerStore {
@@ -30,10 +33,22 @@ export class WorkerStore {
   }
 
   /** For one snapshot: the record is committed with it. */
-  async sink(): Promise<SnapshotSink> {
+  async sink(onProgress?: (progress: StoreProgress) => void): Promise<SnapshotSink> {
     const transaction = await this.store.begin();
+    let done = 0;
+    let total = 0;
     return {
-      put: (objects) => transaction.put(objects),
+      expect: (bytes) => {
+        total = bytes;
+        onProgress?.({ done, total });
+      },
+      put: async (objects) => {
+        const ids = await transaction.put(objects);
+        // What comes besides the pages is little.
+        done = Math.min(total, done + objects.reduce((n, { length }) => n + length, 0));
+        onProgress?.({ done, total });
+        return ids;
+      },
       commit: (record, references) => transaction.commit([{ key: snapshotKey(record.id), data: record, references }]),
       abort: () => transaction.abort(),
     };
@@ -52,6 +67,16 @@ export class WorkerStore {
     if (reading !== null) await this.store.release((await reading).lease);
   }
 
+  /** Reads some of what is there, so that reading is compiled when a machine waits for it. */
+  async rehearse(): Promise<void> {
+    const source = await this.store.reader();
+    try {
+      (await openReader(source)).rehearse(REHEARSED_OBJECTS);
+    } finally {
+      await this.store.release(source.lease);
+    }
+  }
+
   async record(id: string): Promise<SnapshotRecord> {
     const stored = await this.store.record(snapshotKey(id));
     if (stored === null) throw new UserError("the snapshot does not exist any more");
@@ -63,13 +88,15 @@ export class WorkerStore {
 export interface Start {
   /** What lies below the writes of a drive of this machine. */
   layer(drive: string): DiskLayer | undefined;
-  /** With the machine's disks, when they are there. Throws UserError. */
-  begin(disks: ReadonlyMap<string, SnapshotDisk>): StartFrom;
+  /** Throws UserError. */
+  begin(): StartFrom;
+  /** Before it runs: what was still under way has come, to its memory and to its disks. */
+  settled(disks: ReadonlyMap<string, SnapshotDisk>): Promise<void>;
 }
 
-/** Rejects with UserError. A fork resolves when all of it has come. */
+/** Rejects with UserError. A fork resolves when its small state has come. */
 export async function openStart(source: StartSource, store: WorkerStore | null): Promise<Start> {
-  if (source.kind === "fork") return receive(source.port, store === null ? null : await store.reader());
+  if (source.kind === "fork") return receive(source.port, store === null ? null : store.reader());
   if (store === null) throw new UserError("there is no store to take the snapshot from");
   const record = await store.record(source.id);
   const reader = await store.reader();
@@ -77,6 +104,7 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
   const onDisks = Object.values(record.disks).some((disk) => disk.chunks.length > 0);
   return {
     layer: (drive) => layerOf(record, drive, reader),
+    settled: () => Promise.resolve(),
     begin: () => ({
       from,
       snapshots: RunnerSnapshots,
@@ -89,39 +117,69 @@ export async function openStart(source: StartSource, store: WorkerStore | null):
   };
 }
 
-function receive(port: MessagePort, reader: ObjectReader | null): Promise<Start> {
-  const receiver = new ForkReceiver(reader);
-  return new Promise((resolve, reject) => {
-    port.onmessage = (e: MessageEvent<ForkMessage>) => {
+async function receive(port: MessagePort, reading: Promise<ObjectReader> | null): Promise<Start> {
+  const receiver = new ForkReceiver();
+  let startsNow: () => void = () => undefined;
+  const started = new Promise<void>((resolve) => (startsNow = resolve));
+  const ended = new Promise<void>((resolve, reject) => {
+    port.onmessage = ({ data }: MessageEvent<ForkMessage>) => {
       try {
-        if (!receiver.take(e.data)) return;
-      } catch (error) {
+        receiver.take(data);
+      } catch (e) {
         port.close();
-        reject(error as Error);
-        return;
+        reject(e as Error);
       }
+      if (data.kind === "start") startsNow();
+      if (data.kind !== "end") return;
       port.close();
-      resolve({
-        layer: (drive) => receiver.layer(drive),
-        begin: (disks) => {
-          receiver.adopt(disks);
-          const { memory } = receiver;
-          return { from: receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES))), snapshots: RunnerSnapshots, ...(memory === null ? {} : { memory }) };
-        },
-      });
+      resolve();
     };
   });
+  ended.catch(() => undefined); // told to who waits for it
+  // The machine is made while its memory comes.
+  await Promise.race([started, ended]);
+  receiver.reader = await reading;
+  return {
+    layer: (drive) => receiver.layer(drive),
+    begin: () => {
+      const from = receiver.restore(crypto.getRandomValues(new Uint8Array(SEED_BYTES)));
+      return { from, snapshots: RunnerSnapshots, ...(receiver.memory === null ? {} : { memory: receiver.memory }) };
+    },
+    settled: async (disks) => {
+      await ended;
+      receiver.settle(disks);
+    },
+  };
 }
 
-/** What a start needs is loaded, and has run once: a machine that is small, and goes nowhere. */
-export async function warm(): Promise<void> {
-  await loadTools();
-  const firmware = new Uint8Array(1 << 16);
-  // At the reset vector: jmp to itself.
-  firmware.set([0xeb, 0xfe], firmware.length - 16);
-  new Machine({
-    memoryMib: 2, cpu: "max", boot: { kernel: null, firmware, initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
-  }, { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined }).run(1, 1000);
+/** Instructions of our BIOS, and of the machine that goes on from there. */
+const REHEARSED_INSTRUCTIONS = 400_000;
+/** Enough for the host's engine to compile it. */
+const REHEARSALS = 4;
+
+/** What a start needs is loaded, and has run once: a small machine in its firmware, a snapshot of it, and one that goes on from that. */
+export async function warm(store: WorkerStore | null): Promise<void> {
+  const { hash } = await loadTools();
+  const objects = new MemoryObjects(hash);
+  const config: MachineConfig = {
+    memoryMib: 8, cpu: "x86-64-v2", boot: { kernel: null, initrds: [], cmdline: "" }, deterministic: true, debugExit: null, epochSeconds: 0, noReboot: true,
+  };
+  const host: MachineHost = { serial: () => undefined, debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: () => undefined };
+  const machine = new Machine(config, host);
+  machine.run(1e6, REHEARSED_INSTRUCTIONS);
+  const snapshotter = new Snapshotter(machine, new Map(), null);
+  const request: SnapshotRequest = { id: "rehearsal", machineId: "", parent: null, name: "", notes: "", createdMs: 0, definition: null };
+  const sink: SnapshotSink = { put: (list) => objects.put(list), commit: () => Promise.resolve(), abort: () => Promise.resolve() };
+  const taken = snapshotter.take(request, sink, () => ({ thumbnail: Promise.resolve(null), terminalTail: "" }), () => performance.now());
+  const turn = new Turn();
+  for (; snapshotter.busy; await new Promise<void>((resolve) => turn.schedule(resolve))) snapshotter.sweep(() => false);
+  const { record } = await taken;
+  for (let times = 0; times < REHEARSALS; times++) {
+    new Machine(config, host, { restore: Restore.ofSnapshot(record, objects).apply }).run(1e6, REHEARSED_INSTRUCTIONS / REHEARSALS);
+    await new Promise<void>((resolve) => turn.schedule(resolve));
+  }
+  turn.close();
+  await store?.rehearse();
 }
 
 /** To another machine's worker. */

@@ -4,7 +4,7 @@ import { UserError } from "../base/errors.ts";
 import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineSpec, MachineStats, MouseInput,
-  Screenshot, SnapshotRequest, SnapshotResult, StartSource, WorkerConfig,
+  Screenshot, SnapshotRequest, SnapshotResult, StartSource, StoreProgress, WorkerConfig,
 } from "./api.ts";
 import { COMPILER_NAME, type KernelImages, type MachineConfig } from "./config.ts";
 import { machineConfig, machineOptions } from "./definition/wiring.ts";
@@ -118,7 +118,7 @@ class WorkerMachine implements MachineApi {
     await interpreterReady;
     if (this.preparing !== null) await this.openPrepared(start?.layer);
     const { machine, options } = config === "prepared" ? this.fromPrepared(source) : this.fromConfig(config, source);
-    const startFrom = start?.begin(this.prepared?.snapshotDisks ?? new Map());
+    const startFrom = start?.begin();
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
     const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
@@ -132,7 +132,8 @@ class WorkerMachine implements MachineApi {
         events.stopped(report);
       },
       input: (state) => events.input(state),
-      // A page need not listen to it, and Comlink cannot say whether it does.
+      // A page need not listen to these, and Comlink cannot say whether it does.
+      resumed: (instructions) => void Promise.resolve(events.resumed?.(instructions)).catch(() => undefined),
       replayed: (result) => void Promise.resolve(events.replayed?.(result)).catch(() => undefined),
       restarted: () => events.restarted(),
       frame: (update) => {
@@ -143,6 +144,12 @@ class WorkerMachine implements MachineApi {
       ...options, tape, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
       snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
     });
+    try {
+      await start?.settled(this.prepared?.snapshotDisks ?? new Map());
+    } catch (e) {
+      runner.powerOff();
+      throw e;
+    }
     this.runner = runner;
     if (this.wanted) runner.requestFrame(true);
     runner.resume();
@@ -203,19 +210,19 @@ class WorkerMachine implements MachineApi {
 
   async warm(): Promise<void> {
     const { warm } = await snapshotModule();
-    await interpreterReady;
-    await warm();
+    await Promise.all([interpreterReady, fetchFirmware()]);
+    await warm(this.store);
   }
 
   async useStore(port: MessagePort): Promise<void> {
     this.store = new (await snapshotModule()).WorkerStore(port);
   }
 
-  snapshot(request: SnapshotRequest): Promise<SnapshotResult> {
+  snapshot(request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void): Promise<SnapshotResult> {
     const taken = this.snapshots.then(async () => {
       const runner = this.need();
       if (this.store === null) throw new UserError("there is no store to keep the snapshot in");
-      return runner.snapshot(request, await this.store.sink());
+      return runner.snapshot(request, await this.store.sink(onProgress));
     });
     this.snapshots = taken.catch(() => undefined);
     return taken;

@@ -55,7 +55,9 @@ describe("options", () => {
     expect(stdout.toString()).toBe(`modules root=/dev/x quiet -- -v\n${a} its args=1:one\n${b}:two\n2\n${folder.path}/empty-module x:\n`);
   });
   it("values that begin with a dash, and empty ones", () => {
-    expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "-z", ...EXIT]).stdout.toString()).toBe("modules -z\n");
+    expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "-s", ...EXIT]).stdout.toString()).toBe("modules -s\n");
+    expect(parseOptions(["-append", "-kernel", "-kernel", "--append", "-s"])).toMatchObject({ append: "-kernel", kernel: "--append", gdb: { port: 1234 } });
+    expect(() => parseOptions(["-s", "-append"])).toThrow("option '-append' needs a value");
     expect(tabvisor(["-kernel", folder.kernel("modules"), "-append", "", ...EXIT]).stdout.toString()).toBe("modules\n");
   });
   it("-m in QEMU's forms", () => {

@@ -1,6 +1,7 @@
 /** A page of the snapshots' browser tests and figures: machines in workers, the store's worker, and what the tests call. */
-import { connectMachine } from "../../src/ui/client.ts";
-import type { ImageSources, MachineConnection, MachineStats, SnapshotResult, StartSource, WorkerConfig } from "../../src/vmm/api.ts";
+import { connectCompiler, connectMachine } from "../../src/ui/client.ts";
+import type { Manager, ImageSources, MachineConnection, MachineStats, SnapshotResult, StartSource, WorkerConfig } from "../../src/vmm/api.ts";
+import { openManager } from "../../src/vmm/manager/open.ts";
 import { compareSnapshots } from "../../src/vmm/snapshot/compare.ts";
 import { checkRecord, type SnapshotRecord } from "../../src/vmm/snapshot/record.ts";
 import { startStore, type StoreConnection } from "../../src/vmm/store/client.ts";
@@ -41,6 +42,33 @@ async function start(name: string, source?: StartSource): Promise<void> {
   }, source);
 }
 
+let manager: Promise<Manager> | null = null;
+/** When each of the manager's machines last went on, by id. */
+const wentOn = new Map<string, number>();
+const managed = (): Promise<Manager> => (manager ??= openManager({
+  spawn: connectMachine, spawnCompiler: connectCompiler, guest: new URL("guest/", location.href), base: location.href,
+}).then((m) => {
+  m.subscribe((event) => {
+    if (event.kind !== "log") return;
+    if (event.message.startsWith("goes on")) wentOn.set(event.id, performance.now());
+    const pause = /stood still for ([\d.]+) ms/.exec(event.message);
+    if (pause !== null) stoodStill.set(event.id, Number(pause[1]));
+  });
+  return m;
+}));
+/** What the last fork has cost its parent, by id: ms. */
+const stoodStill = new Map<string, number>();
+const texts = new Map<string, string>();
+async function hear(id: string): Promise<void> {
+  texts.set(id, "");
+  (await managed()).console(id, { serial: (bytes) => void texts.set(id, (texts.get(id) ?? "") + new TextDecoder().decode(bytes)), restarted: () => void texts.set(id, "") });
+}
+async function heard(id: string, what: string): Promise<void> {
+  for (const until = performance.now() + 90_000; !(texts.get(id) ?? "").includes(what); await new Promise((resolve) => setTimeout(resolve, 20))) {
+    if (performance.now() > until) throw new Error(`no '${what}' in: ${(texts.get(id) ?? "").slice(-300)}`);
+  }
+}
+
 /** Until the machine has retired more than `instructions`: ms since `from`. */
 async function firstInstruction(name: string, instructions: number, from: number): Promise<number> {
   for (;;) {
@@ -52,6 +80,43 @@ async function firstInstruction(name: string, instructions: number, from: number
 const record = async (id: string): Promise<SnapshotRecord> => checkRecord(need(await opened().record(`snapshot/${id}`)).data);
 
 const calls = {
+  /** As the page does it: through the manager. A machine of this memory at its prompt, which computes from then on. */
+  async managedBoot(memory: number): Promise<string> {
+    const m = await managed();
+    const id = await m.create({ memory });
+    await hear(id);
+    await m.start(id);
+    await heard(id, "# ");
+    return id;
+  },
+  async managedType(id: string, text: string, what: string): Promise<void> {
+    const to = (await managed()).console(id, {});
+    to.type(new TextEncoder().encode(text));
+    to.close();
+    await heard(id, what);
+  },
+  managedSnapshot: async (id: string, name: string): Promise<string> => (await (await managed()).takeSnapshot(id, { name })).id,
+  /** Ms from the call to the first instruction that the machine retires, and to the promise's end. */
+  async managedRestore(id: string, snapshot: string): Promise<{ firstMs: number; endMs: number }> {
+    const m = await managed();
+    const from = performance.now();
+    wentOn.delete(id);
+    await m.restoreSnapshot(id, snapshot);
+    const endMs = performance.now() - from;
+    while (!wentOn.has(id)) await new Promise((resolve) => setTimeout(resolve, 1));
+    return { firstMs: need(wentOn.get(id)) - from, endMs };
+  },
+  async managedFork(id: string): Promise<{ child: string; firstMs: number; endMs: number; pauseMs: number }> {
+    const m = await managed();
+    const from = performance.now();
+    const child = await m.fork(id);
+    const endMs = performance.now() - from;
+    while (!wentOn.has(child)) await new Promise((resolve) => setTimeout(resolve, 1));
+    await hear(child);
+    return { child, firstMs: need(wentOn.get(child)) - from, endMs, pauseMs: stoodStill.get(id) ?? NaN };
+  },
+  managedRemove: async (id: string): Promise<void> => (await managed()).remove(id),
+
   /** A worker that waits for its machine. */
   async spawn(name: string): Promise<void> {
     await (await spawn(name)).connection.warm();

@@ -31,7 +31,7 @@ export async function serveSnapshots(): Promise<SnapshotSite> {
     copyFileSync(`${guest.files[file]}.gz`, join(folder, `${file}.gz`));
     sizes[file] = readFileSync(guest.files[file]).length;
   }
-  writeFileSync(join(folder, "guest.json"), JSON.stringify({ cmdline: guest.info.cmdline, sizes }));
+  writeFileSync(join(folder, "guest.json"), JSON.stringify({ cmdline: guest.info.cmdline, sizes, files: Object.fromEntries(Object.entries(sizes).map(([name, size]) => [name, { size }])) }));
   const server = await preview({ ...common, build: { outDir }, preview: { host: "127.0.0.1", port: 4590, strictPort: false } });
   return { url: `${server.resolvedUrls?.local[0] ?? ""}test/e2e/snapshot-page.html`, close: () => server.close() };
 }

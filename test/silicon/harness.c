@@ -9,12 +9,14 @@
  * RSP included, and no assembly is needed.
  */
 #define _GNU_SOURCE
+#include <asm/ldt.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -58,6 +60,9 @@ static const int order[16] = {
 
 static struct header *input;
 static struct test *present;
+/* CS of the cases that are not 64-bit code, and the base that their offsets count from. */
+static int code_selector = 0x23;
+static uint64_t code_base;
 static uint32_t done;
 static uint8_t *data = (uint8_t *)DATA, *code_alias;
 static uint8_t expected[AREA];
@@ -89,9 +94,9 @@ static void load(ucontext_t *uc) {
   uint8_t *fx = (uint8_t *)uc->uc_mcontext.fpregs;
   for (int i = 0; i < 16; i++) g[order[i]] = t->gpr[i];
   g[REG_EFL] = (g[REG_EFL] & ~(greg_t)(FLAGS | 0x254000)) | (t->flags & FLAGS);
-  g[REG_RIP] = CODE + t->code_offset;
+  g[REG_RIP] = CODE + t->code_offset - code_base;
   /* __USER_CS or __USER32_CS; fs and gs are not restored from here. */
-  g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (t->use_fpu & 0x80 ? 0x23 : 0x33);
+  g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | (t->use_fpu & 0x80 ? code_selector : 0x33);
   memcpy(code_alias + t->code_offset, t->code, t->code_length);
   for (uint8_t *p = t->code + t->code_length, n = t->patches; n > 0; n--) {
     uint16_t offset, length;
@@ -209,7 +214,19 @@ static void handler(int sig, siginfo_t *info, void *context) {
   load(uc);
 }
 
-int main(void) {
+/* A code segment over the code pages that ends after `limit` more bytes, of 16- or 32-bit code. */
+static void limit_code(unsigned limit, int bits) {
+  struct user_desc entry = {
+    .entry_number = 0, .base_addr = CODE, .limit = limit, .seg_32bit = bits == 32, .contents = 2, .read_exec_only = 0, .limit_in_pages = 0, .useable = 1,
+  };
+  if (syscall(SYS_modify_ldt, 1, &entry, sizeof entry)) fail("modify_ldt");
+  code_selector = 7;
+  code_base = CODE;
+}
+
+/* harness [LIMIT BITS]: then all cases are code of a segment with that limit. */
+int main(int argc, char **argv) {
+  if (argc == 3) limit_code(strtoul(argv[1], NULL, 0), atoi(argv[2]));
   size_t size = 0, capacity = 1 << 20;
   uint8_t *bytes = malloc(capacity);
   for (ssize_t n; (n = read(0, bytes + size, capacity - size)) > 0;) {

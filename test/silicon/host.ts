@@ -8,11 +8,18 @@ import { type Case, encodeCases } from "./format.ts";
 
 const SOURCE = fileURLToPath(new URL("harness.c", import.meta.url));
 
+/** A code segment with base CODE for cases that are not 64-bit code; RIP then counts from there. */
+export interface CodeSegment {
+  /** Bytes, inclusive, below 1 MiB. */
+  readonly limit: number;
+  readonly bits: 16 | 32;
+}
+
 export interface Host {
   readonly cpu: string;
   readonly flags: ReadonlySet<string>;
   /** Results as the harness writes them: see OutcomeReader. */
-  run(pool: Uint8Array, cases: readonly Case[]): Uint8Array;
+  run(pool: Uint8Array, cases: readonly Case[], code?: CodeSegment): Uint8Array;
   close(): void;
 }
 
@@ -29,8 +36,8 @@ export function openHost(): Host | string {
   return {
     cpu: /model name\s*:\s*(.*)/.exec(info)?.[1] ?? "unknown",
     flags: new Set((/^flags\s*:\s*(.*)/m.exec(info)?.[1] ?? "").split(" ")),
-    run: (pool, cases) => {
-      const r = spawnSync(program, { input: encodeCases(pool, cases), maxBuffer: 1 << 30 });
+    run: (pool, cases, code) => {
+      const r = spawnSync(program, code === undefined ? [] : [String(code.limit), String(code.bits)], { input: encodeCases(pool, cases), maxBuffer: 1 << 30 });
       if (r.status !== 0) throw new Error(`the harness ended with ${r.status ?? r.signal}: ${r.stderr.toString()}`);
       return r.stdout;
     },

@@ -6,6 +6,7 @@ import "../../src/jit/interpreter/generate.ts";
 import type { TierMode } from "../../src/jit/region/engine.ts";
 import { validateRegion } from "../../src/jit/region/validate.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
+import type { CodeSegment } from "./host.ts";
 import { AREA, CODE, CODE_FILL, type Case, DATA, initialFpr, initialUpper, initialXmm, type Outcome, VECTOR_TIMEOUT } from "./format.ts";
 
 const RAM_SIZE = 1 << 20;
@@ -37,12 +38,12 @@ export class Machine {
   /** Instructions of the last case. */
   retired = 0;
 
-  /** `slice`: instructions of each call of Vcpu.run. Regions are compiled at once, and checked. */
-  constructor(private readonly pool: Uint8Array, everyForm = false, tier: TierMode = "0", private readonly slice = BUDGET) {
+  /** `slice`: instructions of each call of Vcpu.run. Regions are compiled at once, and checked. `model`: for the vendor's sake. */
+  constructor(private readonly pool: Uint8Array, everyForm = false, tier: TierMode = "0", private readonly slice = BUDGET, model = "x86-64-v2", private readonly codeSegment: CodeSegment | null = null) {
     const pages = (RAM_BASE + RAM_SIZE) / 65536;
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.vcpu = new Vcpu({
-      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel("x86-64-v2"), profile: everyForm ? "forms" : null, tier, validate: validateRegion,
+      memory, ramSize: RAM_SIZE, holes: [], model: new EverythingModel(model), profile: everyForm ? "forms" : null, tier, validate: validateRegion,
       env: {
         portRead: () => 0, portWrite: () => undefined, mmioRead: () => 0xffffffff, mmioWrite: () => undefined,
         interruptPending: () => false, acknowledgeInterrupt: () => 0x20, apic: null, timestamp: () => 0n, tscKhz: 1_000_000, entropy: () => undefined,
@@ -94,7 +95,9 @@ export class Machine {
   }
 
   private setMode(mode: 32 | 64): void {
-    if (mode === 64) this.vcpu.state.setSegment(CS, 0x33, 0n, 0xffffffff, 0xa0fb);
+    const code = this.codeSegment;
+    if (code !== null) this.vcpu.state.setSegment(CS, 7, BigInt(CODE), code.limit, code.bits === 32 ? 0x40fb : 0x00fb);
+    else if (mode === 64) this.vcpu.state.setSegment(CS, 0x33, 0n, 0xffffffff, 0xa0fb);
     else this.vcpu.state.setSegment(CS, 0x23, 0n, 0xffffffff, 0xc0fb);
     this.vcpu.state.updateMode();
   }
@@ -141,7 +144,7 @@ export class Machine {
     const fault = stop === "triple-fault";
     const out: Outcome = {
       vector: fault ? mmu.fault.vector : VECTOR_TIMEOUT, error: fault && [12, 13, 14].includes(mmu.fault.vector) ? mmu.fault.errorCode : 0,
-      rip: state.rip, cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2] & 0xffff,
+      rip: state.rip - BigInt(this.codeSegment === null ? 0 : CODE), cr2: fault && mmu.fault.vector === 14 ? state.cr2 : 0n, flags: state.flags(), mxcsr: i32[STATE.mxcsr >> 2] & 0xffff,
       fcw: i32[STATE.fpuCw >> 2], fsw: i32[STATE.fpuSw >> 2] | (i32[STATE.fpuTop >> 2] << 11), ftw: 0,
       gpr: u64.slice(STATE.gpr >> 3, (STATE.gpr >> 3) + 16), xmm, upper, fpr, memory: new Map(),
     };

@@ -12,10 +12,13 @@ import { Machine } from "./machine.ts";
 import { makePool } from "./pool.ts";
 import { readVectors } from "./vectors.ts";
 
-const CASES = Number(process.env["SILICON_CASES"] ?? 50_000);
+const CASES = Number(process.env["SILICON_CASES"] ?? 190_000);
 const SEED = Number(process.env["SILICON_SEED"] ?? 1);
 /** Generous: other tests run at the same time. */
 const TIMEOUT = 120_000 + CASES * 3;
+
+/** Executions of this run, recorded and live. */
+let compared = 0;
 
 const host = openHost();
 if (typeof host === "string") console.warn(`test/silicon: ${host}: the live comparison is SKIPPED`);
@@ -23,6 +26,7 @@ if (typeof host === "string") console.warn(`test/silicon: ${host}: the live comp
 describe("recorded vectors", () => {
   it("give the results of the real CPU", { timeout: TIMEOUT }, () => {
     const { cpu, pool, cases, results } = readVectors();
+    compared = cases.length;
     const report = emptyReport();
     compareAll(new Machine(pool), pool, cases, results, report);
     console.log(`recorded on ${cpu}: ${summary(report, null)}`);
@@ -93,6 +97,8 @@ describe.skipIf(typeof host === "string")("live comparison", () => {
       expect(mismatchText(report)).toBe("");
       expect(report.mismatchCount).toBe(0);
       expect(report.executions).toBe(CASES);
+      console.log(`real silicon: ${compared + report.executions} executions compared, ${report.mismatchCount} mismatches`);
+      if (process.env["SILICON_CASES"] === undefined) expect(compared + report.executions).toBeGreaterThanOrEqual(200_000);
     } finally {
       host.close();
     }

@@ -177,6 +177,47 @@ export function makeCase(r: Random, e: IsaEntry): Case {
   };
 }
 
+/** Where the environment goes that shows the pointers; what the instruction under test reads stands at OPERAND. */
+const SHOWN = 0x1800;
+
+/**
+ * A comparison with memory, which sets all pointers; the instruction; then FNSTENV, FNSAVE, or FXSAVE in one of their layouts. The
+ * comparison has an override prefix at times.
+ */
+export function makePointerCase(r: Random, e: IsaEntry): Case {
+  const c = makeCase(r, e);
+  const prefixes = [0x36, 0x3e, 0x66, 0xf3];
+  const first = [...(r.chance(30) ? [r.pick(prefixes)] : []), r.pick([0xd8, 0xdc]), 0x53, 8]; // FCOM m32/m64 [rbx + 8]
+  const shown = r.pick([[0xd9, 0x36], [0x66, 0xd9, 0x36], [0xdd, 0x36], [0x66, 0xdd, 0x36], [0x0f, 0xae, 0x06], [0x48, 0x0f, 0xae, 0x06]]).slice();
+  if (c.mode === 32 && shown[0] === 0x48) shown.shift();
+  const gpr = c.gpr.slice();
+  if (gpr[3] > BigInt(DATA + AREA - 0x100)) gpr[3] = BigInt(DATA + OPERAND);
+  gpr[6] = BigInt(DATA + SHOWN);
+  // An environment that is loaded has pointers, too.
+  const bytes = c.patches[0]?.bytes.slice();
+  if (bytes?.length === 112) for (let i = 6; i < 28; i++) if (i > 9 || c.code[0] === 0x66) bytes[i] = r.next();
+  return {
+    ...c, gpr, code: Uint8Array.from([...first, ...c.code.slice(0, -2), ...shown, 0x0f, 0x0b]),
+    patches: c.patches.map((p) => ({ offset: p.offset, bytes: bytes ?? p.bytes })),
+  };
+}
+
+/** What is seen of the pointers alone: the rest is the other comparison's. */
+export function pointerDifference(c: Case, theirs: Outcome, ours: Outcome): string {
+  if (theirs.vector !== ours.vector || theirs.rip !== ours.rip) return `ends with ${theirs.vector} at ${hex(theirs.rip)}, ours ${ours.vector} at ${hex(ours.rip)}`;
+  const at = c.code.length - 2;
+  const short = c.code[at - 3] === 0x66;
+  const legacy = c.code[at - 2] === 0xae;
+  const [from, to] = legacy ? [6, 24] : short ? [6, 14] : [12, 28];
+  const byte = (m: Map<number, bigint>, offset: number): number => {
+    const v = m.get(offset & ~7);
+    return v === undefined ? -1 : Number((v >> BigInt(8 * (offset & 7))) & 255n);
+  };
+  const bytes = (m: Map<number, bigint>): string => Array.from({ length: to - from }, (_, i) => hex(byte(m, SHOWN + from + i), 2)).join(" ");
+  const [a, b] = [bytes(theirs.memory), bytes(ours.memory)];
+  return a === b ? "" : `pointers real ${a} ours ${b}`;
+}
+
 const PUSHES = new Set([
   "fld", "fild", "fbld", "fld1", "fldl2t", "fldl2e", "fldpi", "fldlg2", "fldln2", "fldz", "fptan", "fsincos", "fxtract",
 ]);

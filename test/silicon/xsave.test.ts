@@ -26,6 +26,35 @@ function withoutMask(o: Outcome, c: Case): Outcome {
   return o;
 }
 
+/** XSTATE_BV bits of SSE and AVX, and where their registers stand: 16 bytes each, 8 of them outside 64-bit mode. */
+const VECTORS = [{ bit: 2n, at: 160 }, { bit: 4n, at: 576 }] as const;
+
+/**
+ * "XINUSE[i] = 0: state component i is in its initial configuration; XINUSE[i] = 1: it may or may not be" (the sense of SDM 1 §13.6): a
+ * processor may count zeros as in use, and ours never does. Then XSTATE_BV has one bit more, and XSAVEOPT and XSAVEC store those zeros (XSAVEC
+ * MXCSR with those of SSE). Just that is taken back out of the real processor's image; all else must be equal.
+ */
+function withoutInitialInUse(name: string, c: Case, pool: Uint8Array, theirs: Outcome, ours: Outcome): void {
+  const base = Number(c.gpr[3]) - DATA;
+  const before = (offset: number): bigint => {
+    const bytes = pool.slice(offset, offset + 8);
+    for (const p of c.patches) for (let i = 0; i < 8; i++) if (offset + i >= p.offset && offset + i < p.offset + p.bytes.length) bytes[i] = p.bytes[offset + i - p.offset];
+    return new DataView(bytes.buffer).getBigUint64(0, true);
+  };
+  const image = (o: Outcome, offset: number): bigint => o.memory.get(base + offset) ?? before(base + offset);
+  const put = (offset: number, value: bigint): void => void (value === before(base + offset) ? theirs.memory.delete(base + offset) : theirs.memory.set(base + offset, value));
+  for (const { bit, at } of VECTORS) {
+    // Unchanged, or not reached for a fault.
+    if (!theirs.memory.has(base + HEADER)) continue;
+    const present = image(theirs, HEADER);
+    if ((present & ~image(ours, HEADER) & bit) === 0n) continue;
+    put(HEADER, present & ~bit);
+    if (name === "xsave") continue;
+    for (let i = 0; i < (c.mode === 64 ? 32 : 16); i++) if (image(theirs, at + 8 * i) === 0n) put(at + 8 * i, image(ours, at + 8 * i));
+    if (name === "xsavec" && bit === 2n && Number(image(theirs, 24) & 0xffffffffn) === c.mxcsr) put(24, image(ours, 24));
+  }
+}
+
 const host = openHost();
 const usable = typeof host !== "string" && ["avx", "xsave", "xsavec", "xsaveopt"].every((f) => host.flags.has(f)) ? host : null;
 
@@ -73,10 +102,10 @@ describe.skipIf(usable === null)("XSAVE against real silicon", () => {
     const machine = new Machine(pool);
     const wrong: string[] = [];
     for (const c of cases) {
-      const found = differences(c, withoutMask(reader.next(c), c), withoutMask(machine.run(c), c));
-      // Whether state that is initial counts as in use is the processor's affair (SDM 1 §13.6), and ours never says so.
-      const initial = c.xmm.every((offset) => offset === 0) && name.startsWith("xsave");
-      if (found.length > 0 && !(initial && found.every((d) => d.startsWith("memory")))) wrong.push(`${describeCase(c)}\n${found.join("\n")}`);
+      const [theirs, ours] = [withoutMask(reader.next(c), c), withoutMask(machine.run(c), c)];
+      if (name !== "xrstor" && c.xmm.every((offset) => offset === 0)) withoutInitialInUse(name, c, pool, theirs, ours);
+      const found = differences(c, theirs, ours);
+      if (found.length > 0) wrong.push(`${describeCase(c)}\n${found.join("\n")}`);
     }
     console.info(`${name}: ${cases.length} executions, ${wrong.length} differences`);
     expect(wrong.slice(0, 3)).toEqual([]);

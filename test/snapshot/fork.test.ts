@@ -36,13 +36,20 @@ describe.skipIf(guest === null)("a fork of the default guest", () => {
       parentDisks.get("hd")?.write(20, [new Uint8Array(512).fill(6)], () => undefined);
     }
     const at = parent.machine.vcpu.retired;
-    const receiver = new ForkReceiver(objects);
+    const receiver = new ForkReceiver();
+    receiver.reader = objects;
     let whole = false;
     let pages = 0;
     const { done } = snapshotter.fork((message) => {
       if (message.kind === "pages") pages += message.pages.length;
-      whole = receiver.take(clone(message)) || whole;
+      receiver.take(clone(message));
+      whole ||= message.kind === "end";
     }, () => performance.now());
+    // The child is made while its memory is on its way, some of it out of the store already.
+    const early = receiver.restore(KEY);
+    const child = makeMachine({ kernel: new Uint8Array() }, MEMORY, { restore: early.apply, ...(receiver.memory === null ? {} : { memory: receiver.memory }) });
+    let ahead = 0;
+    early.prefetch(() => ahead++ > 20);
     while (!whole) {
       let steps = 0;
       snapshotter.sweep(() => steps++ > 0);
@@ -51,9 +58,7 @@ describe.skipIf(guest === null)("a fork of the default guest", () => {
     }
     await done;
     const childDisks = new Map([["hd", new SnapshotDisk(new RawDisk(new MemoryStore(), { sectors: 64 }), { base: "blank", layer: receiver.layer("hd") })]] as const);
-    receiver.adopt(childDisks);
-    const restore = receiver.restore(KEY);
-    const child = makeMachine({ kernel: new Uint8Array() }, MEMORY, { restore: restore.apply, ...(receiver.memory === null ? {} : { memory: receiver.memory }) });
+    receiver.settle(childDisks);
     // With a snapshot, only what is newer went through the port.
     expect(pages)[above ? "toBeLessThan" : "toBeGreaterThan"](3000);
     expect(child.machine.vcpu.retired).toBe(at);
@@ -73,7 +78,7 @@ describe.skipIf(guest === null)("a fork of the default guest", () => {
     expect(entropy(child)).not.toEqual(entropy(parent));
     // The child's snapshots are whole: they build on the parent's where there is one.
     const kept = above ? objects : await memoryObjects();
-    const childSnapshotter = new Snapshotter(child.machine, childDisks, restore.lineage);
+    const childSnapshotter = new Snapshotter(child.machine, childDisks, early.lineage);
     const { record } = await take(child, childSnapshotter, sinkOf(kept), "child", 0);
     const again = makeMachine({ kernel: new Uint8Array() }, MEMORY, { restore: Restore.ofSnapshot(record, kept).apply });
     runTo(again, record.instructions + 2e6);

@@ -306,6 +306,7 @@ export function decode(bytes: Uint8Array, offset: number, limit: number, mode: C
     p = decodeImmediate(bytes, p, end, out, imm);
     if (p < 0) { out.length = end - offset; return overrun; }
   }
+  if (map === 0 && (b & 0xf8) === 0xd8) out.immLo = ((b & 7) << 8) | out.modrm | ((seg >= 0 ? seg : out.defaultSeg) << 16);
   out.length = p - offset;
   if (lock !== 0 && ((flags & FLAG_LOCK) === 0 || !memory)) return DECODE_UNDEFINED; // SDM Vol. 2, LOCK
   if ((flags & (FLAG_CR | FLAG_DR)) !== 0) {

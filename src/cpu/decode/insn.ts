@@ -54,7 +54,10 @@ export class Insn {
   ripRelative = 0;
   /** SEG_SS for rBP/rSP bases, else SEG_DS. */
   defaultSeg = SEG_DS;
-  /** Immediate, branch displacement or far offset, extended to 64 bits as the instruction does. */
+  /**
+   * Immediate, branch displacement or far offset, extended to 64 bits as the instruction does. x87: the 11 bits of opcode that
+   * its environment keeps, and the operand's segment in bits 16-18.
+   */
   immLo = 0;
   immHi = 0;
   /** ENTER's nesting level, a far pointer's selector, or VSIB's `scale`. */

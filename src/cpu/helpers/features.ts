@@ -30,7 +30,7 @@ const WORDS: readonly (readonly [leaf: number, subleaf: number, register: CpuidR
 const IMPLEMENTED = new Set((
   "fpu vme de pse tsc msr pae mce cx8 sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 pni ssse3 cx16 " +
   "pcid sse4-1 sse4-2 movbe popcnt xsave rdrand hypervisor fsgsbase tsc-adjust smep erms invpcid rdseed smap umip " +
-  "pku la57 rdpid fsrm spec-ctrl stibp arch-capabilities xsaveopt xsavec xgetbv1 syscall nx pdpe1gb rdtscp lm " +
+  "pku la57 rdpid fsrm spec-ctrl stibp arch-capabilities xsaveopt xsavec xgetbv1 xsaves syscall nx pdpe1gb rdtscp lm " +
   "lahf-lm invtsc pclmulqdq fma aes avx f16c bmi1 avx2 bmi2 adx clflushopt clwb sha-ni movdiri movdir64b abm " +
   "3dnowprefetch apic x2apic tsc-deadline").split(" "));
 
@@ -80,10 +80,10 @@ export const MODELS: Readonly<Record<string, ModelDefinition>> = {
     vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor x86-64-v3 virtual CPU", maxLeaf: 0x16,
     features: `${V2} avx avx2 bmi1 bmi2 f16c fma abm aes pclmulqdq invpcid pcid 3dnowprefetch`,
   },
-  /** Everything that is implemented, but for what guests find half of: protection keys have no XSAVE component. */
+  /** Everything that is implemented, but for 5-level paging, which makes page walks longer and is for the asking (`+la57`). */
   max: {
     vendor: "GenuineIntel", family: 6, model: 26, stepping: 3, brand: "Tabvisor maximum virtual CPU", maxLeaf: 0x16,
-    features: [...IMPLEMENTED].filter((f) => f !== "pku" && f !== "la57").join(" "),
+    features: [...IMPLEMENTED].filter((f) => f !== "la57").join(" "),
   },
   qemu64: {
     vendor: "AuthenticAMD", family: 15, model: 107, stepping: 1, brand: "QEMU64 compatible Tabvisor virtual CPU", maxLeaf: 0xd,

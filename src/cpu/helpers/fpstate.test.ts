@@ -1,6 +1,7 @@
 import { MXCSR_EXACT } from "./sse-ops.ts";
 import { describe, expect, it } from "vitest";
 import { FLAG, STATE, STATUS, XMM_STRIDE } from "../layout.ts";
+import { CpuModel } from "./model.ts";
 import { VECTOR } from "../fault.ts";
 import { CR0, CR4 } from "../state.ts";
 import { AT, Rig } from "./testing.ts";
@@ -164,6 +165,56 @@ describe("AVX state", () => {
       expect(r.h.xrstor(BigInt(AT.data), 1, 0)).toBe(STATUS.next);
       expect(r.state.u64[upper(15)]).toBe(0x200fn);
     }
+  });
+});
+
+// SDM 1 §13.4.3, §13.5.7, §13.11, §13.12.
+describe("PKRU and XSAVES", () => {
+  const ready = (): Rig => {
+    const r = new Rig("max").longMode();
+    r.state.cr4 |= CR4.OSXSAVE;
+    r.state.xcr0 = 0x207n;
+    r.w64(AT.data + 512, 0n);
+    return r;
+  };
+  it("CPUID tells where the component is, and the sizes", () => {
+    const r = ready();
+    const leaf = (n: number): number[] => Object.values(new CpuModel("max").cpuid(0xd, n, r.state, 1e6));
+    expect(leaf(0)).toEqual([0x207, 840, 840, 0]);
+    expect(leaf(9)).toEqual([8, 832, 0, 0]);
+    r.state.xcr0 = 0x203n;
+    expect([leaf(0)[1], leaf(1)[1]]).toEqual([840, 584]);
+  });
+  // Form, components asked for, place of PKRU.
+  it.each([[0, 0x207n, 832], [1, 0x200n, 832], [2, 0x207n, 832], [2, 0x201n, 576], [3, 0x203n, 576]] as const)("form %i with components %d", (form, components, at) => {
+    const r = ready();
+    r.state.pkru = 0x55555554;
+    r.setEdxEax(components);
+    expect(r.h.xsave(BigInt(AT.data), 1, form)).toBe(STATUS.next);
+    expect(r.r64(AT.data + at, 1)).toEqual([0x55555554n]);
+    expect(r.r64(AT.data + 512, 2)).toEqual([0x200n, form < 2 ? 0n : components | (1n << 63n)].map((v, i) => (i === 0 ? v | (r.r64(AT.data + 512, 1)[0] & 7n) : v)));
+    r.state.pkru = 0;
+    expect(r.h.xrstor(BigInt(AT.data), 1, form === 3 ? 1 : 0)).toBe(STATUS.next);
+    expect(r.state.pkru).toBe(0x55555554);
+    // What the header leaves out becomes zero.
+    r.w64(AT.data + 512, 0n);
+    expect(r.h.xrstor(BigInt(AT.data), 1, form === 3 ? 1 : 0)).toBe(STATUS.next);
+    expect(r.state.pkru).toBe(0);
+  });
+  it("XSAVES and XRSTORS are the kernel's, and XRSTORS takes compacted images alone", () => {
+    const r = ready();
+    r.setEdxEax(7n);
+    expect(r.h.xrstor(BigInt(AT.data), 1, 1)).toBe(STATUS.fault);
+    expect(r.fault).toEqual([13, 0]);
+    r.state.setCpl(3);
+    for (const run of [(): number => r.h.xsave(BigInt(AT.data), 1, 3), (): number => r.h.xrstor(BigInt(AT.data), 1, 1)]) {
+      expect(run()).toBe(STATUS.fault);
+      expect(r.fault).toEqual([13, 0]);
+    }
+    const without = new Rig("x86-64-v3").longMode();
+    without.state.cr4 |= CR4.OSXSAVE;
+    expect(without.h.xsave(BigInt(AT.data), 1, 3)).toBe(STATUS.fault);
+    expect(without.fault[0]).toBe(6);
   });
 });
 

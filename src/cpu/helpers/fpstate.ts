@@ -4,7 +4,8 @@ import { STATE, STATUS, XMM_STRIDE } from "../layout.ts";
 import { CR0, CR4, type CpuState } from "../state.ts";
 import type { Core } from "./core.ts";
 import { MXCSR_EXACT } from "./sse-ops.ts";
-import { XSAVE_AVX_SIZE, XSAVE_HEADER_END, xsaveSize } from "./model.ts";
+import { X87Pointers } from "./x87-pointers.ts";
+import { XFEATURE, XSAVE_HEADER_END, XSAVE_PKRU, XSAVE_PKRU_SIZE, xsaveCompactedSize, xsavePkru, xsaveSize } from "./model.ts";
 
 const XSAVE_HEADER = 512;
 /** Bits of MXCSR that may be set; FXSAVE reports it as MXCSR_MASK. */
@@ -18,9 +19,10 @@ const MXCSR_INIT = 0x1f80;
 const ES_B = 0x8080;
 const FCW_INIT = 0x37f;
 
-const X87 = 1;
-const SSE = 2;
-const AVX = 4;
+const { x87: X87, sse: SSE, avx: AVX, pkru: PKRU } = XFEATURE;
+
+/** What CPUID shows for XSAVE, XSAVEOPT, XSAVEC, XSAVES. */
+const XSAVE_FEATURES = ["xsave", "xsaveopt", "xsavec", "xsaves"] as const;
 
 // Legacy area, SDM 1 table 10-2.
 const FCW = 0;
@@ -56,15 +58,24 @@ export function abridgedTags(tags: number): number {
 
 export class FpState {
   /** The image while it is built or taken apart. */
-  private readonly words = new Int32Array((XSAVE_HEADER_END + XSAVE_AVX_SIZE) / 4);
+  private readonly words = new Int32Array((XSAVE_PKRU + XSAVE_PKRU_SIZE) / 4);
   private readonly bytes = new Uint8Array(this.words.buffer);
   private readonly halves = new Uint16Array(this.words.buffer);
 
-  constructor(private readonly core: Core) {}
+  private readonly pointers: X87Pointers;
+
+  constructor(private readonly core: Core) {
+    this.pointers = new X87Pointers(core.state);
+  }
 
   // --- between state and image ---
 
-  private x87ToImage(): void {
+  /** Intel's processors keep the last instruction's pointers in every image, AMD's where an unmasked exception is pending (APM 3, "FXSAVE"). */
+  private withPointers(sw: number): boolean {
+    return !this.core.model.amd || (sw & ES_B) !== 0;
+  }
+
+  private x87ToImage(wide: boolean): void {
     const { i32 } = this.core.state;
     const { words, halves, bytes } = this;
     const top = i32[STATE.fpuTop >> 2];
@@ -72,6 +83,7 @@ export class FpState {
     halves[FCW >> 1] = i32[STATE.fpuCw >> 2];
     halves[FSW >> 1] = i32[STATE.fpuSw >> 2] | (top << 11);
     bytes[FTW] = abridgedTags(i32[STATE.fpuTag >> 2]);
+    if (this.withPointers(i32[STATE.fpuSw >> 2])) this.pointers.toImage(words, wide);
     for (let i = 0; i < 8; i++) {
       const from = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
       const to = (FPR >> 2) + i * 4;
@@ -82,7 +94,7 @@ export class FpState {
     }
   }
 
-  private imageToX87(): void {
+  private imageToX87(wide: boolean): void {
     const { i32 } = this.core.state;
     const { words, halves, bytes } = this;
     const top = (halves[FSW >> 1] >> 11) & 7;
@@ -91,6 +103,7 @@ export class FpState {
     // ES and B follow from flags and masks (SDM 1 §8.1.3.3), whatever the image says.
     const sw = halves[FSW >> 1] & ~(0x3800 | ES_B);
     i32[STATE.fpuSw >> 2] = sw & ~halves[FCW >> 1] & 0x3f ? sw | ES_B : sw;
+    this.pointers.fromImage(words, wide);
     i32[STATE.fpuTop >> 2] = top;
     for (let i = 0; i < 8; i++) {
       const to = (STATE.fpr + ((top + i) & 7) * 16) >> 2;
@@ -110,6 +123,7 @@ export class FpState {
     i32[STATE.fpuTop >> 2] = 0;
     i32[STATE.fpuTag >> 2] = 0xffff;
     u8.fill(0, STATE.fpr, STATE.fpr + 128);
+    this.pointers.clear();
   }
 
   /** Halves of vector registers: the low (`half` 0) to and from XMM's place, the high (4 words on) for AVX. */
@@ -157,12 +171,13 @@ export class FpState {
     const { i32 } = this.core.state;
     if (i32[STATE.fpuCw >> 2] !== FCW_INIT || i32[STATE.fpuSw >> 2] !== 0 || i32[STATE.fpuTop >> 2] !== 0) return true;
     if ((i32[STATE.fpuTag >> 2] & 0xffff) !== 0xffff) return true;
+    if (!this.core.model.amd && this.pointers.inUse) return true;
     for (let i = STATE.fpr >> 2; i < (STATE.fpr + 128) >> 2; i++) if (i32[i] !== 0) return true;
     return false;
   }
   /** XINUSE: components that are not in their initial configuration. SDM 1 §13.6. */
   inUse(): number {
-    return (this.x87InUse() ? X87 : 0) | (this.vectorInUse(0) ? SSE : 0) | (this.vectorInUse(4) ? AVX : 0);
+    return (this.x87InUse() ? X87 : 0) | (this.vectorInUse(0) ? SSE : 0) | (this.vectorInUse(4) ? AVX : 0) | (this.core.state.pkru !== 0 ? PKRU : 0);
   }
 
   // --- between image and guest memory ---
@@ -229,17 +244,14 @@ export class FpState {
     if (core.lo & 15) throw generalProtection();
   }
 
-  /**
-   * The last instruction's address and opcode are not kept: FOP, FIP and FDP are zero, so that the 64-bit form looks like
-   * the other.
-   */
-  fxsave(linear: bigint, _wide: number): number {
+  /** `wide`: with REX.W, which makes 64-bit offsets of FIP and FDP. */
+  fxsave(linear: bigint, wide: number): number {
     const { core } = this;
     this.legacyStart(linear);
     const { lo, hi } = core;
     const end = XMM + this.registers() * 16;
     core.memory.probeWrite(lo, hi, end, core.memory.index());
-    this.x87ToImage();
+    this.x87ToImage(wide !== 0);
     this.words[MXCSR >> 2] = this.mxcsr();
     this.words[(MXCSR >> 2) + 1] = MXCSR_MASK;
     this.vectorToImage(XMM, 0);
@@ -247,13 +259,13 @@ export class FpState {
     return STATUS.next;
   }
 
-  fxrstor(linear: bigint, _wide: number): number {
+  fxrstor(linear: bigint, wide: number): number {
     const { core } = this;
     this.legacyStart(linear);
     this.load(core.lo, core.hi, 0, XMM + 256);
     const mxcsr = this.words[MXCSR >> 2];
     this.requireMxcsr(mxcsr);
-    this.imageToX87();
+    this.imageToX87(wide !== 0);
     this.imageToVector(XMM, 0);
     this.setMxcsr(mxcsr);
     return STATUS.next;
@@ -269,31 +281,33 @@ export class FpState {
     if (state.cr0 & CR0.TS) throw new GuestFault(VECTOR.NM);
     core.split(linear);
     if (core.lo & 63) throw generalProtection();
-    return core.regLo(0) & Number(state.xcr0 & 7n);
+    return core.regLo(0) & Number(state.xcr0);
   }
 
   /** `form`: 0 XSAVE, 1 XSAVEOPT, 2 XSAVEC, 3 XSAVES. SDM 1 §13.7-13.11. */
-  xsave(linear: bigint, _wide: number, form: number): number {
+  xsave(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, memory } = core;
-    if (form === 3 || !model.has(form === 0 ? "xsave" : form === 1 ? "xsaveopt" : "xsavec")) throw undefinedOpcode();
+    if (!model.has(XSAVE_FEATURES[form])) throw undefinedOpcode();
+    if (form === 3) core.requireCpl0();
     const mask = this.requested(linear);
     const { lo, hi } = core;
-    const size = xsaveSize(mask);
+    const compact = form >= 2;
+    const size = compact ? xsaveCompactedSize(mask) : xsaveSize(mask);
     memory.probeWrite(lo, hi, size, memory.index());
     let inUse = this.inUse();
     const mxcsr = this.mxcsr();
-    // XSAVEC counts MXCSR among the SSE state.
-    if (form === 2 && mxcsr !== MXCSR_INIT) inUse |= SSE;
+    // XSAVEC and XSAVES count MXCSR among the SSE state.
+    if (compact && mxcsr !== MXCSR_INIT) inUse |= SSE;
     // XSAVE stores initial configurations too, the others leave them out.
     const stored = form === 0 ? mask : mask & inUse;
-    if (stored & X87) this.x87ToImage();
+    if (stored & X87) this.x87ToImage(wide !== 0);
     words[MXCSR >> 2] = mxcsr;
     words[(MXCSR >> 2) + 1] = MXCSR_MASK;
     if (stored & SSE) this.vectorToImage(XMM, 0);
     if (stored & AVX) this.vectorToImage(XSAVE_HEADER_END, 4);
     const header = XSAVE_HEADER >> 2;
-    if (form === 2) {
+    if (compact) {
       words[header] = mask & inUse;
       words[header + 1] = 0;
       words[header + 2] = mask;
@@ -306,18 +320,25 @@ export class FpState {
       this.store(lo, hi, 0, MXCSR);
       this.store(lo, hi, FPR, XMM);
     }
-    if (form === 2 ? stored & SSE : mask & (SSE | AVX)) this.store(lo, hi, MXCSR, FPR);
+    if (compact ? stored & SSE : mask & (SSE | AVX)) this.store(lo, hi, MXCSR, FPR);
     if (stored & SSE) this.store(lo, hi, XMM, XMM + this.registers() * 16);
-    this.store(lo, hi, XSAVE_HEADER, XSAVE_HEADER + (form === 2 ? 16 : 8));
+    this.store(lo, hi, XSAVE_HEADER, XSAVE_HEADER + (compact ? 16 : 8));
     if (stored & AVX) this.store(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    if (stored & PKRU) {
+      const at = compact ? xsavePkru(mask) : XSAVE_PKRU;
+      words[at >> 2] = core.state.pkru;
+      words[(at >> 2) + 1] = 0;
+      this.store(lo, hi, at, at + XSAVE_PKRU_SIZE);
+    }
     return STATUS.next;
   }
 
   /** `form`: 0 XRSTOR, 1 XRSTORS. SDM 1 §13.8. */
-  xrstor(linear: bigint, _wide: number, form: number): number {
+  xrstor(linear: bigint, wide: number, form: number): number {
     const { core, words } = this;
     const { model, state } = core;
-    if (form === 1 || !model.has("xsave")) throw undefinedOpcode();
+    if (!model.has(form === 1 ? "xsaves" : "xsave")) throw undefinedOpcode();
+    if (form === 1) core.requireCpl0();
     const mask = this.requested(linear);
     const { lo, hi } = core;
     this.load(lo, hi, 0, XSAVE_HEADER_END);
@@ -326,7 +347,7 @@ export class FpState {
     const present = words[header];
     const layout = words[header + 2];
     const compacted = words[header + 3] < 0;
-    if (words[header + 1] !== 0 || present & ~enabled) throw generalProtection();
+    if (words[header + 1] !== 0 || present & ~enabled || (form === 1 && !compacted)) throw generalProtection();
     if (compacted) {
       if (!model.has("xsavec") || words[header + 3] !== -0x80000000 || layout & ~enabled || present & ~layout) throw generalProtection();
     } else if (layout !== 0 || words[header + 3] !== 0) throw generalProtection();
@@ -338,13 +359,15 @@ export class FpState {
       core.memory.readable(last, last >>> 0 < lo >>> 0 ? (hi + 1) | 0 : hi, 1, core.memory.index());
     }
     if (restore & AVX) this.load(lo, hi, XSAVE_HEADER_END, XSAVE_HEADER_END + this.registers() * 16);
+    const pkruAt = compacted ? xsavePkru(layout) : XSAVE_PKRU;
+    if (restore & PKRU) this.load(lo, hi, pkruAt, pkruAt + XSAVE_PKRU_SIZE);
     let mxcsr = this.mxcsr();
     if (compacted) {
       if (mask & SSE) mxcsr = present & SSE ? words[MXCSR >> 2] : MXCSR_INIT;
     } else if (mask & (SSE | AVX)) mxcsr = words[MXCSR >> 2];
     this.requireMxcsr(mxcsr);
     if (mask & X87) {
-      if (restore & X87) this.imageToX87();
+      if (restore & X87) this.imageToX87(wide !== 0);
       else this.initX87();
     }
     if (mask & SSE) {
@@ -355,7 +378,16 @@ export class FpState {
       if (restore & AVX) this.imageToVector(XSAVE_HEADER_END, 4);
       else this.initVector(4);
     }
+    if (mask & PKRU) this.setPkru(restore & PKRU ? words[pkruAt >> 2] : 0);
     this.setMxcsr(mxcsr);
     return STATUS.next;
+  }
+
+  /** The data TLBs hold what the keys allowed. */
+  setPkru(value: number): void {
+    const { core } = this;
+    if (value === core.state.pkru) return;
+    core.state.pkru = value;
+    core.mmu.flushAll();
   }
 }

@@ -95,11 +95,7 @@ export class Miscellaneous {
     this.requirePkru();
     const { core } = this;
     if (core.regLo(2) !== 0) throw generalProtection();
-    const value = core.regLo(0);
-    if (value !== core.state.pkru) {
-      core.state.pkru = value;
-      core.mmu.flushAll();
-    }
+    this.fp.setPkru(core.regLo(0));
     return STATUS.next;
   }
 

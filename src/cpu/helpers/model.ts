@@ -11,8 +11,16 @@ const LINEAR_BITS_LA57 = 57;
 /** XSAVE's extended components begin behind the 512-byte legacy area and the 64-byte header. */
 export const XSAVE_HEADER_END = 576;
 export const XSAVE_AVX_SIZE = 256;
-/** Bytes of the standard (and, with at most AVX, the compacted) XSAVE area for components `xcr0`. */
-export const xsaveSize = (xcr0: number): number => XSAVE_HEADER_END + (xcr0 & 4 ? XSAVE_AVX_SIZE : 0);
+export const XSAVE_PKRU_SIZE = 8;
+/** Components as bits of XCR0. SDM 1 §13.1. */
+export const XFEATURE = { x87: 1, sse: 2, avx: 4, pkru: 1 << 9 } as const;
+/** Where PKRU stands in the standard layout, and in a compacted one with components `layout`. */
+export const XSAVE_PKRU = XSAVE_HEADER_END + XSAVE_AVX_SIZE;
+export const xsavePkru = (layout: number): number => (layout & XFEATURE.avx ? XSAVE_PKRU : XSAVE_HEADER_END);
+/** Bytes of the XSAVE area for components `xcr0`, standard and compacted. */
+export const xsaveSize = (xcr0: number): number =>
+  xcr0 & XFEATURE.pkru ? XSAVE_PKRU + XSAVE_PKRU_SIZE : xcr0 & XFEATURE.avx ? XSAVE_HEADER_END + XSAVE_AVX_SIZE : XSAVE_HEADER_END;
+export const xsaveCompactedSize = (xcr0: number): number => (xcr0 & XFEATURE.pkru ? xsavePkru(xcr0) + XSAVE_PKRU_SIZE : xsaveSize(xcr0));
 
 /** CPUID.7.0:ECX: CR4.PKE. */
 const OSPKE = 1 << 4;
@@ -63,7 +71,8 @@ export class CpuModel {
 
   /** XCR0 bits that the guest may set. */
   get xcr0Supported(): number {
-    return this.has("xsave") ? (this.has("avx") ? 7 : 3) : 0;
+    if (!this.has("xsave")) return 0;
+    return XFEATURE.x87 | XFEATURE.sse | (this.has("avx") ? XFEATURE.avx : 0) | (this.has("pku") ? XFEATURE.pkru : 0);
   }
 
   private word(leaf: number, subleaf: number, register: CpuidRegister): number {
@@ -155,10 +164,11 @@ export class CpuModel {
     if (supported === 0) return result();
     if (subleaf === 0) return result(supported, xsaveSize(Number(state.xcr0)), xsaveSize(supported));
     if (subleaf === 1) {
-      return result(this.word(0xd, 1, "eax"), this.has("xsavec") ? xsaveSize(Number(state.xcr0)) : 0);
+      return result(this.word(0xd, 1, "eax"), this.has("xsavec") ? xsaveCompactedSize(Number(state.xcr0)) : 0);
     }
     // AVX: the upper halves of YMM0-15, after the header.
-    return subleaf === 2 && supported & 4 ? result(XSAVE_AVX_SIZE, XSAVE_HEADER_END) : result();
+    if (subleaf === 2 && supported & XFEATURE.avx) return result(XSAVE_AVX_SIZE, XSAVE_HEADER_END);
+    return subleaf === 9 && supported & XFEATURE.pkru ? result(XSAVE_PKRU_SIZE, XSAVE_PKRU) : result();
   }
 }
 

@@ -13,7 +13,7 @@ export const MSR = {
   BIOS_UPDT_TRIG: 0x79, BIOS_SIGN_ID: 0x8b, MTRRCAP: 0xfe, ARCH_CAPABILITIES: 0x10a,
   SYSENTER_CS: MSR_SYSENTER_CS, SYSENTER_ESP: MSR_SYSENTER_ESP, SYSENTER_EIP: MSR_SYSENTER_EIP,
   MCG_CAP: 0x179, MCG_STATUS: 0x17a, MCG_CTL: 0x17b, MISC_ENABLE: 0x1a0, DEBUGCTL: 0x1d9,
-  MTRR_PHYSBASE0: 0x200, PAT: 0x277, MTRR_DEF_TYPE: 0x2ff, MC0_CTL: 0x400, TSC_DEADLINE: 0x6e0,
+  MTRR_PHYSBASE0: 0x200, PAT: 0x277, MTRR_DEF_TYPE: 0x2ff, MC0_CTL: 0x400, TSC_DEADLINE: 0x6e0, XSS: 0xda0,
   EFER: 0xc0000080, STAR: 0xc0000081, LSTAR: 0xc0000082, CSTAR: 0xc0000083, FMASK: 0xc0000084,
   FS_BASE: 0xc0000100, GS_BASE: 0xc0000101, KERNEL_GS_BASE: 0xc0000102, TSC_AUX: 0xc0000103,
 } as const;
@@ -75,6 +75,8 @@ export class Msrs {
     if (core.env.apic === null) add(MSR.APIC_BASE, 0xfee00100n, within(ADDRESS | 0x100n));
     add(MSR.BIOS_UPDT_TRIG, 0n, any);
     add(MSR.BIOS_SIGN_ID, 0x1_0000_0000n, any);
+    // No supervisor components.
+    if (model.has("xsaves")) add(MSR.XSS, 0n, within(0n));
     if (model.has("mtrr")) {
       // Eight variable ranges, fixed ranges, write-combining.
       add(MSR.MTRRCAP, BigInt(MTRR_COUNT) | 0x500n, readOnly);

@@ -58,6 +58,9 @@ export function saveSystem(state: CpuState): StateFields {
     fpuTop: state.i32[STATE.fpuTop >> 2] & 7,
     fpuInUse: abridgedTags(state.i32[STATE.fpuTag >> 2]),
     fpuRegisters: fpr,
+    fpuOpcode: state.i32[STATE.fpuOp >> 2] & 0x7ff,
+    fpuSelectors: [state.i32[STATE.fpuCs >> 2], state.i32[STATE.fpuDs >> 2]],
+    fpuOffsets: copy(state, STATE.fpuIp, 16),
     vectors: copy(state, STATE.xmm, 16 * XMM_STRIDE),
     interruptShadow: state.interruptShadow,
     shadowOfStack: state.shadowOfStack,
@@ -118,6 +121,9 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   const fpuTop = r.int("fpuTop", 0, 7);
   const fpuInUse = r.int("fpuInUse", 0, 0xff);
   const fpuRegisters = r.bytes("fpuRegisters", 128);
+  const fpuOpcode = r.int("fpuOpcode", 0, 0x7ff);
+  const fpuSelectors = r.ints("fpuSelectors");
+  const fpuOffsets = r.bytes("fpuOffsets", 16);
   const vectors = r.bytes("vectors", 16 * XMM_STRIDE);
   const interruptShadow = r.bool("interruptShadow");
   const shadowOfStack = r.bool("shadowOfStack");
@@ -156,6 +162,9 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
   state.i32[STATE.fpuTop >> 2] = fpuTop;
   state.u8.set(fpuRegisters, STATE.fpr);
   state.i32[STATE.fpuTag >> 2] = fullTags(fpuInUse, state);
+  state.i32[STATE.fpuOp >> 2] = fpuOpcode;
+  [STATE.fpuCs, STATE.fpuDs].forEach((at, i) => (state.i32[at >> 2] = (fpuSelectors[i] ?? 0) & 0xffff));
+  state.u8.set(fpuOffsets, STATE.fpuIp);
   state.u8.set(vectors, STATE.xmm);
   state.setShadow(!interruptShadow ? SHADOW_NONE : shadowOfStack ? SHADOW_STACK : SHADOW_STI);
   state.pendingDebug = pendingDebug;
@@ -176,7 +185,7 @@ export function restoreSystem(state: CpuState, r: StateReader): void {
 /** The `cpu` section of a machine's snapshot. */
 export class CpuPersistence implements Persistent {
   readonly sectionName = "cpu";
-  readonly sectionVersion = 1;
+  readonly sectionVersion = 2;
   constructor(
     private readonly state: CpuState,
     private readonly mmu: Mmu,

@@ -5,12 +5,9 @@ import { EFER } from "../state.ts";
 import type { Core } from "./core.ts";
 import { abridgedTags, fullTags } from "./fpstate.ts";
 import { CW_FIXED, CW_INIT, CW_WRITABLE, ENV_OP, environmentSize, REGISTERS_SIZE } from "./x87-ops.ts";
+import type { X87Pointers } from "./x87-pointers.ts";
 import type { X87Stack } from "./x87-stack.ts";
 
-/**
- * The last instruction's address and opcode are not kept (as in FXSAVE, fpstate.ts): FIP, FCS, FDP, FDS and FOP are stored as
- * zero and ignored when loaded, so that real and protected mode differ only in bits that are reserved.
- */
 export class X87Environment {
   private readonly image = new Uint8Array(28 + REGISTERS_SIZE);
   private readonly view = new DataView(this.image.buffer);
@@ -18,6 +15,7 @@ export class X87Environment {
   constructor(
     private readonly core: Core,
     private readonly stack: X87Stack,
+    private readonly pointers: X87Pointers,
   ) {}
 
   execute(op: number, linear: bigint, opSize: number): number {
@@ -53,6 +51,7 @@ export class X87Environment {
     i32[STATE.fpuSw >> 2] = 0;
     i32[STATE.fpuTag >> 2] = 0xffff;
     i32[STATE.fpuTop >> 2] = 0;
+    this.pointers.clear();
   }
 
   /** Outside long mode an upper half is what a failed segment check left (layout.ts, SEGMENT_FAULT). */
@@ -90,12 +89,8 @@ export class X87Environment {
     const words = [stack.cw, stack.sw | (stack.top << 11), tags];
     this.image.fill(0, 0, 28);
     if (opSize === 16) words.forEach((w, i) => view.setUint16(2 * i, w, true));
-    else {
-      const real = !state.protectedMode || state.v86;
-      words.forEach((w, i) => view.setUint32(4 * i, (w | 0xffff0000) >>> 0, true));
-      // Upper halves that hold nothing are ones.
-      for (const at of real ? [12, 20] : [24]) view.setUint32(at, 0xffff0000, true);
-    }
+    else words.forEach((w, i) => view.setUint32(4 * i, (w | 0xffff0000) >>> 0, true));
+    this.pointers.store(view, opSize === 16 ? 6 : 12, opSize !== 16);
   }
   private take(opSize: number): void {
     const { i32 } = this.core.state;
@@ -108,6 +103,7 @@ export class X87Environment {
     let kept = 0;
     for (let i = 0; i < 16; i += 2) if (((tags >> i) & 3) === 3) kept |= 3 << i;
     i32[STATE.fpuTag >> 2] = kept;
+    this.pointers.load(this.view, opSize === 16 ? 6 : 12, opSize !== 16);
   }
   private registersToImage(at: number): void {
     const { u8 } = this.core.state;

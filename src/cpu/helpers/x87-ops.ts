@@ -21,6 +21,7 @@ export const REG_OP = {
   fcomi: 63, fucomi: 64, fcomip: 65, fucomip: 66,
   /** D9 D8+i: FSTP without a stack fault. */
   fstpNoCheck: 67,
+  fnop: 68,
 } as const;
 
 /** Memory formats. */

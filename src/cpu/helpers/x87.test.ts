@@ -220,6 +220,8 @@ describe("x87 environments", () => {
   };
   it("have four layouts", () => {
     fill();
+    const { i32 } = rig.state;
+    [STATE.fpuCs, STATE.fpuDs, STATE.fpuOp, STATE.fpuIp, STATE.fpuDp].forEach((at) => (i32[at >> 2] = 0));
     rig.h.x87Environment(ENV_OP.fnstenv, BigInt(AT.data), 32);
     // Tags: physical 7 valid, 6 special, 5 zero.
     expect(rig.r32(AT.data, 7).map((v) => v >>> 0)).toEqual([0xffff037f, 0xffff2800, 0xffff27ff, 0, 0, 0, 0xffff0000]);
@@ -228,6 +230,34 @@ describe("x87 environments", () => {
     rig.state.cr0 &= ~CR0.PE;
     rig.h.x87Environment(ENV_OP.fnstenv, BigInt(AT.data), 32);
     expect(rig.r16(AT.data + 14, 1)).toEqual([0xffff]);
+  });
+  // SDM 1 figures 8-9 to 8-12.
+  it("hold the last instruction's pointers, linear in real mode", () => {
+    const { i32, state } = { i32: rig.state.i32, state: rig.state };
+    const set = (): void => {
+      [[STATE.fpuCs, 0x1234], [STATE.fpuDs, 0xabcd], [STATE.fpuOp, 0x7a5], [STATE.fpuIp, 0x56789], [STATE.fpuDp, 0x2468]].forEach(([at, v]) => (i32[at >> 2] = v));
+    };
+    const seen = (opSize: 16 | 32): number[] => {
+      rig.h.x87Environment(ENV_OP.fnstenv, BigInt(AT.data), opSize);
+      const first = opSize === 16 ? rig.r16(AT.data + 6, 4) : rig.r32(AT.data + 12, 4).map((v) => v >>> 0);
+      // Loaded and stored again.
+      rig.h.x87Environment(ENV_OP.fldenv, BigInt(AT.data), opSize);
+      rig.h.x87Environment(ENV_OP.fnstenv, BigInt(AT.data), opSize);
+      expect(opSize === 16 ? rig.r16(AT.data + 6, 4) : rig.r32(AT.data + 12, 4).map((v) => v >>> 0)).toEqual(first);
+      return first;
+    };
+    set();
+    expect(seen(32)).toEqual([0x56789, 0x7a51234, 0x2468, 0xffffabcd]);
+    set();
+    expect(seen(16)).toEqual([0x6789, 0x1234, 0x2468, 0xabcd]);
+    state.cr0 &= ~CR0.PE;
+    set();
+    // 12340h + 56789h, ABCD0h + 2468h.
+    expect(seen(32)).toEqual([0xffff8ac9, 0x000067a5, 0xffffe138, 0x000a_000]);
+    set();
+    expect(seen(16)).toEqual([0x8ac9, 0x67a5, 0xe138, 0xa000]);
+    rig.h.x87Environment(ENV_OP.fnsave, BigInt(AT.data), 32);
+    expect([STATE.fpuCs, STATE.fpuDs, STATE.fpuOp, STATE.fpuIp, STATE.fpuDp].map((at) => i32[at >> 2])).toEqual([0, 0, 0, 0, 0]);
   });
   it("come back, and FNSAVE initialises", () => {
     fill();

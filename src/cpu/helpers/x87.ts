@@ -13,6 +13,7 @@ import type { Core } from "./core.ts";
 import type { HelperImplementations } from "./signatures.ts";
 import { X87Environment } from "./x87-env.ts";
 import { X87Float } from "./x87-float.ts";
+import { X87Pointers } from "./x87-pointers.ts";
 import { type Extended, IE, isZero, OE, PE, significand, UE } from "./x87-round.ts";
 import { Transcendentals } from "./x87-transcendental.ts";
 import { ARITH, FORMAT, MEM_LOAD, REG_OP, STORE_POP, STORE_TRUNCATE, SW } from "./x87-ops.ts";
@@ -52,6 +53,7 @@ export class X87 {
   }
   private readonly stack: X87Stack;
   private readonly environment: X87Environment;
+  private readonly pointers: X87Pointers;
   private readonly transcendentals: Transcendentals;
   private readonly f = new X87Float();
   private readonly a = extended();
@@ -62,7 +64,8 @@ export class X87 {
 
   constructor(private readonly core: Core) {
     this.stack = new X87Stack(core.state);
-    this.environment = new X87Environment(core, this.stack);
+    this.pointers = new X87Pointers(core.state);
+    this.environment = new X87Environment(core, this.stack, this.pointers);
     this.transcendentals = new Transcendentals(this.stack, this.f);
   }
 
@@ -97,9 +100,11 @@ export class X87 {
 
   // --- Registers --------------------------------------------------------------------------------------------------------
   register(op: number, i: number): number {
+    this.pointers.note(false);
     this.begin();
     if (op < REG_OP.fld) return this.arithmetic(op, i);
     switch (op) {
+      case REG_OP.fnop: return STATUS.next;
       case REG_OP.fld: return this.loadRegister(i);
       case REG_OP.fxch: return this.exchange(i);
       case REG_OP.fst: return this.storeRegister(i, false);
@@ -327,6 +332,7 @@ export class X87 {
   /** Arithmetic, comparison or load with a memory operand. */
   memory(op: number, format: number): number {
     const { stack, f, a, b } = this;
+    this.pointers.note(true);
     this.begin();
     this.operand(format);
     if (op === MEM_LOAD) return this.load(format);
@@ -426,6 +432,7 @@ export class X87 {
     if (!empty) f.up = false;
   }
   commit(): number {
+    this.pointers.note(true);
     if (this.pendingPop) this.stack.pop();
     return this.end();
   }

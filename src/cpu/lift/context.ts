@@ -1,5 +1,6 @@
 /** What a lifter writes through: the builder, and operand access that tier 0 and tier 1 implement differently. */
 import { Builder, fixed, plus, type Ref, type Value } from "../ir/ir.ts";
+import { VECTOR } from "../fault.ts";
 import { CS, ES, REC, SEG_STRIDE, SS, STATE } from "../layout.ts";
 import type { Form, OperandForm } from "./form.ts";
 import * as flags from "./flags.ts";
@@ -32,8 +33,9 @@ export abstract class LiftContext extends Builder {
   abstract offset(): Value;
   /** Linear address of the memory operand for `bytes` bytes. */
   protected abstract linearOperand(bytes: number, write: boolean): Value;
-  /** Linear address of the next instruction. */
+  /** Linear addresses of the next instruction, and of this one. */
   abstract nextRip(): Value;
+  abstract ownRip(): Value;
   /** The segment of the memory or string source operand, as a descriptor cache (base first). */
   abstract segment(): Ref;
 
@@ -146,7 +148,11 @@ export abstract class LiftContext extends Builder {
     const next = this.mode64 ? this.nextRip() : this.emit("i64.sub", [this.nextRip(), this.codeBase()]);
     return width === 64 ? next : this.wrap(next);
   }
-  /** Transfers to an offset in CS (i64, already truncated to the operand size). */
+  /** #GP(0) where an offset in CS (i64) is beyond its limit; before anything changes. SDM Vol. 2, JMP, CALL, RET, Jcc, LOOP. Legacy modes. */
+  checkCodeLimit(offset: Value): void {
+    this.if(this.emit("i32.gt_u", [this.wrap(offset), this.get(32, fixed(STATE.segmentLimit + 4 * CS))]), () => this.call("raise", this.i32(VECTOR.GP)));
+  }
+  /** Transfers to an offset in CS (i64, already truncated to the operand size and within the limit). */
   jumpOffset(offset: Value): void {
     if (this.mode64) this.jump(offset);
     else this.jump(this.emit("i64.and", [this.emit("i64.add", [offset, this.codeBase()]), this.i64(0xffffffffn)]));
@@ -156,17 +162,28 @@ export abstract class LiftContext extends Builder {
     const target = this.emit("i32.add", [this.nextOffset(32), this.immediate(32)]);
     return this.zext64(this.form.opSize === 16 ? this.mask(16, target) : target);
   }
-  /** Unconditional relative transfer. */
-  jumpRelative(): void {
+  /** Checks the target of a relative transfer that will change something else before it jumps. `taken`: whether it will. */
+  checkRelative(taken?: Value): void {
+    if (this.mode64) return;
+    if (taken === undefined) this.checkCodeLimit(this.relativeOffset());
+    else this.if(taken, () => this.checkCodeLimit(this.relativeOffset()));
+  }
+  /** Unconditional relative transfer. `checked`: checkRelative was called. */
+  jumpRelative(checked = false): void {
     if (this.mode64) this.jumpDirect();
-    else this.jumpOffset(this.relativeOffset());
+    else this.jumpOffset(this.checkedOffset(checked));
   }
   /** Conditional relative transfer. */
-  branchRelative(condition: Value): void {
+  branchRelative(condition: Value, checked = false): void {
     if (this.mode64) this.emit("branch.direct", [condition]);
     else {
-      this.if(condition, () => this.jumpOffset(this.relativeOffset()));
+      this.if(condition, () => this.jumpOffset(this.checkedOffset(checked)));
     }
+  }
+  private checkedOffset(checked: boolean): Value {
+    const target = this.variable(this.relativeOffset());
+    if (!checked) this.checkCodeLimit(this.read(target));
+    return this.read(target);
   }
 
   // --- String operands --------------------------------------------------------------------------------------------------
@@ -211,6 +228,9 @@ export class RecordContext extends LiftContext {
   }
   nextRip(): Value {
     return this.emit("i64.add", [this.emit("vpage"), this.zext64(this.emit("rec.u16", [], { imm: REC.next }))]);
+  }
+  ownRip(): Value {
+    return this.emit("i64.add", [this.emit("vpage"), this.zext64(this.emit("rec.u16", [], { imm: REC.ip }))]);
   }
   offset(): Value {
     if (this.form.ea === "generic") return this.emit("ea.offset");

@@ -5,10 +5,13 @@ import { gpr, RCX, type LiftContext } from "./context.ts";
 import { COND } from "./flags.ts";
 import { stateful, type LifterTable } from "./registry.ts";
 
-/** Near transfers to a non-canonical address fault before anything changes (SDM Vol. 2, JMP, CALL, RET: #GP(0)). */
+/** Near transfers to a non-canonical address, or beyond CS's limit, fault before anything changes (SDM Vol. 2, JMP, CALL, RET: #GP(0)). */
 function indirectTarget(c: LiftContext, v: Value): Variable {
   const target = c.variable(c.zext64(v));
-  if (!c.mode64) return target;
+  if (!c.mode64) {
+    c.checkCodeLimit(c.read(target));
+    return target;
+  }
   const t = c.read(target);
   // What 48 bits do not hold may still be canonical under 5-level paging.
   const extended = c.emit("i64.shr_s", [c.emit("i64.shl", [t, c.i64(16)]), c.i64(16)]);
@@ -24,8 +27,9 @@ function jmp(c: LiftContext): void {
 function call(c: LiftContext): void {
   const w = c.mode64 ? 64 : c.form.opSize;
   if (c.operand(0).kind === "rel") {
+    c.checkRelative();
     c.push(w, c.nextOffset(w));
-    c.jumpRelative();
+    c.jumpRelative(true);
     return;
   }
   const target = indirectTarget(c, c.readOp(0));
@@ -50,8 +54,9 @@ const loop = (condition: number | null) => stateful((c) => {
   const count = a === 64 ? c.emit("i64.sub", [c.get(64, ref), c.i64(1)]) : c.emit("i32.sub", [c.get(a, ref), c.i32(1)]);
   const left = a === 64 ? c.emit("i64.ne", [count, c.i64(0)]) : c.emit("i32.ne", [c.mask(a, count), c.i32(0)]);
   const taken = c.variable(condition === null ? left : c.emit("i32.and", [left, c.flags.test(c, condition)]));
+  c.checkRelative(c.read(taken));
   c.setReg(a, ref, count);
-  c.branchRelative(c.read(taken));
+  c.branchRelative(c.read(taken), true);
 });
 
 const jcxz = stateful((c) => {

@@ -47,6 +47,8 @@ function fninit(c: LiftContext): void {
   c.set(32, fixed(STATE.fpuSw), c.i32(0));
   c.set(32, fixed(STATE.fpuTag), c.i32(0xffff));
   c.set(32, fixed(STATE.fpuTop), c.i32(0));
+  for (const pointer of [STATE.fpuOp, STATE.fpuCs, STATE.fpuDs]) c.set(32, fixed(pointer), c.i32(0));
+  for (const pointer of [STATE.fpuIp, STATE.fpuDp]) c.set(64, fixed(pointer), c.i64(0));
 }
 
 /** Exception flags, stack fault, error summary and busy. */
@@ -71,21 +73,35 @@ const environment = (op: number, registers: boolean): Lifter => (c) => {
   })(c);
 };
 
+/**
+ * What the environment keeps of the last instruction that is not one of control: its address, its opcode, its memory operand (SDM 1
+ * §8.1.8). The helper that runs next turns the address into an offset and notes the selectors (helpers/x87-pointers.ts).
+ */
+function note(c: LiftContext): void {
+  c.set(64, fixed(STATE.fpuIp), c.ownRip());
+  c.set(32, fixed(STATE.fpuOp), c.immediate(32));
+  if (c.form.operands[0]?.kind === "mem") c.set(64, fixed(STATE.fpuDp), c.offset());
+}
+function register(c: LiftContext, op: Value, i: Value): void {
+  note(c);
+  c.call("x87Register", op, i);
+}
+
 // --- Register forms ---------------------------------------------------------------------------------------------------
 /** No ST(i) operand. */
-const plain = (op: number): Lifter => waiting((c) => c.call("x87Register", c.i32(op), c.i32(0)));
-const withSti = (op: number): Lifter => waiting((c) => c.call("x87Register", c.i32(op), c.immediate2()));
+const plain = (op: number): Lifter => waiting((c) => register(c, c.i32(op), c.i32(0)));
+const withSti = (op: number): Lifter => waiting((c) => register(c, c.i32(op), c.immediate2()));
 
 /** FCOMI and its kin. */
 const intoFlags = (op: number): Lifter => waiting((c) => {
-  c.call("x87Register", c.i32(op), c.immediate2());
+  register(c, c.i32(op), c.immediate2());
   const result = c.get(32, RET);
   const bit = (n: number): Value => c.emit("i32.and", [c.emit("i32.shr_u", [result, c.i32(n)]), c.i32(1)]);
   c.flags.compareFloat(c, bit(0), bit(1), bit(2));
 });
 
 const conditional = (condition: number): Lifter => waiting((c) => {
-  c.call("x87Register", c.select(c.flags.test(c, condition), c.i32(REG_OP.fcmov), c.i32(REG_OP.fcmovNot)), c.immediate2());
+  register(c, c.select(c.flags.test(c, condition), c.i32(REG_OP.fcmov), c.i32(REG_OP.fcmovNot)), c.immediate2());
 });
 
 // --- Memory forms -----------------------------------------------------------------------------------------------------
@@ -106,6 +122,7 @@ function fetch(c: LiftContext, width: number): void {
 const withMemory = (op: number, formatOf: (width: number) => number): Lifter => waiting((c) => {
   const width = c.operand(0).width;
   fetch(c, width);
+  note(c);
   c.call("x87Memory", c.i32(op), c.i32(formatOf(width)));
 });
 
@@ -124,6 +141,7 @@ const storing = (formatOf: (width: number) => number, flags: number): Lifter => 
     // An unmasked exception keeps the value back, but the address must be one to write to.
     c.emit("rmw.end", [c.emit("rmw.begin", [c.address(width / 8, true)], { imm: width / 8 })]);
   });
+  note(c);
   c.call("x87Commit");
 });
 
@@ -158,7 +176,7 @@ const each = (names: readonly (keyof typeof REG_OP)[], make: (op: number) => Lif
 
 export const X87: LifterTable = {
   fninit: gated(fninit), fnclex: gated(fnclex),
-  fnop: waiting(() => undefined),
+  fnop: plain(REG_OP.fnop),
   /** FNENI, FNDISI, FNSETPM. */
   fnop_nowait: gated(() => undefined),
   fwait: (c) => wait(c, 1),

@@ -267,6 +267,7 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
       line: (n) => pin(trace, `pin${n}`),
       legacy: [pin(trace, "irq0"), pin(trace, "irq8")],
       legacyReplacement: (on) => trace.note(`legacy ${on}`),
+      legacyRestored: () => undefined,
     });
     return {
       persistents: [hpet],

@@ -5,7 +5,7 @@
 import { DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
 import { BREAKPOINT_REACHED, VECTOR } from "../../cpu/fault.ts";
 import {
-  ARENA_BASE, ARENA_SIZE, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, REC, RECORD_SIZE, SLOT_TABLE_SIZE, STATE,
+  ARENA_BASE, ARENA_SIZE, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_KEY_WINDOW, REC, RECORD_SIZE, SLOT_TABLE_SIZE, STATE,
 } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CodePages, PhysicalMemory } from "../../cpu/mmu/physical.ts";
@@ -14,15 +14,25 @@ import { PSEUDO } from "./handlers.ts";
 import type { CodeStops } from "../code-stops.ts";
 import type { RecordWriter } from "./records.ts";
 
+const PAGE = 4096;
 /** Instructions decoded in one go at most. */
 const RUN_LIMIT = 64;
 /** After so many writes near code without a new decode, the page counts as data again. */
 const WRITES_BEFORE_DROP = 64;
-const PAGE = 4096;
 
+/**
+ * CodePage.last where CS spans 4 GiB, and where it ends, but not so near that an instruction of this page could reach its end. Regions
+ * are made of pages of the first kind alone, so that compiled code checks no limit.
+ */
+const WHOLE = 8191;
+const FAR = PAGE + 15;
+
+/** Decoded code of a physical page. What CS's limit cuts off is decoded apart for each place of the cut. */
 interface CodePage {
   readonly ppn: number;
   readonly mode: CodeMode;
+  /** Offset in the page of the last byte that CS's limit allows. */
+  readonly last: number;
   readonly slots: number;
   writes: number;
   /** Records of instructions of the page before that end in this one. */
@@ -49,6 +59,8 @@ export class DecodeCache implements CodePages {
   /** Where execution breakpoints stand; null while none is armed. */
   stops: CodeStops | null = null;
   private pages = new Map<number, CodePage>();
+  /** All of a physical page. */
+  private readonly ofPpn = new Map<number, CodePage[]>();
   private top = ARENA_BASE;
   private readonly insn = new Insn();
   /** Bytes of an instruction that crosses a page. */
@@ -74,6 +86,7 @@ export class DecodeCache implements CodePages {
     for (const p of this.pages.values()) this.phys.pageFlags[p.ppn] &= ~1;
     this.regions?.forgetAll();
     this.pages.clear();
+    this.ofPpn.clear();
     this.top = ARENA_BASE;
     this.flushes++;
     this.mmu.flushFetch();
@@ -86,20 +99,38 @@ export class DecodeCache implements CodePages {
   }
 
   private mode(): CodeMode {
-    return MODE_OF_KEY[this.i32[STATE.fetchKey >> 2] & ~4] ?? 64;
+    return MODE_OF_KEY[this.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE] ?? 64;
   }
 
-  private page(ppn: number, mode: CodeMode): CodePage {
-    // At most three code sizes share a page.
-    const key = ppn * 4 + (mode >> 5);
+  private static key(ppn: number, mode: CodeMode, last: number): number {
+    return (ppn * 4 + (mode >> 5)) * (WHOLE + 1) + last;
+  }
+
+  /** CodePage.last for the page of linear address `lo`; below its offset when the address itself is beyond the limit. */
+  private lastOf(lo: number): number {
+    const { state } = this;
+    if ((state.i32[STATE.fetchKey >> 2] & FETCH_KEY_WINDOW) === 0) return WHOLE;
+    const offset = (lo - Number(state.segBase(CS))) >>> 0;
+    return Math.min(FAR, (lo & 4095) + state.limit[CS] - offset);
+  }
+
+  private whole(ppn: number, mode: CodeMode): CodePage | undefined {
+    return this.pages.get(DecodeCache.key(ppn, mode, WHOLE));
+  }
+
+  private page(ppn: number, mode: CodeMode, last: number): CodePage {
+    const key = DecodeCache.key(ppn, mode, last);
     let page = this.pages.get(key);
     if (page === undefined) {
       // An empty record behind it: what stands before a run's first record is never taken for one of its pairs.
       const size = SLOT_TABLE_SIZE + RECORD_SIZE;
       const slots = this.allocate(size);
       this.state.i32.fill(0, slots >> 2, (slots + size) >> 2);
-      page = { ppn, mode, slots, writes: 0, crossers: [] };
+      page = { ppn, mode, last, slots, writes: 0, crossers: [] };
       this.pages.set(key, page);
+      const all = this.ofPpn.get(ppn);
+      if (all === undefined) this.ofPpn.set(ppn, [page]);
+      else all.push(page);
     }
     return page;
   }
@@ -114,12 +145,15 @@ export class DecodeCache implements CodePages {
    */
   prepare(lo: number, hi: number): boolean {
     this.reserve();
+    const last = this.lastOf(lo);
+    // Running on past the limit. SDM 3A §5.3.1.
+    if (last < (lo & 4095)) return this.beyondLimit();
     // A breakpoint comes before the faults of fetching: SDM 3A table 6-2.
     if (this.stops?.at(lo, hi, -1) === true) return this.stopHere();
     const paddr = this.mmu.translateFetch(lo, hi);
     if (paddr < 0) return false;
     const ppn = Math.floor(paddr / PAGE);
-    const page = this.page(ppn, this.mode());
+    const page = this.page(ppn, this.mode(), last);
     if (this.stops !== null) {
       for (const offset of this.stops.mapped(lo, hi, ppn)) this.forgetIn(page, offset);
       if (this.stops.at(lo, hi, ppn)) return this.stopHere();
@@ -128,6 +162,12 @@ export class DecodeCache implements CodePages {
     const at = page.slots + (lo & 4095) * 4;
     if (this.i32[at >> 2] !== 0 && this.phys.ramAddress(paddr) >= 0) return this.crossReady(page, lo, hi);
     return this.decodeRun(page, lo, hi);
+  }
+
+  private beyondLimit(): false {
+    this.mmu.fault.vector = VECTOR.GP;
+    this.mmu.fault.errorCode = 0;
+    return false;
   }
 
   private stopHere(): false {
@@ -153,7 +193,8 @@ export class DecodeCache implements CodePages {
     const paddr = this.mmu.translateFetch(lo2, hi2);
     if (paddr < 0) return -1;
     const ppn = Math.floor(paddr / PAGE);
-    this.mmu.fillFetch(lo2, hi2, ppn, this.page(ppn, this.mode()).slots);
+    const last = this.lastOf(lo2);
+    if (last >= 0) this.mmu.fillFetch(lo2, hi2, ppn, this.page(ppn, this.mode(), last).slots);
     return ppn;
   }
 
@@ -200,6 +241,11 @@ export class DecodeCache implements CodePages {
         at += RECORD_SIZE;
         break;
       }
+      if (ip > page.last) {
+        writer.writeLookup(at, ip);
+        at += RECORD_SIZE;
+        break;
+      }
       const status = decode(bytes, base + ip, base + PAGE, page.mode, insn);
       if (status === DECODE_TRUNCATED) {
         if (n > 0) {
@@ -211,6 +257,12 @@ export class DecodeCache implements CodePages {
         return this.decodeCrossing(page, lo, hi, at);
       }
       this.instructionsDecoded++;
+      if (ip + insn.length - 1 > page.last) {
+        writer.writeRaise(at, ip, insn.length, VECTOR.GP);
+        i32[slot >> 2] = at;
+        at += RECORD_SIZE;
+        break;
+      }
       if (status === DECODE_OK) writer.write(at, insn, ip, page.slots);
       else writer.writeRaise(at, ip, Math.max(1, insn.length), status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
       i32[slot >> 2] = at;
@@ -227,10 +279,13 @@ export class DecodeCache implements CodePages {
   private decodeCrossing(page: CodePage, lo: number, hi: number, at: number): boolean {
     const ip = lo & 4095;
     const head = PAGE - ip;
+    if (page.last < PAGE) return this.beyondLimit();
     const first = this.bytesOf(page.ppn);
     this.window.set(first.bytes.subarray(first.base + ip, first.base + PAGE));
     const second = this.secondPage(lo, hi);
     if (second < 0) return false;
+    const { crossers } = this.page(second, page.mode, WHOLE);
+    // Pages may have been made.
     at = this.top;
     const tail = this.bytesOf(second);
     this.window.set(tail.bytes.subarray(tail.base, tail.base + 15), head);
@@ -241,12 +296,13 @@ export class DecodeCache implements CodePages {
     writer.writeCross(at, ip, second);
     const record = at + RECORD_SIZE;
     const length = Math.max(head + 1, this.insn.length);
-    if (status === DECODE_OK) writer.write(record, this.insn, ip, page.slots);
-    else writer.writeRaise(record, ip, length, status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
+    const within = ip + this.insn.length - 1 <= page.last;
+    if (status === DECODE_OK && within) writer.write(record, this.insn, ip, page.slots);
+    else writer.writeRaise(record, ip, length, !within ? VECTOR.GP : status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
     writer.writeLookup(record + RECORD_SIZE, ip + this.insn.length);
     const slot = page.slots + ip * 4;
     this.i32[slot >> 2] = at;
-    this.page(second, page.mode).crossers.push({ slot, record: at, ip });
+    crossers.push({ slot, record: at, ip });
     this.top = Math.max(this.top, at + 3 * RECORD_SIZE);
     return true;
   }
@@ -257,9 +313,7 @@ export class DecodeCache implements CodePages {
     let holdsCode = false;
     // Regions first: their records stand before the plain ones.
     this.regions?.invalidate(ppn, offset, size);
-    for (const mode of [0, 1, 2]) {
-      const page = this.pages.get(ppn * 4 + mode);
-      if (page === undefined) continue;
+    for (const page of this.ofPpn.get(ppn) ?? []) {
       if (++page.writes > WRITES_BEFORE_DROP) {
         this.regions?.invalidate(ppn, 0, PAGE);
         this.detour(page, 0, PAGE);
@@ -321,25 +375,25 @@ export class DecodeCache implements CodePages {
 
   /** Whether the instruction at offset `ip` of a page is decoded. */
   isDecoded(ppn: number, mode: CodeMode, ip: number): boolean {
-    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    const page = this.whole(ppn, mode);
     return page !== undefined && this.i32[(page.slots + ip * 4) >> 2] !== 0;
   }
 
   /** Address of the slot of offset `ip`, or 0. */
   slotOf(ppn: number, mode: CodeMode, ip: number): number {
-    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    const page = this.whole(ppn, mode);
     return page === undefined ? 0 : page.slots + ip * 4;
   }
 
   /** Writes to this page are to be seen: a region holds its code. */
   watch(ppn: number, mode: CodeMode): void {
-    this.page(ppn, mode).writes = 0;
+    this.page(ppn, mode, WHOLE).writes = 0;
     this.protect(ppn);
   }
 
   /** Enters region `index` of the table at offset `ip`: the address of its record, or 0 where there is no instruction now. */
   installRegion(ppn: number, mode: CodeMode, ip: number, index: number): number {
-    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    const page = this.whole(ppn, mode);
     if (page === undefined || this.top + RECORD_SIZE > ARENA_BASE + ARENA_SIZE) return 0;
     const slot = (page.slots + ip * 4) >> 2;
     const own = this.plain(this.i32[slot]);
@@ -352,7 +406,7 @@ export class DecodeCache implements CodePages {
 
   /** Undoes installRegion. */
   removeRegion(ppn: number, mode: CodeMode, ip: number, record: number): void {
-    const page = this.pages.get(ppn * 4 + (mode >> 5));
+    const page = this.whole(ppn, mode);
     if (page === undefined) return;
     const slot = page.slots + ip * 4;
     if (this.i32[slot >> 2] === record) this.i32[slot >> 2] = this.plain(record);
@@ -361,10 +415,9 @@ export class DecodeCache implements CodePages {
 
   /** Offsets of decoded instructions of the page of hi:lo, for showing code: slot table lookup without side effects. */
   decodedOffsets(ppn: number, mode: CodeMode): number[] {
-    const page = this.pages.get(ppn * 4 + (mode >> 5));
-    if (page === undefined) return [];
+    const pages = (this.ofPpn.get(ppn) ?? []).filter((page) => page.mode === mode);
     const found: number[] = [];
-    for (let ip = 0; ip < PAGE; ip++) if (this.i32[(page.slots + ip * 4) >> 2] !== 0) found.push(ip);
+    for (let ip = 0; ip < PAGE; ip++) if (pages.some(({ slots }) => this.i32[(slots + ip * 4) >> 2] !== 0)) found.push(ip);
     return found;
   }
 

@@ -153,6 +153,9 @@ export class DecodedContext extends LiftContext {
   nextRip(): Value {
     return this.rip(this.at.offset + this.at.length);
   }
+  ownRip(): Value {
+    return this.rip(this.at.offset);
+  }
   private rip(offset: number): Value {
     const v = this.emit("i64.add", [this.emit("vpage"), this.i64(offset)]);
     // Outside the page a legacy address may wrap.
@@ -202,6 +205,13 @@ export class DecodedContext extends LiftContext {
   // --- Control -----------------------------------------------------------------------------------------------------------
   private get targetOffset(): number {
     return (this.at.offset + this.at.length + this.insn.immLo) | 0;
+  }
+  /** Regions are made of code in a CS of 4 GiB alone (interpreter/cache.ts, WHOLE). */
+  override checkCodeLimit(): void {
+    return;
+  }
+  override checkRelative(): void {
+    return;
   }
   override jumpRelative(): void {
     this.assumeFlat(CS);

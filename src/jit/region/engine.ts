@@ -4,7 +4,7 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, REC, SLOT_TABLE_SIZE, STATE } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, REC, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
@@ -190,6 +190,7 @@ export class RegionEngine implements CompiledCode {
 
   private form(lo: number, hi: number): Installed | null {
     const { state, mmu, cache } = this.parts;
+    if ((state.i32[STATE.fetchKey >> 2] & FETCH_KEY_WINDOW) !== 0) return null;
     const key = state.i32[STATE.fetchKey >> 2] & 3;
     const mode: CodeMode = key === 2 ? 64 : key === 1 ? 32 : 16;
     if (mode === 16 || cache.breakpointsArmed) return null;

@@ -34,7 +34,7 @@ export function openMachineMenu(id: string, at: HTMLElement, services: PageServi
       const copy = structuredClone(machine.definition) as typeof machine.definition;
       choose(await tasks.run(`Cloning ${name}`, () => manager.create({ ...copy, name: `${name} copy` })));
     }) },
-    { label: "Save and switch off", disabled: !alive, run: attempt(() => tasks.run(`Saving ${name}`, () => manager.save(id))) },
+    { label: "Save and switch off", disabled: !alive, run: attempt(() => tasks.run(`Saving ${name}`, (report) => manager.save(id, report))) },
     "line",
     { label: "Export as a file…", run: attempt(async () => {
       const file = await tasks.run(`Packing ${name}`, (report) => manager.exportMachine(id, report));

@@ -42,7 +42,12 @@ export function registerFile(vcpu: Vcpu): RegisterFile {
       case "fstat": return BigInt(fpuStatus(s) & 0xffff);
       case "ftag": return BigInt(s.i32[STATE.fpuTag >> 2] & 0xffff);
       case "mxcsr": return BigInt(s.i32[STATE.mxcsr >> 2] & 0xffff);
-      default: return 0n; // the x87's last instruction and operand are not kept
+      case "fop": return BigInt(s.i32[STATE.fpuOp >> 2] & 0x7ff);
+      case "fiseg": return BigInt(s.i32[STATE.fpuCs >> 2]);
+      case "foseg": return BigInt(s.i32[STATE.fpuDs >> 2]);
+      case "fioff": return BigInt(s.u32[STATE.fpuIp >> 2]);
+      case "fooff": return BigInt(s.u32[STATE.fpuDp >> 2]);
+      default: return 0n;
     }
   };
   return {

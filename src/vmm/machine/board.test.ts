@@ -261,6 +261,24 @@ describe("the whole board", () => {
       expect(copy.persistents.map(saveSection)).toEqual(board.persistents.map(saveSection));
     }
   });
+  it("lines that the HPET has taken over keep their levels", () => {
+    initialisePics();
+    const hpet = (offset: number, value: number): void => board.mmioWrite(0xfed0_0000 + offset, 4, value);
+    // Legacy replacement (§2.3.5): comparator 1 in the RTC's place, once, 1,000 ticks from now, edge-triggered.
+    hpet(0x120, 4);
+    hpet(0x128, 1000);
+    hpet(0x12c, 0);
+    hpet(0x10, 3);
+    clock.advanceTo(1_000_000);
+    expect(board.interruptPending()).toBe(true);
+    const snapshot = board.persistents.map(saveSection);
+    const copyClock = new TimerQueue();
+    copyClock.restoreNow(clock.nowNs());
+    const copy = make({ scheduler: copyClock });
+    restoreSections(copy.persistents, snapshot);
+    expect(copy.persistents.map(saveSection)).toEqual(snapshot);
+    expect(copy.interruptPending()).toBe(true);
+  });
   it("survives every width at every port", () => {
     const random = pseudoRandom(99);
     for (let round = 0; round < 3; round++) {

@@ -179,6 +179,7 @@ export class Board {
       line: (pin) => interrupts.gsi(pin),
       legacy: [interrupts.isa(IRQ.pit), interrupts.isa(IRQ.rtc)],
       legacyReplacement: (on) => interrupts.legacyReplacement(on, this.rtc.interruptAsserted),
+      legacyRestored: () => interrupts.legacyRestored(),
     });
     this.keyboard = new Ps2Keyboard(scheduler);
     this.mouse = new Ps2Mouse(scheduler);

@@ -159,6 +159,11 @@ export class Interrupts {
     this.isa(IRQ.rtc).set(!on && rtcAsserted);
   }
 
+  /** It is on in a state that is being restored; the controllers' inputs are restored by themselves. */
+  legacyRestored(): void {
+    this.replaced = true;
+  }
+
   reset(): void {
     this.pic.reset();
     this.ioApic.reset();

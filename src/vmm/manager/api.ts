@@ -196,7 +196,7 @@ export interface Manager {
   /** A new machine that begins at the snapshot. */
   branch(snapshotId: string): Promise<string>;
   removeSnapshot(snapshotId: string): Promise<void>;
-  compare(a: string, b: string): Promise<SnapshotDifference>;
+  compare(a: string, b: string, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotDifference>;
   /** A running machine's independent twin, which runs. */
   fork(id: string): Promise<string>;
 
@@ -204,7 +204,7 @@ export interface Manager {
   debug(id: string): Promise<MachineDebugger>;
 
   /** Takes a snapshot that `start` goes on from, and switches the machine off: state `saved`. */
-  save(id: string): Promise<void>;
+  save(id: string, onProgress?: (progress: LoadProgress) => void): Promise<void>;
 
   exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob>;
   importMachine(file: Blob, onProgress?: (progress: LoadProgress) => void): Promise<string>;

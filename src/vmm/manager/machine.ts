@@ -11,11 +11,13 @@ import { fetchJson } from "../images/fetch-json.ts";
 import type { DefaultGuest } from "../images/guest.ts";
 import { ProgressMeter, type LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
+import type { StoreProgress } from "../store/api.ts";
 import type { StoreConnection } from "../store/client.ts";
 import { Backlog } from "./backlog.ts";
 import { InputQueue } from "./input-queue.ts";
 import { folderPath } from "./places.ts";
 import { imagesOf, specOf, type Sources } from "./resolve.ts";
+import type { SpareWorker, StoreClient } from "./spare.ts";
 
 /** What is kept of a machine. */
 export interface MachineRecord {
@@ -36,6 +38,8 @@ export interface MachineRecord {
 /** What a machine needs of its manager. */
 export interface MachineHost {
   readonly spawn: Spawn;
+  /** A worker that was started ahead; null: there is none. */
+  spare(onCrash: (message: string) => void): SpareWorker | null;
   readonly guest: DefaultGuest;
   readonly sources: Sources;
   /** A port to the compiler that all machines share; null: each has its own. */
@@ -70,6 +74,13 @@ async function obeyed(connection: MachineConnection): Promise<void> {
   await Promise.race([connection.powerOff().catch(() => undefined), patience]);
 }
 
+/** A fork on its way: its memory comes out of the port; `earlier`: what terminals have shown. */
+export interface Twin {
+  readonly port: MessagePort;
+  readonly earlier: Uint8Array;
+  readonly sent: Promise<{ readonly pauseMs: number }>;
+}
+
 interface Terminal extends ConsoleListener {
   display: (() => MessagePort) | null;
 }
@@ -87,6 +98,8 @@ export class ManagedMachine {
   private heardMs = 0;
   private silent = false;
   private startedMs = 0;
+  /** When the present start was asked for; as performance.now(). */
+  private begunMs = 0;
   private quickResets = 0;
   private readonly terminals = new Set<Terminal>();
   private readonly backlog: Backlog;
@@ -174,26 +187,35 @@ export class ManagedMachine {
   }
 
   /** From this very instant of another machine, which runs on. */
-  async becomeForkOf(parent: ManagedMachine, store: StoreConnection): Promise<void> {
-    const earlier = parent.backlog.take();
-    const { port1, port2 } = new MessageChannel();
-    let sending: Promise<unknown> = Promise.resolve();
+  async becomeForkOf(parent: ManagedMachine, { port, earlier, sent }: Twin, store: StoreConnection | null): Promise<void> {
     await this.begin(async (connection, mine) => {
-      await this.useStore(store, connection);
+      if (store !== null) await this.useStore(store, connection);
       const images = await this.prepareOnly(connection, mine);
-      sending = parent.need().fork(port1);
-      // One that fails says so to the other end as well.
-      sending.catch(() => undefined);
-      return { kind: "fork", port: port2, images };
+      return { kind: "fork", port, images };
     }, earlier);
-    await sending;
+    const { pauseMs } = await sent;
+    parent.log(`a fork was made: the machine stood still for ${pauseMs.toFixed(1)} ms`);
+  }
+
+  /** This instant, for another machine to go on from. */
+  beginFork(): Twin {
+    const { port1, port2 } = new MessageChannel();
+    const sent = this.need().fork(port1);
+    // One that fails says so to the other end as well.
+    sent.catch(() => undefined);
+    return { port: port2, earlier: this.backlog.take(), sent };
+  }
+
+  /** It has been in touch with the store since its start. */
+  get hasStore(): boolean {
+    return this.client !== null;
   }
 
   /** Takes a snapshot of the machine that runs. */
-  async snapshot(store: StoreConnection, request: SnapshotRequest): Promise<SnapshotResult> {
+  async snapshot(store: StoreConnection, request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void): Promise<SnapshotResult> {
     const connection = this.need();
     await this.useStore(store, connection);
-    return connection.snapshot(request);
+    return connection.snapshot(request, onProgress);
   }
 
   /** The worker's own way to the store. */
@@ -203,10 +225,11 @@ export class ManagedMachine {
     this.client = { connection, end: () => void store.disconnect(client).catch(() => undefined) };
     await connection.useStore(port);
   }
-  private client: { readonly connection: MachineConnection; end(): void } | null = null;
+  private client: StoreClient | null = null;
 
   /** A fresh worker, what `load` brings into it, and on with it. `earlier`: what terminals have shown of it. Rejects with the reason. */
   private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>, earlier: Uint8Array = new Uint8Array(0)): Promise<void> {
+    this.begunMs = performance.now();
     this.discard();
     const generation = this.generation;
     const mine = (): boolean => generation === this.generation;
@@ -249,15 +272,18 @@ export class ManagedMachine {
   }
 
   private connect(): MachineConnection {
-    const connection = this.host.spawn((message) => {
+    const crashed = (message: string): void => {
       if (this.connection !== connection) return;
       this.connection = null;
       // While loading, the rejected call reports it.
       if (this.alive) this.stopped({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
       this.generation++;
       this.release();
-    });
+    };
+    const spare = this.host.spare(crashed);
+    const connection = spare?.connection ?? this.host.spawn(crashed);
     this.connection = connection;
+    this.client = spare?.client ?? null;
     const port = this.host.compilerPort();
     if (port !== null) connection.useCompiler(port).catch(() => undefined);
     return connection;
@@ -344,6 +370,9 @@ export class ManagedMachine {
       },
       restarted: () => {
         if (mine()) this.guestReset();
+      },
+      resumed: () => {
+        if (mine()) this.log(`goes on: its first instruction came ${Math.round(performance.now() - this.begunMs)} ms after the start`);
       },
     };
   }

@@ -14,6 +14,7 @@ import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.
 import { canKeep, FORGOTTEN, KeptFiles, lockName, overlayBytes, removeMachineFiles, removeOverlay, STORE_USED, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
 import type { Snapshots } from "./snapshots.ts";
+import type { Spare } from "./spare.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
@@ -27,6 +28,10 @@ const KEY = "machine/";
 const KNOWN_VERSION = 1;
 /** Between looks at who has fallen silent. */
 const WATCH_MS = 2000;
+/** Until a worker is kept ready. */
+const SPARE_MS = 2500;
+/** For how long it is kept when no machine runs any more. */
+const UNUSED_SPARE_MS = 30_000;
 /** Pages that show the same machines tell each other. */
 const CHANNEL = "tabvisor-machines";
 
@@ -50,6 +55,11 @@ export class MachineManager implements Manager {
     this.keptFiles = new KeptFiles(records);
     this.host = {
       spawn: parts.spawn,
+      spare: (onCrash) => {
+        const worker = this.spare?.take(onCrash) ?? null;
+        if (worker !== null) this.keepSpare();
+        return worker;
+      },
       guest: parts.guest,
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
       compilerPort: () => {
@@ -117,13 +127,41 @@ export class MachineManager implements Manager {
     if (event.kind === "machine") this.watch();
   }
 
+  private spare: Spare | null = null;
+  private spareTimer: ReturnType<typeof setTimeout> | null = null;
+
+  /** A worker for the machine that comes next, some seconds after the last one has come up: nothing holds up a boot. */
+  private keepSpare(): void {
+    if (this.spareTimer !== null) return;
+    this.spareTimer = setTimeout(() => void this.prepareSpare(), SPARE_MS);
+  }
+
+  private async prepareSpare(): Promise<void> {
+    const { canSpare, Spare } = await import("./spare.ts");
+    this.spareTimer = null;
+    if (!this.visible || !canSpare() || ![...this.machines.values()].some((m) => m.alive)) return;
+    await (this.spare ??= new Spare(this.parts.spawn, () => this.opened?.open ?? null)).prepare();
+  }
+
+  private dropSpare(): void {
+    for (const timer of [this.spareTimer, this.dropSpareTimer]) if (timer !== null) clearTimeout(timer);
+    this.spareTimer = this.dropSpareTimer = null;
+    this.spare?.drop();
+  }
+  private dropSpareTimer: ReturnType<typeof setTimeout> | null = null;
+  private visible = true;
+
   /** Looks after workers as long as there are any. */
   private watch(): void {
     const busy = [...this.machines.values()].some((m) => m.state === "running");
     if (!busy && this.watching !== null) {
       clearInterval(this.watching);
       this.watching = null;
+      this.dropSpareTimer ??= setTimeout(() => this.dropSpare(), UNUSED_SPARE_MS);
     } else if (busy && this.watching === null) {
+      if (this.dropSpareTimer !== null) clearTimeout(this.dropSpareTimer);
+      this.dropSpareTimer = null;
+      this.keepSpare();
       this.watchedMs = Date.now();
       this.watching = setInterval(() => {
         // A page that was asleep itself has heard nothing either.
@@ -250,6 +288,9 @@ export class MachineManager implements Manager {
   }
 
   setVisible(visible: boolean): void {
+    this.visible = visible;
+    if (!visible) this.dropSpare();
+    else if (this.watching !== null) this.keepSpare();
     for (const [id, machine] of this.machines) {
       if (!visible && machine.state === "running" && machine.definition.background === "pause") {
         this.hidden.add(id);
@@ -311,8 +352,8 @@ export class MachineManager implements Manager {
     this.machine(id);
     return (await this.usedStore())?.list(id) ?? [];
   }
-  async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
-    return (await this.store()).take(id, about);
+  async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo> {
+    return (await this.store()).take(id, about, onProgress);
   }
   restoreSnapshot(id: string, snapshotId: string): Promise<void> {
     return this.doing(id, async () => (await this.store()).restore(id, snapshotId));
@@ -326,8 +367,8 @@ export class MachineManager implements Manager {
   async removeSnapshot(snapshotId: string): Promise<void> {
     return (await this.store()).remove(snapshotId);
   }
-  async compare(a: string, b: string): Promise<SnapshotDifference> {
-    return (await this.store()).compare(a, b);
+  async compare(a: string, b: string, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotDifference> {
+    return (await this.store()).compare(a, b, onProgress);
   }
   async fork(id: string): Promise<string> {
     return (await this.store()).fork(id);
@@ -335,8 +376,8 @@ export class MachineManager implements Manager {
   async debug(id: string): Promise<MachineDebugger> {
     return this.worker(id).debugger();
   }
-  save(id: string): Promise<void> {
-    return this.doing(id, async () => (await this.store()).save(id));
+  save(id: string, onProgress?: (progress: LoadProgress) => void): Promise<void> {
+    return this.doing(id, async () => (await this.store()).save(id, onProgress));
   }
   async exportMachine(id: string, onProgress?: (progress: LoadProgress) => void): Promise<Blob> {
     return (await this.store()).export(id, onProgress);
@@ -359,6 +400,7 @@ export class MachineManager implements Manager {
 
   async close(): Promise<void> {
     this.channel?.close();
+    this.dropSpare();
     await Promise.all([...this.machines.values()].map((m) => m.powerOff()));
     this.compiler?.terminate();
     this.opened?.terminate();

@@ -19,6 +19,8 @@ const SAVED = "Saved when it was switched off";
 const PLAIN_ID = /^[0-9a-f]{8}$/;
 /** Copies of snapshots that a machine's disks stand on: they stay when the snapshot is deleted, and are not shown. */
 const BELOW = "below-";
+/** Of a full one. */
+const TABLE_BYTES = 8192;
 
 export interface SnapshotHost {
   machine(id: string): ManagedMachine;
@@ -31,6 +33,8 @@ export interface SnapshotHost {
 
 const newSnapshotId = (): string => crypto.randomUUID();
 const stored = (record: SnapshotRecord): StoreRecord => ({ key: KEY + record.id, data: record, references: references(record) });
+
+const hasDisks = (record: SnapshotRecord): boolean => Object.values(record.disks).some((d) => d.chunks.length > 0);
 
 export class Snapshots {
   private connection: Promise<StoreConnection> | null = null;
@@ -52,6 +56,11 @@ export class Snapshots {
       return store;
     })();
     this.connection.catch(() => (this.connection = null));
+    return this.connection;
+  }
+
+  /** Null: nobody has needed it yet. */
+  get open(): Promise<StoreConnection> | null {
     return this.connection;
   }
 
@@ -118,13 +127,13 @@ export class Snapshots {
 
   // --- Take and restore ----------------------------------------------------------------------------------------------
 
-  async take(machineId: string, { name, notes = "" }: { readonly name: string; readonly notes?: string }): Promise<SnapshotInfo> {
+  async take(machineId: string, { name, notes = "" }: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo> {
     const machine = this.host.machine(machineId);
     if (!machine.alive) throw new UserError(`${machine.definition.name} is not running: there is nothing to take a snapshot of`);
     const store = await this.store();
     const { current, definition } = machine.kept;
     const parent = current !== null && (await store.record(KEY + current)) !== null ? current : null;
-    const { record } = await machine.snapshot(store, { id: newSnapshotId(), machineId, parent, name, notes, createdMs: Date.now(), definition });
+    const { record } = await machine.snapshot(store, { id: newSnapshotId(), machineId, parent, name, notes, createdMs: Date.now(), definition }, meter(onProgress));
     await this.host.keep({ ...machine.kept, current: record.id });
     await this.letGo(machineId);
     this.host.changed(machineId);
@@ -148,7 +157,7 @@ export class Snapshots {
     const taken = record.definition as MachineDefinition;
     const definition: MachineDefinition = { ...taken, name, background, cpu: { ...taken.cpu, share: cpu.share } };
     for (const { id, writes } of drivesOf(kept.definition)) if (writes === "keep") await removeOverlay(kept.id, id);
-    const below = Object.values(record.disks).some((d) => d.chunks.length > 0) ? BELOW + kept.id : null;
+    const below = hasDisks(record) ? BELOW + kept.id : null;
     const store = await this.store();
     if (below !== null) await store.write([stored({ ...record, id: below })]);
     else if (kept.below !== null) await store.write([], [KEY + kept.below]);
@@ -156,8 +165,8 @@ export class Snapshots {
   }
 
   /** Takes a state that `start` goes on from, and switches the machine off. */
-  async save(machineId: string): Promise<void> {
-    const info = await this.take(machineId, { name: SAVED });
+  async save(machineId: string, onProgress?: (progress: LoadProgress) => void): Promise<void> {
+    const info = await this.take(machineId, { name: SAVED }, onProgress);
     const machine = this.host.machine(machineId);
     await machine.powerOff();
     await this.host.keep({ ...machine.kept, saved: info.id });
@@ -188,20 +197,24 @@ export class Snapshots {
   async fork(machineId: string): Promise<string> {
     const parent = this.host.machine(machineId);
     if (!parent.alive) throw new UserError(`${parent.definition.name} is not running: there is nothing to fork`);
-    const store = await this.store();
-    const { kept } = parent;
+    // Its pages are on their way before anybody is there to take them.
+    const twin = parent.beginFork();
     const id = this.host.newId();
-    // What lies below its disks is what lies below the parent's.
-    const ground = kept.current ?? kept.below;
-    const record = ground === null ? null : await this.record(ground).catch(() => null);
-    const below = record === null ? null : BELOW + id;
-    if (record !== null) await store.write([stored({ ...record, id: BELOW + id, machineId: id })]);
-    const definition = { ...kept.definition, name: `${kept.definition.name.slice(0, 73)} (fork)` };
-    const child = await this.host.keep({ ...kept, id, definition, createdMs: Date.now(), below, saved: null });
+    let below: string | null = null;
     try {
-      await child.becomeForkOf(parent, store);
+      const { kept } = parent;
+      // What lies below its disks is what lies below the parent's.
+      const ground = kept.current ?? kept.below;
+      const record = ground === null ? null : await this.record(ground).catch(() => null);
+      below = record !== null && hasDisks(record) ? BELOW + id : null;
+      if (record !== null && below !== null) await (await this.store()).write([stored({ ...record, id: below, machineId: id })]);
+      const definition = { ...kept.definition, name: `${kept.definition.name.slice(0, 73)} (fork)` };
+      const child = await this.host.keep({ ...kept, id, definition, createdMs: Date.now(), below, saved: null });
+      // A machine that has never met the store has nothing in it.
+      await child.becomeForkOf(parent, twin, ground === null && !parent.hasStore ? null : await this.store());
     } catch (e) {
-      await store.write([], [KEY + BELOW + id]).catch(() => undefined);
+      twin.port.close();
+      if (below !== null) await (await this.store()).write([], [KEY + below]).catch(() => undefined);
       throw e;
     }
     return id;
@@ -240,9 +253,17 @@ export class Snapshots {
 
   // --- Comparison, files ---------------------------------------------------------------------------------------------
 
-  async compare(a: string, b: string): Promise<SnapshotDifference> {
+  async compare(a: string, b: string, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotDifference> {
     const store = await this.store();
-    const found = await compareSnapshots(await this.record(a), await this.record(b), (id) => store.read(id));
+    const report = meter(onProgress);
+    let done = 0;
+    let total = 0;
+    const found = await compareSnapshots(await this.record(a), await this.record(b), async (id) => {
+      total += TABLE_BYTES;
+      const table = await store.read(id);
+      report?.({ done: (done += table.length), total });
+      return table;
+    });
     return {
       pages: { differing: found.pages.length, total: found.totalPages, ranges: ranges(found.pages) },
       disks: Object.fromEntries(Object.entries(found.disks).map(([id, blocks]) => [id, { differing: blocks.length, clusterBytes: 4096 }])),

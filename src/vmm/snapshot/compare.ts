@@ -40,7 +40,9 @@ async function compareTables(a: readonly ObjectId[], b: readonly ObjectId[], pag
   const different = Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? ZERO_ID) !== (b[i] ?? ZERO_ID));
   const load = async (chunks: readonly ObjectId[]): Promise<PageTable> => {
     const objects = new Map<ObjectId, Uint8Array>();
-    for (const [i, id] of chunks.entries()) if (different[i] && id !== ZERO_ID) objects.set(id, await read(id));
+    await Promise.all(chunks.map(async (id, i) => {
+      if (different[i] && id !== ZERO_ID) objects.set(id, await read(id));
+    }));
     return new PageTable(pages, chunks, { has: (id) => objects.has(id), read: (id) => objects.get(id) ?? new Uint8Array(0) });
   };
   return differing(await load(a), await load(b));

@@ -86,9 +86,16 @@ export class ForkSender {
   }
 }
 
+/** Pieces of a page each in one buffer; those that lie one behind the other are copied at once. */
 function packed(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(pieces.length * PAGE_BYTES);
-  pieces.forEach((piece, i) => bytes.set(piece, i * PAGE_BYTES));
+  for (let i = 0; i < pieces.length; ) {
+    const { buffer, byteOffset } = pieces[i];
+    let run = i + 1;
+    while (run < pieces.length && pieces[run].buffer === buffer && pieces[run].byteOffset === byteOffset + (run - i) * PAGE_BYTES) run++;
+    bytes.set(new Uint8Array(buffer, byteOffset, (run - i) * PAGE_BYTES), i * PAGE_BYTES);
+    i = run;
+  }
   return bytes;
 }
 
@@ -106,17 +113,17 @@ export class ForkReceiver {
   private start: Extract<ForkMessage, { kind: "start" }> | null = null;
   private readonly newer: Uint32Array[] = [];
   private readonly blocks: Extract<ForkMessage, { kind: "blocks" }>[] = [];
+  private restoring: Restore | null = null;
+  /** Of the store that the parent's snapshots are in; null: there are none. */
+  reader: ObjectReader | null = null;
 
-  /** `reader`: of the store that the parent's snapshots are in. */
-  constructor(private readonly reader: ObjectReader | null) {}
-
-  /** True when all is there. Throws UserError. */
-  take(message: ForkMessage): boolean {
+  /** Throws UserError. */
+  take(message: ForkMessage): void {
     switch (message.kind) {
       case "start":
         this.start = message;
         this.memory = machineMemory(message.memoryMib, message.hasVideo);
-        return false;
+        break;
       case "pages": {
         if (this.memory === null) throw new UserError("fork: pages before the start");
         const ram = new Uint8Array(this.memory.buffer, RAM_BASE);
@@ -128,13 +135,14 @@ export class ForkReceiver {
           i = run;
         }
         this.newer.push(pages);
-        return false;
+        this.restoring?.arrived(pages);
+        break;
       }
       case "blocks":
         this.blocks.push(message);
-        return false;
+        break;
       case "end":
-        return true;
+        break;
       case "failed":
         throw new UserError(message.message);
     }
@@ -146,8 +154,24 @@ export class ForkReceiver {
     return record === undefined ? undefined : DiskLayer.of(record, this.reader ?? NOTHING);
   }
 
+  /** At the end: the child's memory and disks are whole. Throws UserError. */
+  settle(disks: ReadonlyMap<string, SnapshotDisk>): void {
+    this.adopt(disks);
+    this.restoring?.settle(this.newerPages());
+  }
+
+  private newerPages(): Uint32Array {
+    const newer = new Uint32Array(this.newer.reduce((n, p) => n + p.length, 0));
+    let at = 0;
+    for (const pages of this.newer) {
+      newer.set(pages, at);
+      at += pages.length;
+    }
+    return newer;
+  }
+
   /** Writes to the child's disks what the parent's had written since its last snapshot. Throws UserError. */
-  adopt(disks: ReadonlyMap<string, SnapshotDisk>): void {
+  private adopt(disks: ReadonlyMap<string, SnapshotDisk>): void {
     for (const { disk: name, blocks, sectors, bytes } of this.blocks.splice(0)) {
       const disk = disks.get(name);
       if (disk === undefined) throw new UserError(`fork: there is no disk '${name}'`);
@@ -155,19 +179,15 @@ export class ForkReceiver {
     }
   }
 
-  /** For the machine that is made with `memory`. `reseed`: 32 bytes of new randomness. */
+  /** For the machine that is made with `memory`, from the start on. `reseed`: 32 bytes of new randomness. */
   restore(reseed: Uint8Array): Restore {
     const { start } = this;
     if (start === null) throw new UserError("fork: nothing has come");
-    const newer = new Uint32Array(this.newer.reduce((n, p) => n + p.length, 0));
-    let at = 0;
-    for (const pages of this.newer) {
-      newer.set(pages, at);
-      at += pages.length;
-    }
-    return new Restore({
+    const newer = this.newerPages();
+    return (this.restoring = new Restore({
+      pending: true,
       ramBytes: start.memoryMib * 2 ** 20, ram: start.ram, video: start.video, saved: decodeSavedState(start.state), reader: this.reader ?? NOTHING, newer,
       newerVideo: start.videoPages.map((page, i) => ({ page, bytes: start.videoBytes.subarray(i * PAGE_BYTES, (i + 1) * PAGE_BYTES) })), reseed,
-    });
+    }));
   }
 }

@@ -5,8 +5,8 @@ import type { PageSource, PhysicalMemory } from "../../cpu/mmu/physical.ts";
 import { type ObjectReader, ZERO_ID } from "../store/objects.ts";
 import { CHUNK_PAGES, PAGE_BYTES, type PageTable } from "./page-table.ts";
 
-/** Pages around the one that is wanted that come with it: those that the store packs together. */
-const AROUND = 16;
+/** Touches after which the guest's slice ends: they may have taken milliseconds, and others wait. */
+const TOUCHES = 16;
 
 export class LazyRam implements PageSource {
   /** Pages brought in because they were touched, and ahead of that. */
@@ -15,12 +15,13 @@ export class LazyRam implements PageSource {
   private cursor = 0;
   private ahead = 0;
 
-  /** `first`: pages that are likely to be wanted first. RAM is zeroes. */
+  /** `first`: pages that are likely to be wanted first. RAM is zeroes. `pause` asks the guest's slice to end. */
   constructor(
     private readonly phys: PhysicalMemory,
     private readonly table: PageTable,
     private readonly reader: ObjectReader,
     private readonly first: Uint32Array,
+    private readonly pause: () => void,
   ) {
     table.chunks.forEach((_id, chunk) => {
       if (!table.isZeroChunk(chunk)) phys.setAbsent(chunk * CHUNK_PAGES, Math.min(phys.pages, (chunk + 1) * CHUNK_PAGES), this);
@@ -33,10 +34,9 @@ export class LazyRam implements PageSource {
   }
 
   bringIn(ppn: number): void {
-    this.touched++;
+    // Its neighbours lie in the frame that the reader keeps unpacked: each is cheap when it is wanted.
     this.load(ppn);
-    const from = ppn - (ppn % AROUND);
-    for (let other = from; other < Math.min(from + AROUND, this.phys.pages); other++) this.fetch(other);
+    if (++this.touched % TOUCHES === 0) this.pause();
   }
 
   private fetch(ppn: number): void {

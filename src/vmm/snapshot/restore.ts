@@ -44,6 +44,8 @@ export interface RestoreFrom {
   /** Pages that are in the machine's memory already, and are newer than the tables say. */
   readonly newer: Uint32Array;
   readonly newerVideo: readonly { readonly page: number; readonly bytes: Uint8Array }[];
+  /** More is on its way: `settle` follows `apply`. */
+  readonly pending: boolean;
   /** A key: what comes is not the machine that the state was taken of, and random numbers are its own. */
   readonly reseed: Uint8Array | null;
 }
@@ -59,7 +61,7 @@ export class Restore {
   static ofSnapshot(value: unknown, reader: ObjectReader): Restore {
     const record = checkRecord(value);
     const saved = decodeSavedState(joined(record.state.map((id) => reader.read(id))));
-    return new Restore({ ramBytes: record.ramBytes, ram: record.ram, video: record.video, saved, reader, newer: new Uint32Array(0), newerVideo: [], reseed: null });
+    return new Restore({ ramBytes: record.ramBytes, ram: record.ram, video: record.video, saved, reader, newer: new Uint32Array(0), newerVideo: [], pending: false, reseed: null });
   }
 
   /** What a machine's configuration has to be: the snapshot says when its clock began. */
@@ -69,7 +71,7 @@ export class Restore {
 
   /** For MachineOptions.restore. Throws UserError where the machine is another one. */
   readonly apply = (machine: Machine): void => {
-    const { saved, reader, ramBytes, newer, newerVideo, reseed } = this.from;
+    const { saved, reader, ramBytes, newer, pending } = this.from;
     for (const [what, value] of Object.entries(identityOf(machine))) {
       if (saved.identity[what] !== value) throw new UserError(`snapshot: it is of a machine with ${what} ${String(saved.identity[what])}, and this one has ${String(value)}`);
     }
@@ -78,15 +80,39 @@ export class Restore {
     if (ramBytes !== phys.ramSize) throw new UserError(`snapshot: its RAM has ${ramBytes} bytes, and the machine's ${phys.ramSize}`);
     const table: Lineage = { ram: new PageTable(pages, this.from.ram, reader), video: this.restoreVideo(machine) };
     this.table = table;
-    this.ram = new LazyRam(phys, table.ram, reader, saved.first.filter((ppn) => ppn < pages));
+    this.ram = new LazyRam(phys, table.ram, reader, saved.first.filter((ppn) => ppn < pages), () => machine.vcpu.requestStop());
     this.ram.present(newer);
     // Making the machine may have written to memory. What happens from here on differs from the tables.
     machine.beginEpoch();
+    if (pending) this.machine = machine;
+    else this.finish(machine, newer);
+  };
+  private machine: Machine | null = null;
+
+  /** `settle` is still to come. */
+  get pending(): boolean {
+    return this.machine !== null;
+  }
+
+  /** Pages have been put into the machine's memory that are newer than the tables say. */
+  arrived(pages: Uint32Array): void {
+    this.ram?.present(pages);
+  }
+
+  /** Everything has come; `newer` lists all such pages. Before anything runs. */
+  settle(newer: Uint32Array): void {
+    if (this.machine !== null) this.finish(this.machine, newer);
+    this.machine = null;
+  }
+
+  private finish(machine: Machine, newer: Uint32Array): void {
+    const { saved, newerVideo, reseed } = this.from;
+    const { phys } = machine.vcpu;
     for (const ppn of newer) phys.beforeWrites(ppn * PAGE_BYTES, PAGE_BYTES);
     for (const { page, bytes } of newerVideo) machine.video?.put(page, bytes);
     machine.restore(decodeSections(saved.sections));
     if (reseed !== null) machine.input({ kind: "reseed", key: reseed });
-  };
+  }
 
   private restoreVideo(machine: Machine): PageTable {
     const { video } = machine;

@@ -6,7 +6,7 @@ import { Capture } from "./capture.ts";
 import type { CapturableDisk } from "./disk.ts";
 import { ForkSender, type ForkSend } from "./fork.ts";
 import type { Lineage } from "./lineage.ts";
-import { PageTable } from "./page-table.ts";
+import { PAGE_BYTES, PageTable } from "./page-table.ts";
 import { type DiskLayerRecord, references, SNAPSHOT_VERSION, type SnapshotRecord } from "./record.ts";
 
 /** What is asked of a snapshot. */
@@ -25,6 +25,8 @@ export interface SnapshotRequest {
 
 /** A store's transaction: objects go in, and stay if it is committed. */
 export interface SnapshotSink extends ObjectWriter {
+  /** So many bytes of memory are about to come: for who shows how far it is. */
+  expect?(bytes: number): void;
   commit(record: SnapshotRecord, references: RecordReferences): Promise<void>;
   abort(): Promise<void>;
 }
@@ -107,6 +109,7 @@ export class Snapshotter {
     if (request.full === true && !this.busy) this.disown();
     const capture = this.capture();
     const pauseMs = nowMs() - from;
+    sink.expect?.(capture.pages.length * PAGE_BYTES);
     const job = (this.job = new Job(capture, sink));
     return this.finish(job, request, sink, extras(), pauseMs).finally(() => {
       this.job = null;

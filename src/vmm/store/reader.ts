@@ -6,8 +6,8 @@ import { idWords, Pack, type PackTools } from "./pack.ts";
 import type { ReaderSource } from "./api.ts";
 import { blobCache, BlobFile } from "./sealed-file.ts";
 
-/** Unpacked frames that stay in memory: neighbours of what was read are likely next. 64 KiB each. */
-const FRAMES_KEPT = 64;
+/** Unpacked frames that stay in memory: neighbours of what was read are likely next. 64 KiB each at most. */
+const FRAMES_KEPT = 128;
 
 /** Where an object is. */
 export interface Found {
@@ -94,6 +94,12 @@ export class PackReader implements ObjectReader {
     return bytes;
   }
 
+  /** Reads `count` objects of the last pack, wherever they lie in it. Throws StoreError. */
+  rehearse(count: number): void {
+    const pack = this.packs.at(-1);
+    for (let i = 0; pack !== undefined && i < Math.min(count, pack.objectCount); i++) this.read(pack.idOf(i));
+  }
+
   close(): void {
     for (const pack of this.packs) pack.close();
     this.use([]);
@@ -110,5 +116,5 @@ export async function loadTools(): Promise<PackTools> {
 export async function openReader(source: ReaderSource): Promise<PackReader> {
   const tools = await loadTools();
   const cache = blobCache();
-  return new PackReader(source.packs.map(({ name, from }) => new Pack(from instanceof Blob ? new BlobFile(name, from, cache) : from, tools)));
+  return new PackReader(source.packs.map(({ name, from }) => new Pack(from instanceof Blob ? new BlobFile(name, from, cache, true) : from, tools)));
 }

@@ -10,6 +10,8 @@ export type SealedFile = Pick<ByteStore, "name" | "size" | "read" | "close">;
 const CHUNK_BYTES = 1 << 18;
 /** For the packs of one reader. */
 const CACHE_BYTES = 16 << 20;
+/** A file that is read from at all and is not larger than this comes as a whole, behind the first reads. */
+const AHEAD_BYTES = CACHE_BYTES / 2;
 /** More chunks than a file has. */
 const FILE_CHUNKS = 2 ** 24;
 
@@ -25,11 +27,12 @@ export class BlobFile implements SealedFile {
   private readonly reader = new FileReaderSync();
   private readonly first = files++ * FILE_CHUNKS;
 
-  /** Files that are used together share a cache. */
+  /** Files that are used together share a cache. `ahead`: what is touched is wanted as a whole soon. */
   constructor(
     readonly name: string,
     private readonly blob: Blob,
     private readonly cache = common,
+    private ahead = false,
   ) {}
 
   size(): number {
@@ -51,11 +54,24 @@ export class BlobFile implements SealedFile {
       if (chunk === undefined) {
         chunk = this.fetch(start, Math.min(start + CHUNK_BYTES, this.blob.size));
         this.cache.set(this.first + index, chunk);
+        if (this.ahead) void this.readAhead();
       }
       into.set(chunk.subarray(from - start, to - start), from - at);
       from = to;
     }
     return Math.max(0, end - at);
+  }
+
+  /** It arrives between two turns of the thread; a read that fails fails again where it is wanted. */
+  private async readAhead(): Promise<void> {
+    this.ahead = false;
+    if (this.blob.size > AHEAD_BYTES) return;
+    const whole = await this.blob.arrayBuffer().catch(() => null);
+    if (whole === null) return;
+    for (let at = 0; at < whole.byteLength; at += CHUNK_BYTES) {
+      const index = this.first + at / CHUNK_BYTES;
+      if (!this.cache.has(index)) this.cache.set(index, new Uint8Array(whole, at, Math.min(CHUNK_BYTES, whole.byteLength - at)));
+    }
   }
 
   private fetch(from: number, to: number): Uint8Array {

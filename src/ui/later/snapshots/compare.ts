@@ -22,7 +22,7 @@ export function strips(pages: SnapshotDifference["pages"], count = STRIPS): read
 export async function openCompare(a: SnapshotInfo, b: SnapshotInfo, { manager, tasks, fail }: PageServices): Promise<void> {
   let found: SnapshotDifference;
   try {
-    found = await tasks.run("Comparing snapshots", () => manager.compare(a.id, b.id));
+    found = await tasks.run("Comparing snapshots", (report) => manager.compare(a.id, b.id, report));
   } catch (error) {
     fail(error);
     return;

@@ -7,7 +7,7 @@ export async function takeSnapshot(id: string, { manager, tasks, fail, announce 
     const count = (await manager.snapshots(id)).length;
     const answer = await askText({ title: "Take a snapshot", label: "Name", value: `Snapshot ${count + 1}`, yes: "Take it", notes: { label: "Notes", value: "" } });
     if (answer === null) return;
-    await tasks.run(`Taking ${answer.text}`, () => manager.takeSnapshot(id, { name: answer.text, notes: answer.notes }));
+    await tasks.run(`Taking ${answer.text}`, (report) => manager.takeSnapshot(id, { name: answer.text, notes: answer.notes }, report));
     announce(`Taken: ${answer.text}`);
   } catch (error) {
     fail(error);
