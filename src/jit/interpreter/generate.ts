@@ -1,5 +1,5 @@
 /** Which forms and pairs the interpreter is made of. Loading this file lets processes without a ready-made module generate one. */
-import { type Form, liftName } from "../../cpu/lift/form.ts";
+import { type Form, formKey, liftName } from "../../cpu/lift/form.ts";
 import { provideGenerator, type Profile } from "./compiled.ts";
 import { allForms, specialisations } from "./forms.ts";
 import type { InterpreterModule } from "./handlers.ts";
@@ -17,7 +17,9 @@ const COMMON_FEATURES = new Set(["base", "cmov", "sse", "sse2", "fsgsbase", "xsa
 /** Names help profiles, and cost a fifth of what a page loads. */
 export function generate(shared: boolean, profile: Profile, names = true): InterpreterModule {
   const all = allForms();
-  const outlined: HandlerRequest[] = all.filter((form) => profile !== null || !isLate(form)).map((form) => ({ form, inline: false }));
+  // In the order of their keys, which stored ones are packed by (compiled.ts).
+  const outlined: HandlerRequest[] = all.filter((form) => profile !== null || !isLate(form)).map((form) => ({ form, inline: false }))
+    .sort((a, b) => (formKey(a.form) < formKey(b.form) ? -1 : 1));
   const hot = hotForms(all);
   const requests = profile === "forms"
     ? [...outlined, ...all.flatMap((f) => specialisations(f)).map((form) => ({ form, inline: false }))]
