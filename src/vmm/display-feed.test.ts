@@ -35,6 +35,9 @@ it("a slice ends when a frame is due, and is not shortened where none is wanted"
   at(8.5);
   feed.poll(false);
   expect(frames.length).toBe(2);
+  feed.request(false);
+  at(100);
+  expect(feed.restMs).toBe(Infinity);
   feed.close();
 });
 

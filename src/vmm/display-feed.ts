@@ -40,9 +40,11 @@ export class DisplayFeed {
     this.take();
   }
 
-  /** How long the machine may run before a frame is due: not less than a millisecond. */
+  /** How long the machine may run before a frame is due: not less than a millisecond. Where nothing has changed when it was, no matter. */
   get restMs(): number {
-    return this.ready ? Math.max(1, this.dueMs - this.nowMs()) : Infinity;
+    if (!this.ready) return Infinity;
+    const rest = this.dueMs - this.nowMs();
+    return rest > 0 ? Math.max(1, rest) : Infinity;
   }
 
   /** A frame for what a sleeping machine has left behind. */

@@ -1,6 +1,5 @@
 /** The snapshot side of a Runner: pages on their way in and out, a little between any two slices of the guest. */
 import type { Machine } from "./machine/machine.ts";
-import { takeScreenshot } from "./screenshot.ts";
 import type { CapturableDisk } from "./snapshot/disk.ts";
 import type { ForkSend } from "./snapshot/fork.ts";
 import type { Restore } from "./snapshot/restore.ts";
@@ -63,6 +62,7 @@ export class RunnerSnapshots {
     const { encodeImage } = this.parts;
     if (encodeImage === null || this.machine.video === null) return null;
     await new Promise((resolve) => setTimeout(resolve, 0));
+    const { takeScreenshot } = await import("./screenshot.ts");
     const shot = takeScreenshot(this.machine);
     this.machine.presentAll();
     if (shot === null) return null;

@@ -17,7 +17,6 @@ import type { Prepared } from "./prepare.ts";
 import type { Player } from "./record/player.ts";
 import type { LogSink, Recorder } from "./record/recorder.ts";
 import { Runner, type RunnerOptions } from "./runner.ts";
-import { takeScreenshot } from "./screenshot.ts";
 import type { DiskLayer } from "./snapshot/disk-layer.ts";
 import type * as Snapshots from "./worker-snapshots.ts";
 
@@ -281,12 +280,14 @@ class WorkerMachine implements MachineApi {
     return Promise.resolve();
   }
 
-  screenshot(): Promise<Screenshot | null> {
+  async screenshot(): Promise<Screenshot | null> {
+    this.need();
+    const { takeScreenshot } = await import("./screenshot.ts");
     const machine = this.need().current;
     const shot = takeScreenshot(machine);
     // It took what the display would have got.
     machine.presentAll();
-    return Promise.resolve(shot === null ? null : Comlink.transfer(shot, [shot.pixels.buffer as ArrayBuffer]));
+    return shot === null ? null : Comlink.transfer(shot, [shot.pixels.buffer as ArrayBuffer]);
   }
 
   useCompiler(port: MessagePort | null): Promise<void> {

@@ -137,8 +137,8 @@ describe.skipIf(guest === null)("the stock kernel", () => {
   it("uses APICs, HPET and ACPI, and warns of nothing", () => {
     const { run, command } = boot("x86-64-v2");
     const warnings = command("dmesg -r | grep '^<[0-4]>'").split("\n").filter((l) => /^<\d>/.test(l));
-    // QEMU's PC is told the same: there is no PCI Express configuration space; and no mouse is plugged in.
-    expect(warnings.filter((l) => !/fail to add MMCONFIG|AUX port disabled/.test(l))).toEqual([]);
+    // No mouse is plugged in.
+    expect(warnings.filter((l) => !l.includes("AUX port disabled"))).toEqual([]);
     const interrupts = command("cat /proc/interrupts");
     expect(interrupts).toMatch(/ 4: .*IO-APIC +4-edge +ttyS0/);
     expect(interrupts).toMatch(/ 9: .*IO-APIC +9-fasteoi +acpi/);

@@ -1,4 +1,4 @@
-/** PCI bus 0 behind configuration mechanism #1: CONFIG_ADDRESS and CONFIG_DATA (PCI 2.2 §3.2.2.3.2). */
+/** PCI bus 0 behind configuration mechanism #1, CONFIG_ADDRESS and CONFIG_DATA (PCI 2.2 §3.2.2.3.2), and in memory (PCI Express 3.0 §7.2.2). */
 import { InternalError } from "../../base/errors.ts";
 import type { Persistent, StateFields, StateReader } from "../../base/persist.ts";
 import type { BusRegion } from "../bus/region.ts";
@@ -11,6 +11,11 @@ const ENABLE = 0x8000_0000;
 /** Bits 30..24 and 1..0 are reserved and read as 0. */
 const ADDRESS_MASK = 0x80ff_fffc;
 
+/** Each function has 4 KiB of the memory, of which conventional ones use 256 bytes; 256 buses of 256 functions. */
+const ECAM_FUNCTION_BYTES = 0x1000;
+export const ECAM_BYTES = 0x1000_0000;
+const CONFIG_BYTES = 0x100;
+
 export class PciBus implements Persistent {
   readonly sectionName = "pci";
   readonly sectionVersion = 1;
@@ -18,6 +23,9 @@ export class PciBus implements Persistent {
   readonly addressPorts: BusRegion;
   /** Four ports; byte lanes select within the doubleword. */
   readonly dataPorts: BusRegion;
+
+  /** Configuration space as memory. Other buses than 0, and what is behind a function's 256 bytes, read as all ones. */
+  readonly ecam: BusRegion;
 
   /** Functions with BARs, for whoever assigns resources. */
   readonly endpoints: { readonly device: number; readonly fn: number; readonly endpoint: PciEndpoint }[] = [];
@@ -40,6 +48,14 @@ export class PciBus implements Persistent {
       widths: [1, 2, 4],
       read: (offset, width) => this.selected()?.readConfig((this.configAddress & 0xfc) + offset, width) ?? 0xffff_ffff,
       write: (offset, width, value) => this.selected()?.writeConfig((this.configAddress & 0xfc) + offset, width, value),
+    };
+    const inMemory = (offset: number): PciFunction | null =>
+      offset % ECAM_FUNCTION_BYTES < CONFIG_BYTES ? (this.functions[Math.floor(offset / ECAM_FUNCTION_BYTES)] ?? null) : null;
+    this.ecam = {
+      length: ECAM_BYTES,
+      widths: [1, 2, 4],
+      read: (offset, width) => inMemory(offset)?.readConfig(offset % CONFIG_BYTES, width) ?? 0xffff_ffff,
+      write: (offset, width, value) => inMemory(offset)?.writeConfig(offset % CONFIG_BYTES, width, value),
     };
   }
 

@@ -65,3 +65,18 @@ it("a slot is taken once", () => {
   expect(() => pci.attach(0, 0, new HostBridge())).toThrow(InternalError);
   expect(() => pci.attach(32, 0, new HostBridge())).toThrow(InternalError);
 });
+
+it("shows configuration space in memory, function by function (PCI Express 3.0 §7.2.2)", () => {
+  const { ecam } = pci;
+  expect([ecam.read(0, 4), ecam.read(2, 2), ecam.read(1, 1)]).toEqual([0x1237_8086, 0x1237, 0x80]);
+  // What one way writes, the other reads.
+  ecam.write(0x04, 2, 0x0007);
+  select(0, 0, 4);
+  const command = bus.read(0xcfc, 2);
+  expect(ecam.read(0x04, 2)).toBe(command);
+  // Another function, another bus, and registers that a conventional function has not.
+  for (const offset of [0x1000, 0x8000, 0x10_0000, 0xfff_f000, 0x100, 0xffc]) {
+    ecam.write(offset, 4, 0);
+    expect(ecam.read(offset, 4)).toBe(0xffff_ffff);
+  }
+});

@@ -316,7 +316,8 @@ export const DEVICES: Readonly<Record<string, FitDevice>> = {
     pci.attach(1, 0, power);
     return {
       persistents: [pci, bridge, power],
-      regions: [{ region: pci.addressPorts, widthDecoded: true }, { region: pci.dataPorts }],
+      // Of the memory, the bridge.
+      regions: [{ region: pci.addressPorts, widthDecoded: true }, { region: pci.dataPorts }, { region: { ...pci.ecam, length: 0x200 } }],
       reset: () => {
         pci.reset();
         bridge.reset();

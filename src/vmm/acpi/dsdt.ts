@@ -1,5 +1,6 @@
 /** The DSDT: what the machine has that cannot be found by looking. ACPI 6.5 chapters 5 to 7. */
 import { GPE_LENGTH, SLEEP_TYPE } from "../../devices/acpi/power.ts";
+import { ECAM_BYTES } from "../../devices/pci/pci-bus.ts";
 import { IRQ, PCI_DEVICE, PCI_INTX, PHYSICAL, PORT, SERIAL_PORTS } from "../machine/memory-map.ts";
 import {
   arg, busWindow, define, device, eisaId, integer, io, ioWindow, irq, memory32, memoryWindow, method, name, packageOf, resources, returns, scope,
@@ -13,6 +14,8 @@ export interface DsdtInput {
   readonly mouse: boolean;
   /** PCI device numbers of bus 0 that may have interrupt pins. */
   readonly pciSlots: readonly number[];
+  /** PCI's configuration space as memory, or null. */
+  readonly ecam: number | null;
 }
 
 const INTX_PINS = 4;
@@ -57,7 +60,7 @@ export function dsdtBody(input: DsdtInput): Aml {
           ioWindow(0, PORT.pciConfigAddress - 1),
           ioWindow(PORT.pciConfigAddress + 8, 0xffff),
           memoryWindow(PHYSICAL.vgaWindow, PHYSICAL.optionRom - 1, true),
-          memoryWindow(PHYSICAL.ramLimit, PHYSICAL.ioApic - 1),
+          memoryWindow(input.ecam === null ? PHYSICAL.ramLimit : input.ecam + ECAM_BYTES, PHYSICAL.ioApic - 1),
         )),
         ...routes,
         device("ISA", define("_ADR", integer(PCI_DEVICE.isaBridge * 0x1_0000)), ...isaDevices(input))),
@@ -65,10 +68,10 @@ export function dsdtBody(input: DsdtInput): Aml {
         define("_HID", eisaId("PNP0103")),
         define("_UID", integer(0)),
         define("_CRS", resources(memory32(PHYSICAL.hpet, 0x400, false)))),
-      // Ports of fixed hardware, which nobody else may take.
+      // Ports and memory of fixed hardware, which nobody else may take (PCI Firmware 3.3 §4.1.2).
       device("MBRD",
         define("_HID", eisaId("PNP0C02")),
         define("_UID", integer(0)),
-        define("_CRS", resources(io(PORT.gpe, GPE_LENGTH), io(PORT.pm, 0x10))))),
+        define("_CRS", resources(io(PORT.gpe, GPE_LENGTH), io(PORT.pm, 0x10), ...(input.ecam === null ? [] : [memory32(input.ecam, ECAM_BYTES, true)]))))),
   ];
 }

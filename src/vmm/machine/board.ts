@@ -107,6 +107,8 @@ export interface CardSlots {
 
 const NO_MEMORY: DmaMemory = { read: (_paddr, into) => void into.fill(0xff), write: () => undefined };
 const DEFAULT_ORDER: readonly BootDevice[] = ["c", "d", "a"];
+/** RAM up to which a firmware leaves configuration space's place in memory alone. */
+const ECAM_WITH_FIRMWARE = 2 ** 31;
 const DROP: ByteSink = { write: () => undefined };
 
 export interface BoardStatistics {
@@ -132,6 +134,7 @@ export class Board {
   private readonly rtc: Rtc;
   private readonly uarts: readonly (Uart | null)[];
   private readonly isaBridge: IsaBridge;
+  private readonly hasEcam: boolean;
   private readonly cards: PciCard[] = [];
   private readonly i8042: I8042;
   private readonly control: SystemControl;
@@ -217,6 +220,9 @@ export class Board {
     this.mapPorts(options);
     this.memory.map(interrupts.ioApic.page, { name: "ioapic", base: PHYSICAL.ioApic });
     this.memory.map(this.hpet.registers, { name: "hpet", base: PHYSICAL.hpet });
+    // OVMF puts BARs right behind RAM.
+    this.hasEcam = (options.firmware ?? null) === null || options.memoryBytes <= ECAM_WITH_FIRMWARE;
+    if (this.hasEcam) this.memory.map(this.pci.ecam, { name: "pci-ecam", base: PHYSICAL.ecam });
     const others: Persistent[] = [];
     const msi: MsiSink | null = options.apic === null ? null : { write: (address, data) => interrupts.message(address, data) };
     options.fitCards?.({ add: (make) => this.addCard(make, msi), keep: (state) => others.push(state) });
@@ -446,7 +452,7 @@ export class Board {
       serialPorts: this.uarts.flatMap((u, i) => (u === null ? [] : [i])),
       mouse: this.i8042.hasAuxiliaryDevice,
       pciSlots: this.pci.slots().filter((slot) => slot !== PCI_DEVICE.hostBridge && slot !== PCI_DEVICE.isaBridge),
-      ecam: null,
+      ecam: this.hasEcam ? PHYSICAL.ecam : null,
       vga: this.vga !== null,
     };
   }

@@ -73,6 +73,8 @@ export const PHYSICAL = {
   highMemory: 0x10_0000,
   /** RAM ends here at the latest: above it lie PCI windows and the fixed addresses below. */
   ramLimit: 0xc000_0000,
+  /** PCI's configuration space as memory: 256 MiB. */
+  ecam: 0xc000_0000,
   ioApic: 0xfec0_0000,
   hpet: 0xfed0_0000,
   localApic: 0xfee0_0000,
