@@ -8,7 +8,6 @@ import type { EventKind } from "../cpu/fault.ts";
 import { ISA } from "../cpu/isa/isa.ts";
 import { FLAG, REC, STATE } from "../cpu/layout.ts";
 import { liftName } from "../cpu/lift/form.ts";
-import { physicalOf } from "../cpu/mmu/inspect.ts";
 import type { Mmu } from "../cpu/mmu/mmu.ts";
 import type { CpuState } from "../cpu/state.ts";
 
@@ -17,7 +16,8 @@ export type Access = "read" | "write" | "access";
 export interface CodeStop {
   readonly id: number;
   readonly address: bigint;
-  readonly physical: boolean;
+  /** For a physical address: the one that RIP, a linear address, has at present; -1 for none. */
+  readonly physical: ((rip: bigint) => number) | null;
 }
 export interface DataStop {
   readonly id: number;
@@ -125,11 +125,9 @@ export class VcpuDebug implements AccessTap, PortTap, DeliveryTap {
 
   /** STATE.rip has a stop of ours that counts: the CPU stops. False: it is to be executed. */
   reached(): boolean {
-    const { state, mmu } = this.host;
-    const { rip } = state;
+    const { rip } = this.host.state;
     if (this.pass?.rip === rip && this.pass.retired === this.host.retired()) return false;
-    const physical = this.stops.code.some((c) => c.physical) ? physicalOf(state, mmu.phys, rip) : -1;
-    const hit = this.stops.code.find((c) => (c.physical ? Number(c.address) === physical : c.address === rip) && this.accept(c));
+    const hit = this.stops.code.find((c) => (c.physical === null ? c.address === rip : Number(c.address) === c.physical(rip)) && this.accept(c));
     if (hit === undefined) return false;
     this.stop({ kind: "code", id: hit.id, address: rip });
     return true;

@@ -98,8 +98,8 @@ export class RareEvents {
   armCode(): void {
     const { cache } = this;
     const { code } = this.debug.stops;
-    const own = code.filter((c) => !c.physical).map((c) => c.address);
-    const stops = new CodeStops([...this.cpu.breakpoints.execution.map((r) => r.first), ...own], code.filter((c) => c.physical).map((c) => Number(c.address)));
+    const own = code.filter((c) => c.physical === null).map((c) => c.address);
+    const stops = new CodeStops([...this.cpu.breakpoints.execution.map((r) => r.first), ...own], code.filter((c) => c.physical !== null).map((c) => Number(c.address)));
     this.armed = !stops.empty;
     cache.stops = this.armed ? stops : null;
     this.exempt = null;

@@ -178,7 +178,7 @@ p *(int*)0x123456789000
         const seen: string[] = [];
         for (let i = 0; i < 1000; i++) {
           expect(await client.ask("s")).toMatch(/^T05/);
-          seen.push(withoutTags(await client.ask("g")));
+          seen.push(comparable(await client.ask("g")));
         }
         client.close();
         return seen;
@@ -204,4 +204,5 @@ function byTop(g: string): string {
   return g.slice(0, ST_AT) + physical.map((_, i) => physical[(top + i) & 7]).join("") + g.slice(ST_AT + 8 * 20);
 }
 const TAGS_AT = 2 * (17 * 8 + 4 + 6 * 4 + 3 * 8 + 6 * 8 + 8 * 10 + 2 * 4);
-const withoutTags = (g: string): string => g.slice(0, TAGS_AT) + g.slice(TAGS_AT + 8);
+/** Without the x87's tags, and the five registers of its last instruction behind them, for which QEMU's stub has zeros. */
+const comparable = (g: string): string => g.slice(0, TAGS_AT) + g.slice(TAGS_AT + 6 * 8);

@@ -12,7 +12,10 @@ export interface CompiledInterpreter {
 
 /** What a build stores beside the module's bytes. */
 export interface StoredInfo {
-  /** formKey, and "@" EA kind where it is not the generic one, by handler number, one a line: half the size of a map. */
+  /**
+   * formKey, and "@" EA kind where it is not the generic one, by handler number, one a line: half the size of a map. The first character says
+   * how many are the same as in the line before, from SAME on.
+   */
   readonly handlers: string;
   readonly pairs: InterpreterModule["pairs"];
   readonly inlineCount: number;
@@ -49,18 +52,36 @@ export function compiledInterpreter(memory: WebAssembly.Memory, profile: Profile
   return found;
 }
 
+/** No character that JSON escapes follows it as far as names are long, but one: SAME_MOST stays below that. */
+const SAME = 0x23;
+const SAME_MOST = 0x5b - SAME;
+
+function pack(names: readonly string[]): string {
+  let before = "";
+  return names.map((name) => {
+    let same = 0;
+    while (same < SAME_MOST && same < name.length && name[same] === before[same]) same++;
+    before = name;
+    return String.fromCharCode(SAME + same) + name.slice(same);
+  }).join("\n");
+}
+function unpack(text: string): string[] {
+  let before = "";
+  return text.split("\n").map((line) => (before = before.slice(0, line.charCodeAt(0) - SAME) + line.slice(1)));
+}
+
 /** What a build stores of a module. */
 export function storedInfo({ handlers, pairs, inlineCount, outlinedCount }: InterpreterModule): StoredInfo {
   const names: string[] = [];
   for (const [key, kinds] of handlers) for (const [ea, number] of Object.entries(kinds)) names[number] = ea === "generic" ? key : `${key}@${ea}`;
-  return { handlers: Array.from(names, (n: string | undefined) => n ?? "").join("\n"), pairs, inlineCount, outlinedCount };
+  return { handlers: pack(Array.from(names, (n: string | undefined) => n ?? "")), pairs, inlineCount, outlinedCount };
 }
 
 /** Uses a module that an earlier `generate(false, null)` of the same sources gave. */
 export function provideInterpreter(module: WebAssembly.Module, info: StoredInfo): void {
   const { inlineCount, outlinedCount, pairs } = info;
   const handlers = new Map<string, Partial<Record<EaKind, number>>>();
-  info.handlers.split("\n").forEach((name, number) => {
+  unpack(info.handlers).forEach((name, number) => {
     if (name === "") return;
     const at = name.indexOf("@");
     const key = at < 0 ? name : name.slice(0, at);

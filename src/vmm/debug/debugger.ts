@@ -1,6 +1,6 @@
 /** A debugger on one machine: runs it leg by leg, keeps breakpoints over resets, answers looks. Synchronous; `remote-debugger.ts` makes a MachineDebugger of it. */
 import { UserError } from "../../base/errors.ts";
-import { describeWalk } from "../../cpu/mmu/inspect.ts";
+import { describeWalk, physicalOf } from "../../cpu/mmu/inspect.ts";
 import { type CodeStop, type DataStop, NO_STOPS, type PortStop, type StopCause, type VectorStop } from "../../jit/debug.ts";
 import type { StopReport } from "../config.ts";
 import type { Machine, RunOutcome } from "../machine/machine.ts";
@@ -115,21 +115,23 @@ export class Debugger implements RunHook {
 
   /** In deterministic mode no step and no watchpoint may change how repeated instructions are counted. */
   private arm(): void {
+    const { vcpu } = this.machine;
+    const translate = (rip: bigint): number => physicalOf(vcpu.state, vcpu.mmu.phys, rip);
     const code: CodeStop[] = [];
     const data: DataStop[] = [];
     const ports: PortStop[] = [];
     const vectors: VectorStop[] = [];
     for (const b of this.breakpoints) {
       switch (b.kind) {
-        case "code": code.push({ id: b.id, address: b.address, physical: b.physical === true }); break;
+        case "code": code.push({ id: b.id, address: b.address, physical: b.physical === true ? translate : null }); break;
         case "data": data.push(b); break;
         case "port": ports.push(b); break;
         case "vector": vectors.push(b); break;
       }
     }
     const until = this.leg?.until ?? null;
-    if (until !== null) code.push({ id: LEG_STOP, address: until.address, physical: false });
-    const { debug } = this.machine.vcpu;
+    if (until !== null) code.push({ id: LEG_STOP, address: until.address, physical: null });
+    const { debug } = vcpu;
     debug.exact = !this.deterministic;
     debug.set({ code, data, ports, vectors });
   }
