@@ -1,6 +1,5 @@
 /**
- * A worker that waits for its machine, with everything loaded and run once: a restore or a fork takes less time than starting one. What it
- * costs is in docs/MACHINES.md; a page that is hidden, or a device with little memory, has none.
+ * A worker that waits for its machine, with everything loaded and run once: a restore or a fork takes less time than starting one. A page that is hidden, or a device with little memory, has none.
  */
 import type { MachineConnection, Spawn } from "../api.ts";
 import type { StoreConnection } from "../store/client.ts";
