@@ -50,6 +50,9 @@ const LEAST_SAMPLED = 10_000;
 /** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
+/** A system's start: most of it is executed seldom, and the host's second core is optimising the interpreter. */
+const START = { instructions: 500_000_000, rounds: 20 };
+const roundsAt = (retired: number): number => (retired < START.instructions ? START.rounds : ROUNDS);
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -127,8 +130,8 @@ export class Vcpu {
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
-      helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: ROUNDS } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+      helpers: this.cpu.helpers, now: options.now, retired: () => this.retired, compiler: options.compiler ?? HERE,
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: roundsAt } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 

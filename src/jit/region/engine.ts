@@ -24,8 +24,8 @@ export type RegionCheck = (ir: RegionIr, live: Liveness) => void;
 export interface EngineOptions {
   /** Arrivals at an entry point that make a round; at most 65,535. */
   readonly threshold: number;
-  /** Rounds after which an entry point is compiled; 1 where nothing is said. */
-  readonly rounds?: number | undefined;
+  /** Rounds after which an entry point is compiled, by the instructions that the vCPU has retired; 1 where nothing is said. */
+  readonly rounds?: (retired: number) => number;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
   /** Sees each region before it is compiled. */
@@ -107,6 +107,8 @@ export interface EngineParts {
   readonly helpers: Readonly<Record<string, unknown>>;
   /** A monotonic clock for statistics alone, ns. */
   readonly now: (() => number) | undefined;
+  /** Instructions retired so far. */
+  readonly retired: () => number;
   /** For "async". */
   readonly compiler: RegionCompiler;
 }
@@ -145,11 +147,11 @@ export class RegionEngine implements CompiledCode {
 
   /** The entry point at hi:lo has been reached often: once more, or often enough. */
   hot(lo: number, hi: number): void {
-    const { rounds = 1 } = this.options;
-    if (rounds > 1) {
+    const wanted = this.wantedRounds;
+    if (wanted > 1) {
       const slot = this.parts.mmu.fetchedSlots(lo, hi) + ((lo & 4095) << 2);
       const round = (this.rounds.get(slot) ?? 0) + 1;
-      if (round < rounds) {
+      if (round < wanted) {
         this.rounds.set(slot, round);
         this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
         return;
@@ -157,6 +159,9 @@ export class RegionEngine implements CompiledCode {
       this.rounds.delete(slot);
     }
     this.compileAt(lo, hi);
+  }
+  private get wantedRounds(): number {
+    return this.options.rounds?.(this.parts.retired()) ?? 1;
   }
   /** Counters have 16 bits, so further rounds are counted here, by slot. */
   private readonly rounds = new Map<number, number>();
@@ -179,7 +184,7 @@ export class RegionEngine implements CompiledCode {
     const offset = leader - mmu.fetchedSlots(lo, hi);
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
     const n = (this.samples.get(leader) ?? 0) + 1;
-    if (n < SAMPLES * (this.options.rounds ?? 1)) {
+    if (n < SAMPLES * this.wantedRounds) {
       this.samples.set(leader, n);
       return;
     }
