@@ -17,7 +17,12 @@ async function restore(m: MachinePage, name: string): Promise<void> {
   await m.page.locator(".tree-row", { hasText: name }).click();
   await m.page.locator("#snapshot-restore").click();
   const ask = m.page.locator("#ask-yes");
-  if (["running", "paused"].includes(await m.phase())) await ask.click();
+  if (["running", "paused"].includes(await m.phase())) {
+    // The machine runs until it is replaced: what has changed then is the terminal, which shows what the snapshot had seen.
+    const before = await m.text();
+    await ask.click();
+    await m.poll(async () => (await m.text()) !== before, `the terminal of '${name}'`, RESTORE_MS);
+  }
   await m.waitForPhase("running", RESTORE_MS);
 }
 
