@@ -71,13 +71,18 @@ export class OnScreenKeyboard {
 
   private press(code: string): void {
     this.key(code, true);
+    // What is held from now on is for the next key.
+    const held = [...this.held.keys()];
     setTimeout(() => {
       this.key(code, false);
-      this.release();
+      this.release(held);
     }, PRESS_MS);
   }
 
-  private release(): void {
-    for (const [code, button] of [...this.held]) this.hold(code, button);
+  private release(codes: readonly string[] = [...this.held.keys()]): void {
+    for (const code of codes) {
+      const button = this.held.get(code);
+      if (button !== undefined) this.hold(code, button);
+    }
   }
 }
