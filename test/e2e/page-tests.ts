@@ -290,8 +290,11 @@ export async function pageTests(runner: Runner, browser: Browser, site: Site): P
     await fits("settings");
     await page.keyboard.press("Escape");
     await page.locator("#open-help").click();
+    // Its code is loaded with its first opening.
+    await page.locator("dialog[open]").waitFor();
     await fits("help");
     await page.keyboard.press("Escape");
+    await page.locator("dialog[open]").waitFor({ state: "detached" });
     await m.type("panic\n");
     await m.waitForPhase("stopped");
     await fits("stopped");
