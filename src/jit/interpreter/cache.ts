@@ -103,7 +103,9 @@ export class DecodeCache implements CodePages {
   }
 
   private static key(ppn: number, mode: CodeMode, last: number): number {
-    return (ppn * 4 + (mode >> 5)) * (WHOLE + 1) + last;
+    // The common ones are small integers, which maps find soonest.
+    const whole = ppn * 4 + (mode >> 5);
+    return last === WHOLE ? whole : -1 - (whole * WHOLE + last);
   }
 
   /** CodePage.last for the page of linear address `lo`; below its offset when the address itself is beyond the limit. */

@@ -244,18 +244,23 @@ describe("the whole board", () => {
     }
     return seen;
   }
+  /** The board out of its saved state, on a clock of its own; it saves the same and asks for the same. */
+  function restored(): { copy: Board; copyClock: TimerQueue } {
+    const snapshot = board.persistents.map(saveSection);
+    const copyClock = new TimerQueue();
+    copyClock.restoreNow(clock.nowNs());
+    const copy = make({ scheduler: copyClock });
+    restoreSections(copy.persistents, snapshot);
+    expect(copy.persistents.map(saveSection)).toEqual(snapshot);
+    expect(copy.interruptPending()).toBe(board.interruptPending());
+    return { copy, copyClock };
+  }
   it("goes on identically after snapshot and restore", () => {
     for (let seed = 1; seed <= 10; seed++) {
       clock = new TimerQueue();
       board = make();
       drive(board, clock, seed, 3_000);
-      const snapshot = board.persistents.map(saveSection);
-      const copyClock = new TimerQueue();
-      copyClock.restoreNow(clock.nowNs());
-      const copy = make({ scheduler: copyClock });
-      restoreSections(copy.persistents, snapshot);
-      expect(copy.persistents.map(saveSection)).toEqual(snapshot);
-      expect(copy.interruptPending()).toBe(board.interruptPending());
+      const { copy, copyClock } = restored();
       const expected = drive(board, clock, seed + 100, 3_000);
       expect(drive(copy, copyClock, seed + 100, 3_000)).toEqual(expected);
       expect(copy.persistents.map(saveSection)).toEqual(board.persistents.map(saveSection));
@@ -271,13 +276,7 @@ describe("the whole board", () => {
     hpet(0x10, 3);
     clock.advanceTo(1_000_000);
     expect(board.interruptPending()).toBe(true);
-    const snapshot = board.persistents.map(saveSection);
-    const copyClock = new TimerQueue();
-    copyClock.restoreNow(clock.nowNs());
-    const copy = make({ scheduler: copyClock });
-    restoreSections(copy.persistents, snapshot);
-    expect(copy.persistents.map(saveSection)).toEqual(snapshot);
-    expect(copy.interruptPending()).toBe(true);
+    restored();
   });
   it("survives every width at every port", () => {
     const random = pseudoRandom(99);

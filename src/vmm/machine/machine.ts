@@ -3,7 +3,7 @@ import type { Scheduler } from "../../base/clock.ts";
 import { InternalError, UserError } from "../../base/errors.ts";
 import { restoreSections, saveSection, type Persistent, type StateSection } from "../../base/persist.ts";
 import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts";
-import type { IoWidth, LocalApicPort } from "../../cpu/env.ts";
+import type { IoWidth } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
 import type { RegionCompiler } from "../../jit/region/compile.ts";
@@ -16,6 +16,7 @@ import type { BootScreen } from "../boot/bootParams.ts";
 import { videoModeOf } from "../boot/video-mode.ts";
 import type { DisplaySink } from "../../devices/vga/screen.ts";
 import { VRAM_BYTES } from "../../devices/vga/video-memory.ts";
+import { apicPort } from "./apic-port.ts";
 import { Board } from "./board.ts";
 import { fitCards, type DeviceSet, type FittedCards } from "./fitting.ts";
 import { GuestClock, TSC_KHZ } from "./clock.ts";
@@ -25,6 +26,7 @@ import { Door, type MachineInput, type Position, type Tape } from "./door.ts";
 import { Entropy, KEY_BYTES } from "./entropy.ts";
 import { dmaMemory, guestMemory } from "./guest-memory.ts";
 import { disassembleAround, registerDump } from "./inspect.ts";
+import { machineMemory, MIB } from "./memory.ts";
 import { PHYSICAL } from "./memory-map.ts";
 import type { AcpiTables } from "../boot/acpi-loader.ts";
 import type { BootDevice, Drive } from "../drives.ts";
@@ -88,8 +90,6 @@ export type RunOutcome =
   | { readonly kind: "replayed" }
   | { readonly kind: "stopped"; readonly report: StopReport };
 
-const PAGE = 65536;
-const MIB = 1024 * 1024;
 /** Instructions between looks at the host clock. */
 const SLICE = 100_000;
 
@@ -561,39 +561,6 @@ export class Machine {
       [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
     const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${instructions} ${ns}`;
     return digest(new TextEncoder().encode(inner));
-  }
-}
-
-/** The local APIC for a CPU that is made before it. */
-function apicPort(apic: () => LocalApicPort): LocalApicPort {
-  return {
-    get present() {
-      return apic().present;
-    },
-    readMsr: (n) => apic().readMsr(n),
-    writeMsr: (n, value) => apic().writeMsr(n, value),
-    get taskPriority() {
-      return apic().taskPriority;
-    },
-    set taskPriority(value) {
-      apic().taskPriority = value;
-    },
-    get deadline() {
-      return apic().deadline;
-    },
-    set deadline(tick) {
-      apic().deadline = tick;
-    },
-  };
-}
-
-/** Memory for a machine of `mib` MiB: zeroes. Throws UserError. */
-export function machineMemory(mib: number, hasVideo: boolean): WebAssembly.Memory {
-  const pages = Math.ceil((RAM_BASE + mib * MIB + (hasVideo ? VIDEO_BYTES : 0)) / PAGE);
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
-  } catch {
-    throw new UserError(`this host does not grant ${mib} MiB of guest RAM: choose less`);
   }
 }
 

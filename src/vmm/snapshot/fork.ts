@@ -5,7 +5,7 @@
  */
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { UserError } from "../../base/errors.ts";
-import { machineMemory } from "../machine/machine.ts";
+import { machineMemory } from "../machine/memory.ts";
 import type { ObjectId, ObjectReader } from "../store/objects.ts";
 import type { Capture } from "./capture.ts";
 import { DiskLayer } from "./disk-layer.ts";

@@ -132,7 +132,9 @@ step python-arithmetic python "arithmetic.py" $SIZE
 step python-hashing python "hashing.py" "$TMP/noise"
 step perl perl "work.pl" $SIZE
 step packers packers "$TMP/data" 3
-step sqlite $RUN "$BIN/sqlite3" -batch -init "$SIZE.sql" :memory: .quit
+ROWS=20000
+[ "$SIZE" = short ] && ROWS=2000
+step sqlite $RUN "$BIN/sqlite3" -batch -init /dev/null -cmd ".parameter set :rows $ROWS" -cmd ".read work.sql" :memory: .quit
 step gcc-O2 compile small.c small -O2
 [ "$SIZE" = short ] && exit 0
 

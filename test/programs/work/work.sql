@@ -1,7 +1,7 @@
--- A table of 20000 rows out of a sequence: indexes, joins, windows, JSON, text, transactions. short.sql and full.sql differ in the count alone.
+-- A table of :rows rows out of a sequence: indexes, joins, windows, JSON, text, transactions.
 .mode list
 create table t (id integer primary key, a integer, b real, c text, d blob);
-with recursive s (i, x) as (select 1, 12345 union all select i + 1, (x * 1103515245 + 12345) & 2147483647 from s where i < 20000)
+with recursive s (i, x) as (select 1, 12345 union all select i + 1, (x * 1103515245 + 12345) & 2147483647 from s where i < :rows)
 insert into t select i, x >> 8, (x - 1e9) / 7.0, printf('%08x-%d', x, i % 97), substr(hex(x) || hex(x * 31), 1, i % 16) from s;
 create index t_a on t (a); create index t_c on t (c collate nocase, b desc);
 select count(*), sum(a), avg(b), min(c), max(c), total(length(d)), count(distinct a % 1000) from t;
@@ -16,7 +16,7 @@ select count(*), sum(a), sum(b), sum(length(c)) from t;
 select json_group_array(json_object('i', id, 'b', b, 'c', c)) from (select * from t where id < 60 order by id);
 select value, key from json_each('[1, 2.5, "x", null, {"a": [true, false]}, -1e300, 0.1]');
 select c like '%A0%', c glob '*[0-3]-*', instr(c, 'f'), replace(substr(c, 3, 9), '0', 'zero'), unicode(c), hex(c), trim(c, '0123456789') from t where id < 300;
-with recursive m (n, f, g) as (select 1, 1, 1.0 union all select n + 1, (f * n) % 1000000007, g * 1.0001 + 1.0 / n from m where n < 20000) select max(n), sum(f), total(g), max(g) from m;
+with recursive m (n, f, g) as (select 1, 1, 1.0 union all select n + 1, (f * n) % 1000000007, g * 1.0001 + 1.0 / n from m where n < :rows) select max(n), sum(f), total(g), max(g) from m;
 select sqrt(2), sin(1), exp(1), ln(10), pow(2, 0.5), atan2(1, 3), pi(), 9223372036854775807 + 1, -9223372036854775808 / -1, 1 / 0, 5 / 2, -5 / 2, -5 % 3, 1e308 * 10, 0.1 + 0.2, '12abc' + 1, x'00ff' || 'a', typeof(1e0), round(2.5), round(-0.5), 1 = 1.0;
 explain query plan select * from t where a > 5 and c = 'x';
 vacuum; pragma integrity_check; reindex; analyze; select tbl, idx, stat from sqlite_stat1 order by 1, 2;
