@@ -46,10 +46,11 @@ export function installProbe({ firstLine, prompt }: ProbeOptions): void {
     Reflect.apply(post, this, args);
   };
 
-  const shown = (text: string): Promise<number> =>
+  /** `last`: lines that it is looked for in. Reading all of a full terminal at every poll would slow down what is measured. */
+  const shown = (text: string, last?: number): Promise<number> =>
     new Promise((resolve, reject) => {
       const poll = (): void => {
-        if (window.__tabvisorTerminalText?.().includes(text) === true) resolve(performance.now());
+        if (window.__tabvisorTerminalText?.(last).includes(text) === true) resolve(performance.now());
         else if (document.documentElement?.dataset["phase"] === "stopped") reject(new Error(`the machine ended before '${text}'`));
         else setTimeout(poll, POLL_MS);
       };
@@ -58,7 +59,7 @@ export function installProbe({ firstLine, prompt }: ProbeOptions): void {
 
   const first = shown(firstLine);
   const times = first.then(async (firstLineMs) => {
-    const promptMs = await shown(prompt);
+    const promptMs = await shown(prompt, 10);
     if (worker === null || window.Comlink === undefined) throw new Error("the page started no machine that the bench could see");
     const stats = await window.Comlink.wrap<MachineApi>(worker).stats();
     return { powerOn, firstLine: firstLineMs, prompt: promptMs, stats };

@@ -81,7 +81,7 @@ export async function startPage({ manager, connectDisplay, autostart, lacking }:
   /** The chosen machine's own, whichever terminal is in use. */
   const mine = (): ReturnType<typeof panes.of> => (chosen === null ? null : panes.of(chosen));
   installTestHook({
-    terminalText: () => mine()?.terminal.text() ?? "",
+    terminalText: (last) => mine()?.terminal.text(last) ?? "",
     screenText: () => monitor.screen.text(),
     frames: () => monitor.screen.framesShown(),
     instructions: () => current()?.status?.instructions ?? 0,

@@ -114,11 +114,11 @@ export class TerminalView {
     this.focus();
   }
 
-  /** Everything in the buffer as text, wrapped lines joined. For tests and for saving. */
-  text(): string {
+  /** Everything in the buffer as text, or the `last` lines down to the cursor's; wrapped lines joined. For tests and for saving. */
+  text(last = Infinity): string {
     const { active } = this.terminal.buffer;
     const lines: string[] = [];
-    for (let y = 0; y < active.length; y++) {
+    for (let y = Math.max(0, active.baseY + active.cursorY + 1 - last); y < active.length; y++) {
       const line = active.getLine(y);
       if (line === undefined) continue;
       const next = active.getLine(y + 1);

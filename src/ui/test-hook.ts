@@ -2,7 +2,8 @@
 
 declare global {
   interface Window {
-    __tabvisorTerminalText?: () => string;
+    /** All of it, or the last lines down to the cursor's. */
+    __tabvisorTerminalText?: (last?: number) => string;
     /** Null in graphics modes. */
     __tabvisorScreenText?: () => Promise<string | null>;
     /** Frames that the display has shown. */
@@ -13,14 +14,14 @@ declare global {
 }
 
 export interface TestHooks {
-  terminalText(): string;
+  terminalText(last?: number): string;
   screenText(): Promise<string | null>;
   frames(): Promise<number>;
   instructions(): number;
 }
 
 export function installTestHook(hooks: TestHooks): void {
-  window.__tabvisorTerminalText = () => hooks.terminalText();
+  window.__tabvisorTerminalText = (last) => hooks.terminalText(last);
   window.__tabvisorScreenText = () => hooks.screenText();
   window.__tabvisorFrames = () => hooks.frames();
   window.__tabvisorInstructions = () => hooks.instructions();

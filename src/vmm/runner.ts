@@ -48,6 +48,8 @@ export interface RunHook {
 /** Status reports while running; of a guest that sleeps, whose every report wakes the page as well. */
 const STATUS_MS = 500;
 const IDLE_STATUS_MS = 2000;
+/** Between two pieces of a busy guest's serial output. */
+const OUTPUT_MS = 33;
 /** Waits shorter than this are run through. */
 const MIN_SLEEP_MS = 0.05;
 /** Host timers have milliseconds, and may be one early or late: what is shorter, or left over, blocks the thread. */
@@ -160,7 +162,13 @@ export class Runner {
 
   private makeSnapshots(Snapshots: typeof RunnerSnapshots, restore: StartFrom | null): RunnerSnapshots {
     return new Snapshots(this.machine, {
-      disks: this.options.snapshotDisks ?? new Map(), restore, encodeImage: this.options.encodeImage ?? null, tail: () => this.tail.text(),
+      disks: this.options.snapshotDisks ?? new Map(),
+      restore,
+      encodeImage: this.options.encodeImage ?? null,
+      tail: () => {
+        this.flush();
+        return this.tail.text();
+      },
       failed: (e) => this.fail(e),
     });
   }
@@ -259,6 +267,7 @@ export class Runner {
     if (this.state !== "running") return;
     this.state = "paused";
     this.cancelSleep();
+    this.flush();
     this.reportStatus();
     this.hook?.changed("paused", null);
   }
@@ -422,7 +431,8 @@ export class Runner {
       this.fail(e);
       return;
     }
-    this.flush();
+    // What a busy guest writes goes out in pieces: each costs the page a frame. One that waits has written all it had to say.
+    if (outcome.kind !== "more" || performance.now() - this.flushedMs >= OUTPUT_MS) this.flush();
     this.deck.poll();
     this.share.ran(from, performance.now());
     if (this.goingOn) {
@@ -490,7 +500,9 @@ export class Runner {
     taken.then(done, done);
   }
 
+  private flushedMs = 0;
   private flush(): void {
+    this.flushedMs = performance.now();
     const out = this.serial.take();
     if (out !== null) this.deliver(out);
     const debug = this.debug.take();

@@ -63,6 +63,8 @@ const RESET_LIMIT = 5;
 const FOLDER_PIECE = 1 << 20;
 /** A worker that was only started for a folder of a machine that is off is kept for so long. */
 const FOLDER_WORKER_MS = 3000;
+/** After this a machine counts as one that runs, not one that starts. */
+const SETTLED_MS = 15_000;
 
 const NO_INPUT: InputState = { leds: 0, mouse: false };
 
@@ -133,6 +135,11 @@ export class ManagedMachine {
   }
   get alive(): boolean {
     return this.phase === "running" || this.phase === "paused";
+  }
+
+  /** Whether it leaves the host room: it waits for input, or has long begun. While a system starts, anything beside it makes that slower. */
+  get settled(): boolean {
+    return this.phase === "running" && (this.status?.idle === true || performance.now() - this.begunMs > SETTLED_MS);
   }
 
   summary(): MachineSummary {

@@ -143,7 +143,7 @@ export class MachineManager implements Manager {
         const late = now - this.watchedMs > 2 * WATCH_MS;
         this.watchedMs = now;
         if (!late) for (const machine of this.machines.values()) machine.watch();
-        void this.keepSpare();
+        if ([...this.machines.values()].some((machine) => machine.settled)) void this.keepSpare();
       }, WATCH_MS);
     }
   }
