@@ -1,6 +1,6 @@
 /** What DR7 arms: breakpoints on execution, data and ports, decoded from the debug registers. SDM 3B §17.2. */
 import type { PortTap } from "./debug-tap.ts";
-import { STATE } from "./layout.ts";
+import { RETURNS_RESUME, STATE } from "./layout.ts";
 import { CR4, type CpuState } from "./state.ts";
 
 /** DR7.R/Wn. */
@@ -52,6 +52,8 @@ export class Breakpoints {
       } else data.push({ ...range, writesOnly: kind === KIND.write });
     }
     this.execution = execution;
+    if (execution.length > 0) state.i32[STATE.returns >> 2] |= RETURNS_RESUME;
+    else state.i32[STATE.returns >> 2] &= ~RETURNS_RESUME;
     this.data = data;
     this.ports = ports;
   }

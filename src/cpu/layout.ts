@@ -31,6 +31,8 @@ export const SEG_STRIDE = 32;
 /** Offsets inside it. All i64. An access of n bytes at offset o passes when min <= o and o + n - 1 <= max (unsigned). */
 export const SEG_BASE = 0;
 export const SEG_MIN = 8;
+/** SEG_MIN of a segment that allows no access: above all offsets. */
+export const SEG_UNUSABLE = 0x100_0000_0000n;
 export const SEG_MAX_READ = 16;
 export const SEG_MAX_WRITE = 24;
 
@@ -109,6 +111,11 @@ function layoutState(base: number) {
     /** SHADOW_*: interrupts are held off for one instruction, and `icount` of the instruction that said so. */
     shadow: a.take("i32"),
     shadowCast: a.take("i32"),
+    /** GDTR: base, and limit in bytes, inclusive. */
+    gdtBase: a.take("i64"),
+    gdtLimit: a.take("i32"),
+    /** What makes returns from interrupts unusual: RETURNS_*. */
+    returns: a.take("i32"),
     /** Nonzero: INTR may be asserted. */
     interruptWaiting: a.take("i32"),
     /** MSRs on the path of every system call, see FAST_MSR. */
@@ -146,6 +153,10 @@ export const STATE = layoutState(0x400);
 export const SHADOW_NONE = 0;
 export const SHADOW_STI = 1;
 export const SHADOW_STACK = 2;
+
+/** STATE.returns: IRET ends the blocking of NMIs; and RF matters, for there are execution breakpoints. */
+export const RETURNS_UNBLOCK = 1;
+export const RETURNS_RESUME = 2;
 
 /** Indices into STATE.fastMsr. */
 export const FAST_MSR = { STAR: 0, LSTAR: 1, CSTAR: 2, FMASK: 3, KERNEL_GS_BASE: 4 } as const;

@@ -2,7 +2,7 @@
 import {
   ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
   FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
-  MMU_USER_ALIGNED, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
+  MMU_USER_ALIGNED, RETURNS_UNBLOCK, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
   tlbAddress,
 } from "./layout.ts";
 
@@ -25,6 +25,26 @@ export interface SystemSegment {
 }
 
 const systemSegment = (): SystemSegment => ({ selector: 0, base: 0n, limit: 0xffff, attr: 0 });
+
+/** GDTR, in the state block: emitted code reads it. */
+class DescriptorTable implements SystemSegment {
+  selector = 0;
+  attr = 0;
+  constructor(private readonly state: CpuState) {}
+
+  get base(): bigint {
+    return this.state.u64[STATE.gdtBase >> 3];
+  }
+  set base(v: bigint) {
+    this.state.u64[STATE.gdtBase >> 3] = v;
+  }
+  get limit(): number {
+    return this.state.u32[STATE.gdtLimit >> 2];
+  }
+  set limit(v: number) {
+    this.state.u32[STATE.gdtLimit >> 2] = v;
+  }
+}
 
 const PARITY = new Uint8Array(256);
 for (let i = 0; i < 256; i++) {
@@ -54,7 +74,7 @@ export class CpuState {
   pkru = 0;
   /** The four PDPTE registers of PAE paging, low and high halves: loaded with CR3, not read by walks. SDM 3A §4.4.1. */
   readonly pdptes = new Int32Array(8);
-  gdtr = systemSegment();
+  readonly gdtr: SystemSegment = new DescriptorTable(this);
   idtr = systemSegment();
   ldtr = systemSegment();
   tr = systemSegment();
@@ -86,7 +106,13 @@ export class CpuState {
   private readonly codeWindows = new Map<number, number>();
   /** An NMI has arrived; they are blocked from the delivery of one to the next IRET. SDM 3A §6.7.1. */
   nmiPending = false;
-  nmiBlocked = false;
+  get nmiBlocked(): boolean {
+    return (this.i32[STATE.returns >> 2] & RETURNS_UNBLOCK) !== 0;
+  }
+  set nmiBlocked(v: boolean) {
+    if (v) this.i32[STATE.returns >> 2] |= RETURNS_UNBLOCK;
+    else this.i32[STATE.returns >> 2] &= ~RETURNS_UNBLOCK;
+  }
   /** The exception being delivered, or -1: decides double faults (SDM 3A §6.15, table 6-5). */
   delivering = -1;
   a20 = true;
@@ -247,7 +273,7 @@ export class CpuState {
       high = attr & ATTR.DB ? -1 : 0xffff;
     }
     i32[at + (SEG_MIN >> 2)] = readable || writable ? low : 0;
-    i32[at + (SEG_MIN >> 2) + 1] = readable || writable ? lowHi : 256;
+    i32[at + (SEG_MIN >> 2) + 1] = readable || writable ? lowHi : Number(SEG_UNUSABLE >> 32n);
     i32[at + (SEG_MAX_READ >> 2)] = readable ? high : 0;
     i32[at + (SEG_MAX_READ >> 2) + 1] = 0;
     i32[at + (SEG_MAX_WRITE >> 2)] = writable ? high : 0;

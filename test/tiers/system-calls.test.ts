@@ -2,9 +2,9 @@
  * What the lifters of system calls do without a helper, against the helpers themselves, which the manual and other tests vouch for: the same
  * registers, flags, segments and mode, from random states, in both tiers.
  */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
-import { CS, FAST_MSR, FLAG, GS, SHADOW_NONE, SHADOW_STI, SS, STATE } from "../../src/cpu/layout.ts";
+import { CS, DS, ES, FAST_MSR, FLAG, FS, GS, RAM_BASE, SHADOW_NONE, SHADOW_STI, SS, STATE, STATUS } from "../../src/cpu/layout.ts";
 import { ATTR, CR0, CR4, EFER, type CpuState } from "../../src/cpu/state.ts";
 import { Random } from "../fuzz/random.ts";
 import { CODE, Rig, TABLE } from "./rig.ts";
@@ -60,27 +60,88 @@ function prepare(rig: Rig, { cpl, flags, smap, seed }: Start): void {
   rig.vcpu.mmu.flushAll();
 }
 
+const GDT = 0x9000;
+/** At DPL 0 and 3, code and data: selectors 0x10, 0x18, 0x23, 0x2b. */
+const GDT_ENTRIES = [0n, 0n, 0x00af9b000000ffffn, 0x00cf93000000ffffn, 0x00affb000000ffffn, 0x00cff3000000ffffn];
+
+/** A frame for IRETQ and a GDT for it: most are plain returns, to either level; some have one thing that is not. */
+function prepareReturn(rig: Rig, seed: number): void {
+  const s = rig.vcpu.state;
+  const random = new Random(seed + 1000);
+  const w64 = (paddr: number, v: bigint): void => void (s.u64[(RAM_BASE + paddr) >> 3] = v);
+  const outer = random.u32() % 2 === 0;
+  s.setReg(4, KERNEL_STACK - 0x100n);
+  s.gdtr.base = BigInt(GDT);
+  s.gdtr.limit = 8 * GDT_ENTRIES.length - 1;
+  GDT_ENTRIES.forEach((entry, i) => w64(GDT + 8 * i, entry));
+  const frame = { rip: TARGET, cs: outer ? 0x23n : 0x10n, flags: BigInt(random.u32() & ~(FLAG.TF | (outer ? FLAG.AC : 0)) | 2) & 0xffffffffn, rsp: (BigInt(random.u32()) << 32n) | BigInt(random.u32()), ss: outer ? 0x2bn : random.u32() % 2 === 0 ? 0x18n : 0n };
+  s.setFlags(s.flags() & ~FLAG.NT);
+  s.nmiBlocked = false;
+  for (const seg of [ES, DS, FS, GS]) {
+    if (random.u32() % 2 === 0) s.setSegment(seg, 0, 0n, 0, 0);
+    else s.setSegment(seg, 0x2b, 0n, 0xffffffff, 0xc0f3);
+  }
+  const odd = [
+    () => { frame.flags |= BigInt(FLAG.TF); },
+    () => { frame.flags |= BigInt(FLAG.AC); },
+    () => { frame.rip = 0x0000_8000_0000_0000n; },
+    () => { frame.rip = 0xffff_8000_0000_0000n; },
+    () => { frame.ss = outer ? 0x18n : 8n; },
+    () => { frame.ss = outer ? 3n : 1n; },
+    () => { frame.ss = 0n; },
+    () => { frame.cs = 0n; },
+    () => { frame.cs |= 4n; },
+    () => { frame.cs = 0x11n; frame.ss = 0x19n; },
+    () => { frame.cs |= 0x30n; },
+    () => { s.gdtr.limit = Number(frame.cs) & ~7; },
+    () => { w64(GDT + (Number(frame.cs) & ~7), 0x00cf9b000000ffffn); },
+    () => { w64(GDT + (Number(frame.cs) & ~7), GDT_ENTRIES[Number(frame.cs) >> 3] & ~(1n << 40n)); },
+    () => { w64(GDT + (Number(frame.ss) & ~7), GDT_ENTRIES[Number(frame.ss) >> 3] & ~(1n << 47n)); },
+    () => { w64(GDT + (Number(frame.ss) & ~7), GDT_ENTRIES[Number(frame.ss) >> 3] | 1n << 52n); },
+    () => { s.setFlags(s.flags() | FLAG.NT); },
+    () => { s.nmiBlocked = true; },
+    () => { s.setSegment(DS, 0x18, 0n, 0xffffffff, 0xc093); },
+    () => { s.setSegment(GS, 0x18, 0n, 0xffffffff, 0xc0d3); },
+    () => { s.setReg(4, KERNEL_STACK - 0x10n); },
+  ];
+  if (random.u32() % 3 === 0) odd[random.u32() % odd.length]();
+  const at = Number(s.reg(4));
+  [frame.rip, frame.cs, frame.flags, frame.rsp, frame.ss].forEach((v, i) => w64(at + 8 * i, v));
+}
+
 function rigOf(source: string, tier: "0" | "1"): Rig {
   const rig = new Rig(source, { tier, model: new CpuModel("max") });
   // Pages are the user's, for the sake of CPL 3.
   for (const at of [0x1000, 0x2000, 0x3000]) rig.orTable(at, 4n);
-  for (let i = 0; i < 256; i++) if (i + 1 !== Number(KERNEL_STACK >> 12n)) rig.orTable(TABLE + 8 * i, 4n);
+  for (let i = 0; i < 256; i++) if (i + 1 !== Number(KERNEL_STACK >> 12n) && i !== GDT >> 12) rig.orTable(TABLE + 8 * i, 4n);
   return rig;
 }
 
-/** The state after the first instruction. */
+/** The state after the first instruction, or the fault that it raises. */
 function after(rig: Rig): Record<string, unknown> {
   const { vcpu } = rig;
   const before = vcpu.retired;
+  const delivery = vi.spyOn(vcpu.cpu.interrupts, "deliverHere");
   // Decoding and compiling may take an entry each.
-  while (vcpu.retired === before) expect(vcpu.run(1)).toBe("budget");
+  while (vcpu.retired === before) {
+    const stop = vcpu.run(1);
+    // There is no IDT: more faults come of the first.
+    if (delivery.mock.calls.length > 0) {
+      const [vector, errorCode] = delivery.mock.calls[0];
+      delivery.mockRestore();
+      return { vector, errorCode };
+    }
+    expect(stop).toBe("budget");
+  }
+  delivery.mockRestore();
   expect(vcpu.retired).toBe(before + 1);
   return state(vcpu.state);
 }
 
-const cases: [name: string, source: string, length: number, cpl: readonly (0 | 3)[], helper: (rig: Rig, next: bigint) => void][] = [
+const cases: [name: string, source: string, length: number, cpl: readonly (0 | 3)[], helper: (rig: Rig, next: bigint) => unknown, more?: (rig: Rig, seed: number) => void][] = [
   ["SYSCALL", "syscall", 2, [0, 3], (rig, next) => rig.vcpu.cpu.helpers.syscall(next)],
   ["SYSRET", "db 0x48, 0x0f, 0x07", 3, [0], (rig) => rig.vcpu.cpu.helpers.sysret(64)],
+  ["IRETQ", "iretq", 2, [0], (rig, next) => rig.vcpu.cpu.helpers.iret(64, next), prepareReturn],
   ["SWAPGS", "swapgs", 3, [0], (rig) => rig.vcpu.cpu.helpers.swapgs()],
   ["CLI", "cli", 1, [0], (rig) => rig.vcpu.cpu.helpers.cli()],
   ["STI", "sti", 1, [0], (rig) => rig.vcpu.cpu.helpers.sti()],
@@ -89,27 +150,30 @@ const cases: [name: string, source: string, length: number, cpl: readonly (0 | 3
   ["PUSHFQ", "pushfq", 1, [0, 3], (rig) => rig.vcpu.cpu.helpers.pushf(64)],
 ];
 
-describe.each(cases)("%s", (_name, source, length, cpls, helper) => {
+describe.each(cases)("%s", (_name, source, length, cpls, helper, more) => {
   it.each(["0", "1"] as const)("does in tier %s what its helper does", (tier) => {
     const random = new Random(length + source.length);
     // A region of the one instruction: what follows is tier 0's.
     const [ours, reference] = [rigOf(`${source}\nhlt`, tier), rigOf(source, "0")];
     const some = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLAG.IF | FLAG.DF | FLAG.OF | FLAG.IOPL | FLAG.NT | FLAG.ID;
-    for (let n = 0; n < 60; n++) {
+    for (let n = 0; n < (more === undefined ? 60 : 400); n++) {
       const cpl = cpls[n % cpls.length];
       const options = { cpl, flags: random.u32() & (cpl === 3 ? some : some | FLAG.AC), smap: n % 3 !== 0, seed: n };
       prepare(ours, options);
+      more?.(ours, n);
       const done = after(ours);
       prepare(reference, options);
+      more?.(reference, n);
       const { state: s } = reference.vcpu;
       // As `run` has it when the instruction is executed.
       s.i32[STATE.icount >> 2] = 1;
-      helper(reference, BigInt(CODE + length));
+      const status = helper(reference, BigInt(CODE + length));
       s.i32[STATE.icount >> 2] = 0;
       if (s.rip === BigInt(CODE)) s.rip += BigInt(length);
       if (s.shadowCast !== 1) s.setShadow(SHADOW_NONE);
       s.shadowCast = 0;
-      expect(done, `${source} from ${JSON.stringify(options)}`).toEqual(state(s));
+      const { vector, errorCode } = reference.vcpu.mmu.fault;
+      expect(done, `${source} from ${JSON.stringify(options)}`).toEqual(status === STATUS.fault ? { vector, errorCode } : state(s));
     }
     // Compiled code has done it, too.
     if (tier === "1") expect(ours.vcpu.retiredInRegions).toBeGreaterThan(15);

@@ -1,14 +1,13 @@
 /** IRET in every mode. SDM 2A "IRET/IRETD/IRETQ". */
 import { generalProtection } from "../fault.ts";
-import { ARITH_FLAGS, CS, DS, ES, FLAG, FS, GS, SS, STATUS, SHADOW_NONE } from "../layout.ts";
+import { CS, DS, ES, FLAG, FS, GS, SS, STATUS, SHADOW_NONE } from "../layout.ts";
 import { CR4 } from "../state.ts";
+import { IRET_ALWAYS } from "../system-calls.ts";
 import { type Core } from "./core.ts";
 import type { FarTransfers } from "./far.ts";
 import { V86_ATTR } from "./segments.ts";
 import { PopReader } from "./stack.ts";
 import type { Tasks } from "./tasks.ts";
-
-const ALWAYS = ARITH_FLAGS | FLAG.TF | FLAG.DF | FLAG.NT;
 
 export class InterruptReturn {
   private readonly pops: PopReader;
@@ -49,7 +48,7 @@ export class InterruptReturn {
   /** Flags that IRET at the present privilege level may change. */
   private flagMask(bits: number): number {
     const { core } = this;
-    let mask: number = ALWAYS;
+    let mask: number = IRET_ALWAYS;
     if (bits >= 32) mask |= FLAG.AC | FLAG.ID | this.resume;
     if (core.state.cpl <= core.iopl) mask |= FLAG.IF;
     if (core.state.cpl === 0) {
@@ -80,12 +79,12 @@ export class InterruptReturn {
     if (virtual) {
       if (flags & FLAG.TF || (flags & FLAG.IF && core.eflags & FLAG.VIP)) throw generalProtection();
       pops.commit();
-      this.setFlags(flags & FLAG.IF ? flags | FLAG.VIF : flags & ~FLAG.VIF, ALWAYS | FLAG.VIF);
+      this.setFlags(flags & FLAG.IF ? flags | FLAG.VIF : flags & ~FLAG.VIF, IRET_ALWAYS | FLAG.VIF);
       far.jumpReal(selector, eip);
       return;
     }
     pops.commit();
-    let mask = ALWAYS | FLAG.IF;
+    let mask = IRET_ALWAYS | FLAG.IF;
     if (size === 4) mask |= FLAG.AC | FLAG.ID | this.resume;
     if (!v86) mask |= FLAG.IOPL;
     this.setFlags(flags, mask);
@@ -180,7 +179,7 @@ export class InterruptReturn {
     if (eip >>> 0 > 0xffff) throw generalProtection();
     const esp = pops.pop(4);
     const selectors = V86_LOADED.map(() => pops.pop(4) & 0xffff);
-    state.setFlags(flags & (ALWAYS | this.resume | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
+    state.setFlags(flags & (IRET_ALWAYS | this.resume | FLAG.AC | FLAG.ID | FLAG.IF | FLAG.IOPL | FLAG.VIF | FLAG.VIP | FLAG.VM));
     V86_LOADED.forEach((s, i) => state.loadSegmentCache(s, selectors[i], selectors[i] << 4, 0xffff, V86_ATTR));
     state.setCpl(3);
     core.setReg64(4, esp, 0);

@@ -107,7 +107,6 @@ export const CONTROL: LifterTable = {
   les: loadFar(0), lss: loadFar(2), lds: loadFar(3), lfs: loadFar(4), lgs: loadFar(5),
   int: (c) => c.call("softwareInterrupt", c.emit("i32.and", [c.immediate(32), c.i32(255)]), c.nextRip()),
   int3: (c) => c.call("int3", c.nextRip()), int1: (c) => c.call("icebp", c.nextRip()), into: (c) => c.call("into", c.nextRip()),
-  iret: stateful((c) => c.call("iret", c.i32(c.form.opSize), c.nextRip())),
   sysenter: (c) => c.call("sysenter", c.nextRip()), sysexit: (c) => c.call("sysexit", c.i32(c.form.opSize)),
   ...Object.fromEntries(CONDITIONS.map((n, i) => ["j" + n, jcc(i)])),
 };

@@ -1,16 +1,16 @@
 /**
- * SYSCALL, SYSRET, SWAPGS, CLI, STI, CLAC, STAC and PUSHFQ: what kernels execute at every entry. The plain case is done here, without leaving
- * emitted code; everything else is the helper's (helpers/syscall.ts, helpers/flags.ts), which does the plain case too: the two are compared
- * by system-calls.test.ts. SDM 2B; SDM 3A §5.8.8.
+ * SYSCALL, SYSRET, IRETQ, SWAPGS, CLI, STI, CLAC, STAC and PUSHFQ: what kernels execute at every entry. The plain case is done here, without leaving
+ * emitted code; everything else is the helper's (helpers/syscall.ts, helpers/iret.ts, helpers/flags.ts), which does the plain case too: the two are compared
+ * by system-calls.test.ts. SDM 2A "IRET"; SDM 2B; SDM 3A §5.8.8.
  */
 import { fixed, plus, type Ref, type Value } from "../ir/ir.ts";
 import {
-  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_USER, FLAG, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SHADOW_NONE, SHADOW_STI, SS, STATE,
+  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_USER, FLAG, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STI, SS, STATE,
   tlbAddress,
 } from "../layout.ts";
 import { ATTR } from "../state.ts";
-import { CALL_SEGMENTS, SYSRET_FLAGS } from "../system-calls.ts";
-import { gpr, RCX, segmentRef, type LiftContext } from "./context.ts";
+import { CALL_SEGMENTS, IRET_FLAGS, SYSRET_FLAGS } from "../system-calls.ts";
+import { gpr, RCX, RSP, segmentRef, type LiftContext } from "./context.ts";
 import { stateful, type Lifter, type LifterTable } from "./registry.ts";
 
 const R11 = 11;
@@ -18,28 +18,31 @@ const R11 = 11;
 const word = (address: number): Ref => fixed(address);
 const msr = (index: number): Ref => fixed(STATE.fastMsr + 8 * index);
 const and = (c: LiftContext, a: Value, b: Value): Value => c.emit("i32.and", [a, b]);
+const eflags = (c: LiftContext): Value => c.get(32, word(STATE.eflags));
 const atCpl0 = (c: LiftContext): Value => c.emit("i32.eqz", [c.get(32, word(STATE.cpl))]);
 /** INTR is not asserted, so that interrupts which become enabled need not be looked at. */
 const quiet = (c: LiftContext): Value => c.emit("i32.eqz", [c.get(32, word(STATE.interruptWaiting))]);
 
-function loadFlat(c: LiftContext, s: number, selector: Value, attr: number, writable: boolean): void {
+/** `isNull`: nothing is loaded there but a null selector (CpuState.loadSegmentCache with no attributes). */
+function loadFlat(c: LiftContext, s: number, selector: Value, attr: Value, writable: boolean, isNull?: () => Value): void {
   const base = segmentRef(s);
+  const unless = (v: Value, nothing: Value): Value => (isNull === undefined ? v : c.select(isNull(), nothing, v));
   c.set(16, word(STATE.selector + 2 * s), selector);
-  c.set(16, word(STATE.segmentAttr + 2 * s), c.i32(attr));
-  c.set(32, word(STATE.segmentLimit + 4 * s), c.i32(CALL_SEGMENTS.limit));
+  c.set(16, word(STATE.segmentAttr + 2 * s), unless(attr, c.i32(0)));
+  c.set(32, word(STATE.segmentLimit + 4 * s), unless(c.i32(CALL_SEGMENTS.limit), c.i32(0)));
   c.set(64, plus(base, SEG_BASE), c.i64(0));
-  c.set(64, plus(base, SEG_MIN), c.i64(0));
-  c.set(64, plus(base, SEG_MAX_READ), c.i64(CALL_SEGMENTS.limit));
-  c.set(64, plus(base, SEG_MAX_WRITE), c.i64(writable ? CALL_SEGMENTS.limit : 0));
+  c.set(64, plus(base, SEG_MIN), unless(c.i64(0), c.i64(SEG_UNUSABLE)));
+  c.set(64, plus(base, SEG_MAX_READ), unless(c.i64(CALL_SEGMENTS.limit), c.i64(0)));
+  c.set(64, plus(base, SEG_MAX_WRITE), unless(c.i64(writable ? CALL_SEGMENTS.limit : 0), c.i64(0)));
 }
 
-/** 64-bit code with a flat stack at privilege level `cpl`; `cs` is the selector's variable part, to which SS's is `ssDelta`. */
-function enter(c: LiftContext, cs: Value, ss: Value, cpl: 0 | 3, tlbBase: Value): void {
-  const dpl = cpl === 3 ? ATTR.DPL : 0;
-  loadFlat(c, CS, cs, CALL_SEGMENTS.code64 | dpl, false);
-  loadFlat(c, SS, ss, CALL_SEGMENTS.data | dpl, true);
-  c.set(32, word(STATE.cpl), c.i32(cpl));
-  c.set(32, word(STATE.fetchKey), c.i32(FETCH_KEY_64 | (cpl === 3 ? FETCH_KEY_USER : 0)));
+/** 64-bit code with a flat stack at privilege level `cpl`: 0 or 3, also where it is known at run time alone. */
+function enter(c: LiftContext, cs: Value, ss: Value, cpl: 0 | 3 | (() => Value), tlbBase: Value, nullStack?: () => Value): void {
+  const by = (at0: number, at3: number): Value => (typeof cpl === "number" ? c.i32(cpl === 3 ? at3 : at0) : c.select(cpl(), c.i32(at3), c.i32(at0)));
+  loadFlat(c, CS, cs, by(CALL_SEGMENTS.code64, CALL_SEGMENTS.code64 | ATTR.DPL), false);
+  loadFlat(c, SS, ss, by(CALL_SEGMENTS.data, CALL_SEGMENTS.data | ATTR.DPL), true, nullStack);
+  c.set(32, word(STATE.cpl), by(0, 3));
+  c.set(32, word(STATE.fetchKey), by(FETCH_KEY_64, FETCH_KEY_64 | FETCH_KEY_USER));
   c.set(32, word(STATE.tlbBase), tlbBase);
   c.set(32, word(STATE.shadow), c.i32(SHADOW_NONE));
 }
@@ -85,6 +88,72 @@ const sysret = stateful((c) => {
   }, slow);
 });
 
+/** Flat segments of 64-bit systems as descriptors, at DPL 0. */
+const CODE64_DESCRIPTOR = 0x00af9b000000ffffn;
+const DATA_DESCRIPTOR = 0x00cf93000000ffffn;
+/** ES, DS, FS and GS in the two words of attributes, with their P at bit 7. */
+const DATA_LANES = [0x0080000000000080n, 0x00800080n] as const;
+
+/** Nonzero: a data segment is loaded that CPL 3 must not use. */
+function wantsNulling(c: LiftContext): Value {
+  const lanes = DATA_LANES.map((mask, i) => {
+    const attributes = c.variable(c.get(64, word(STATE.segmentAttr + 8 * i)));
+    const shifted = (n: number): Value => c.emit("i64.shl", [c.read(attributes), c.i64(n)]);
+    // DPL is in bits 5 and 6.
+    const dpl3 = c.emit("i64.and", [shifted(1), shifted(2)]);
+    return c.emit("i64.and", [c.emit("i64.and", [c.read(attributes), c.emit("i64.xor", [dpl3, c.i64(-1)])]), c.i64(mask)]);
+  });
+  return c.emit("i64.ne", [c.emit("i64.or", lanes), c.i64(0)]);
+}
+
+/** From CPL 0 to flat 64-bit code at CPL 0 or 3, as the GDT has it (or at CPL 0 without a stack segment), with neither a trap nor an interrupt due. */
+const iret = stateful((c) => {
+  const slow = (): void => c.call("iret", c.i32(c.form.opSize), c.nextRip());
+  if (!c.mode64 || c.form.opSize !== 64) {
+    slow();
+    return;
+  }
+  const usual = [
+    atCpl0(c), quiet(c), c.emit("i32.eqz", [c.get(32, word(STATE.returns))]), c.emit("i32.eqz", [and(c, eflags(c), c.i32(FLAG.NT))]),
+  ].reduce((a, b) => and(c, a, b));
+  c.if(usual, () => returnBy(c, slow), slow);
+});
+
+function returnBy(c: LiftContext, slow: () => void): void {
+  const sp = c.variable(c.get(64, gpr(RSP)));
+  const [rip, cs, flags, rsp, ss] = [0, 8, 16, 24, 32].map((at) => c.variable(c.load(64, c.emit("i64.add", [c.read(sp), c.i64(at)]))));
+  const selector = (v: typeof cs): Value => c.emit("i32.and", [c.wrap(c.read(v)), c.i32(0xffff)]);
+  const rpl = (v: typeof cs): Value => c.emit("i32.and", [c.wrap(c.read(v)), c.i32(3)]);
+  const eq = (a: Value, b: Value): Value => c.emit("i32.eq", [a, b]);
+  /** In the GDT, and within it. */
+  const inTable = (v: typeof cs): Value => c.emit("i32.and", [
+    c.emit("i32.eqz", [c.emit("i32.and", [c.wrap(c.read(v)), c.i32(4)])]),
+    c.emit("i32.le_u", [c.emit("i32.or", [selector(v), c.i32(7)]), c.get(32, word(STATE.gdtLimit))]),
+  ]);
+  const descriptor = (v: typeof cs): Value => c.load(64, c.emit("i64.add", [c.get(64, word(STATE.gdtBase)), c.zext64(c.emit("i32.and", [selector(v), c.i32(0xfff8)]))]));
+  /** The descriptor of level RPL. */
+  const expected = (flat: bigint): Value => c.emit("i64.or", [c.i64(flat), c.emit("i64.shl", [c.zext64(rpl(cs)), c.i64(45)])]);
+  const signExtended = c.emit("i64.shr_s", [c.emit("i64.shl", [c.read(rip), c.i64(16)]), c.i64(16)]);
+  const plain = [
+    c.emit("i32.eqz", [and(c, c.wrap(c.read(flags)), c.select(rpl(cs), c.i32(FLAG.TF | FLAG.AC), c.i32(FLAG.TF)))]),
+    eq(rpl(cs), rpl(ss)), c.emit("i32.ne", [c.emit("i32.sub", [rpl(cs), c.i32(1)]), c.i32(0)]), c.emit("i32.ne", [rpl(cs), c.i32(2)]),
+    inTable(cs), inTable(ss), c.emit("i64.eq", [signExtended, c.read(rip)]),
+    c.emit("i32.eqz", [and(c, rpl(cs), wantsNulling(c))]),
+  ].reduce((a, b) => and(c, a, b));
+  c.if(plain, () => {
+    const nullStack = c.variable(c.emit("i32.eqz", [selector(ss)]));
+    const stack = c.emit("i32.or", [c.read(nullStack), c.emit("i64.eq", [descriptor(ss), expected(DATA_DESCRIPTOR)])]);
+    c.if(and(c, c.emit("i64.eq", [descriptor(cs), expected(CODE64_DESCRIPTOR)]), stack), () => {
+      c.flags.setImage(c, and(c, c.wrap(c.read(flags)), c.i32(IRET_FLAGS)));
+      const user = c.variable(rpl(cs));
+      const kernel = c.select(and(c, c.wrap(c.read(flags)), c.i32(FLAG.AC)), c.i32(tlbAddress(MMU_KERNEL)), c.get(32, word(STATE.kernelTlbBase)));
+      enter(c, selector(cs), selector(ss), () => c.read(user), c.select(c.read(user), c.i32(tlbAddress(MMU_USER)), kernel), () => c.read(nullStack));
+      c.set(64, gpr(RSP), c.read(rsp));
+      c.jump(c.read(rip));
+    }, slow);
+  }, slow);
+}
+
 const swapgs = stateful((c) => {
   if (!c.mode64) {
     c.call("swapgs");
@@ -96,8 +165,6 @@ const swapgs = stateful((c) => {
     c.set(64, msr(FAST_MSR.KERNEL_GS_BASE), c.read(old));
   }, () => c.call("swapgs"));
 });
-
-const eflags = (c: LiftContext): Value => c.get(32, word(STATE.eflags));
 
 const cli: Lifter = (c) => {
   c.if(atCpl0(c), () => c.set(32, word(STATE.eflags), and(c, eflags(c), c.i32(~FLAG.IF))), () => c.call("cli"));
@@ -135,4 +202,4 @@ const pushf = stateful((c) => {
   else c.call("pushf", c.i32(c.form.opSize));
 });
 
-export const SYSTEM_CALLS: LifterTable = { syscall, sysret, swapgs, cli, sti, clac: accessControl("clac"), stac: accessControl("stac"), pushf };
+export const SYSTEM_CALLS: LifterTable = { syscall, sysret, iret, swapgs, cli, sti, clac: accessControl("clac"), stac: accessControl("stac"), pushf };

@@ -75,11 +75,13 @@ export class DecodeCache implements CodePages {
     private readonly writer: RecordWriter,
   ) {
     phys.codePages = this;
+    this.u16 = new Uint16Array(state.memory.buffer);
   }
 
   private get i32(): Int32Array {
     return this.state.i32;
   }
+  private readonly u16: Uint16Array;
 
   /** Forgets everything. Only between runs: record addresses become invalid. */
   flush(): void {
@@ -341,8 +343,7 @@ export class DecodeCache implements CodePages {
 
   /** Records whose bytes overlap the range go back to "not decoded". */
   private detour(page: CodePage, offset: number, size: number): void {
-    const { i32 } = this;
-    const u16 = new Uint16Array(this.state.memory.buffer);
+    const { i32, u16 } = this;
     const end = Math.min(PAGE, offset + size);
     for (let ip = Math.max(0, offset - 14); ip < end; ip++) {
       const slot = page.slots + ip * 4;

@@ -186,7 +186,6 @@ jmp.64.m64(gpr64)
 xor.64(gpr64,mem64)@bd
 mov.32(gpr8,imm8)
 sub.64(gpr64,mem64)@rip
-iret.64.m64()
 and.32(gpr8,imm8)
 cmovne.64(gpr64,gpr64)
 call.64.m64(mem64)@rip

@@ -82,13 +82,13 @@ const MAX_DEPTH = 3;
 
 /** Executed by tier 0 alone: they change modes or are rare. */
 const STOPS_BEFORE = new Set([
-  "jmpf", "callf", "retf", "iret", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "hlt", "mov_to_cr",
+  "jmpf", "callf", "retf", "sysenter", "sysexit", "int", "int3", "int1", "into", "ud0", "ud1", "ud2", "hlt", "mov_to_cr",
   "mov_to_dr", "mov_from_dr", "rsm", "clts", "lmsw", "lldt", "ltr", "lgdt", "lidt", "wrmsr", "rdmsr", "popf", "invlpg", "invpcid", "mwait",
   "monitor", "xsetbv", "mov_to_seg", "lss", "les", "lds", "lfs", "lgs", "fxrstor", "xrstor", "xrstors", "ldmxcsr", "vldmxcsr", "enter", "bound", "in", "out", "ins", "outs",
   "cpuid", "rdpmc", "fxsave", "xsave", "xsaveopt", "xsavec", "xsaves", "fnsave", "fnstenv", "fldenv", "frstor", "maskmovq",
 ]);
 /** They change the mode or the access rights that code is emitted for. */
-const STOPS_AFTER = new Set(["syscall", "sysret", "clac", "stac"]);
+const STOPS_AFTER = new Set(["syscall", "sysret", "iret", "clac", "stac"]);
 const REPEATS = new Set(["movs", "stos", "lods", "cmps", "scas"]);
 
 function flowOf(insn: Insn, name: string): FlowKind {

@@ -92,6 +92,8 @@ export type RunOutcome =
 
 /** Instructions between looks at the host clock. */
 const SLICE = 100_000;
+/** Questions to devices and the clock, each worth a hundred instructions and more, after which it is looked at as well: loops that wait by asking would wait longer. */
+const QUESTIONS = 512;
 
 export class Machine {
   readonly vcpu: Vcpu;
@@ -134,13 +136,22 @@ export class Machine {
     const env = {
       apic: model.has("apic") ? apicPort(() => this.board.interrupts.apic) : null,
       tscKhz: TSC_KHZ,
-      portRead: (port: number, width: IoWidth): number => this.board.portRead(port, width),
+      portRead: (port: number, width: IoWidth): number => {
+        this.asked();
+        return this.board.portRead(port, width);
+      },
       portWrite: (port: number, width: IoWidth, value: number): void => this.board.portWrite(port, width, value),
-      mmioRead: (paddr: number, width: IoWidth): number => this.board.mmioRead(paddr, width),
+      mmioRead: (paddr: number, width: IoWidth): number => {
+        this.asked();
+        return this.board.mmioRead(paddr, width);
+      },
       mmioWrite: (paddr: number, width: IoWidth, value: number): void => this.board.mmioWrite(paddr, width, value),
       interruptPending: (): boolean => this.board.interruptPending(),
       acknowledgeInterrupt: (): number => this.board.acknowledgeInterrupt(),
-      timestamp: (): bigint => BigInt(this.clock.nowNs()),
+      timestamp: (): bigint => {
+        this.asked();
+        return BigInt(this.clock.nowNs());
+      },
       entropy: (bytes: Uint8Array): void => this.entropy.fill(bytes),
     };
     this.vcpu = new Vcpu({
@@ -171,6 +182,13 @@ export class Machine {
     }
     this.started = host.hostNs();
     this.clock.resume(this.started);
+  }
+
+  private questions = 0;
+  private asked(): void {
+    if (++this.questions < QUESTIONS) return;
+    this.questions = 0;
+    if (!this.config.deterministic && !this.door.replaying) this.vcpu.requestStop();
   }
 
   /** A deterministic machine's is always the same. */
