@@ -21,6 +21,8 @@ import { isStackReference } from "./stack-fault.ts";
 export interface VcpuOptions {
   /** At least RAM_BASE + ramSize bytes. */
   readonly memory: WebAssembly.Memory;
+  /** Nobody has written to it. */
+  readonly freshMemory?: boolean;
   /** Bytes. */
   readonly ramSize: number;
   readonly holes: readonly Hole[];
@@ -51,7 +53,7 @@ const LEAST_SAMPLED = 10_000;
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
 /** A system's start: most of it is executed seldom, and the host's second core is optimising the interpreter. */
-const START = { instructions: 500_000_000, rounds: 20 };
+const START = { instructions: 500_000_000, rounds: 200 };
 const roundsAt = (retired: number): number => (retired < START.instructions ? START.rounds : ROUNDS);
 
 /** Why Vcpu.run returned before its budget was used up. */
@@ -117,7 +119,7 @@ export class Vcpu {
     const instance = new WebAssembly.Instance(interpreter.module, imports);
     const late = new LateHandlers(interpreter.info, options.memory, imports, instance.exports);
     const writer = new RecordWriter(interpreter.info, options.memory, (feature) => options.model.has(feature), (form) => late.handler(form));
-    this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer);
+    this.cache = new DecodeCache(this.state, this.phys, this.mmu, writer, options.freshMemory);
     this.debug = new VcpuDebug({
       state: this.state, mmu, retired: () => this.retired, requestStop: () => this.requestStop(), rearm: () => this.rare.armCode(),
       setTaps: (port, delivery) => {

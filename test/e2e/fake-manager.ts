@@ -236,6 +236,9 @@ export class FakeManager implements Manager {
     };
   }
 
+  foresee(): void {
+    // There are no workers.
+  }
   snapshots(id: string): Promise<readonly SnapshotInfo[]> {
     return Promise.resolve(this.need(id).snapshots);
   }

@@ -87,6 +87,8 @@ const calls = {
     await hear(id);
     await m.start(id);
     await heard(id, "# ");
+    // As the menu with the fork in it does.
+    m.foresee();
     return id;
   },
   async managedType(id: string, text: string, what: string): Promise<void> {

@@ -62,6 +62,8 @@ export class DecodeCache implements CodePages {
   /** All of a physical page. */
   private readonly ofPpn = new Map<number, CodePage[]>();
   private top = ARENA_BASE;
+  /** What lies above has never been written: slots there are zero as they are, and the host need not give them memory. */
+  private written: number;
   private readonly insn = new Insn();
   /** Bytes of an instruction that crosses a page. */
   private readonly window = new Uint8Array(32);
@@ -73,7 +75,10 @@ export class DecodeCache implements CodePages {
     private readonly phys: PhysicalMemory,
     private readonly mmu: Mmu,
     private readonly writer: RecordWriter,
+    /** The memory is new. */
+    fresh = false,
   ) {
+    this.written = fresh ? ARENA_BASE : ARENA_BASE + ARENA_SIZE;
     phys.codePages = this;
     this.u16 = new Uint16Array(state.memory.buffer);
   }
@@ -89,6 +94,7 @@ export class DecodeCache implements CodePages {
     this.regions?.forgetAll();
     this.pages.clear();
     this.ofPpn.clear();
+    this.written = Math.max(this.written, this.top);
     this.top = ARENA_BASE;
     this.flushes++;
     this.mmu.flushFetch();
@@ -129,7 +135,7 @@ export class DecodeCache implements CodePages {
       // An empty record behind it: what stands before a run's first record is never taken for one of its pairs.
       const size = SLOT_TABLE_SIZE + RECORD_SIZE;
       const slots = this.allocate(size);
-      this.state.i32.fill(0, slots >> 2, (slots + size) >> 2);
+      if (slots < this.written) this.state.i32.fill(0, slots >> 2, Math.min(slots + size, this.written) >> 2);
       page = { ppn, mode, last, slots, writes: 0, crossers: [] };
       this.pages.set(key, page);
       const all = this.ofPpn.get(ppn);

@@ -23,6 +23,7 @@ export function openMachineMenu(id: string, at: HTMLElement, services: PageServi
   if (machine === null) return;
   const { name, state } = machine;
   const attempt = (work: () => Promise<unknown>) => (): void => void work().catch(fail);
+  manager.foresee();
   const alive = state === "running" || state === "paused";
   openMenu(at, [
     { label: "Rename…", run: attempt(async () => {

@@ -155,7 +155,7 @@ export class Machine {
       entropy: (bytes: Uint8Array): void => this.entropy.fill(bytes),
     };
     this.vcpu = new Vcpu({
-      memory, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
+      memory, freshMemory: options.memory === undefined, ramSize: mib * MIB, env, model, profile: options.profile ?? null, tier: config.tier ?? "auto", now: () => host.hostNs(),
       ...(options.compiler === undefined ? {} : { compiler: options.compiler }),
       validate: options.validateRegions, keepRegions: options.keepRegions ?? false,
       // The VGA window and option ROMs: not RAM on a PC. The system ROM's place is, without firmware, as where firmware has

@@ -122,7 +122,11 @@ export class MachineManager implements Manager {
   private spare: Spare | null = null;
   private visible = true;
 
-  /** A worker for the machine that comes next, while one runs that somebody sees. */
+  /** A worker for the machine that comes next, while one runs that somebody sees, once there is reason to expect one. */
+  private keepSpareIfSettled(): void {
+    if (this.foreseen && [...this.machines.values()].some((machine) => machine.settled)) void this.keepSpare();
+  }
+  private foreseen = false;
   private async keepSpare(): Promise<void> {
     this.spare ??= new (await import("./spare.ts")).Spare(this.parts.spawn, () => this.opened?.open ?? null);
     if (this.visible) await this.spare.prepare();
@@ -143,7 +147,7 @@ export class MachineManager implements Manager {
         const late = now - this.watchedMs > 2 * WATCH_MS;
         this.watchedMs = now;
         if (!late) for (const machine of this.machines.values()) machine.watch();
-        if ([...this.machines.values()].some((machine) => machine.settled)) void this.keepSpare();
+        this.keepSpareIfSettled();
       }, WATCH_MS);
     }
   }
@@ -322,14 +326,23 @@ export class MachineManager implements Manager {
 
   // --- Snapshots -----------------------------------------------------------------------------------------------------
 
+  foresee(): void {
+    if (this.foreseen) return;
+    this.foreseen = true;
+    this.keepSpareIfSettled();
+  }
+
   async snapshots(id: string): Promise<readonly SnapshotInfo[]> {
     this.machine(id);
+    this.foresee();
     return (await this.usedStore())?.list(id) ?? [];
   }
   async takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo> {
+    this.foresee();
     return (await this.store()).take(id, about, onProgress);
   }
   restoreSnapshot(id: string, snapshotId: string): Promise<void> {
+    this.foresee();
     return this.doing(id, async () => (await this.store()).restore(id, snapshotId));
   }
   async describeSnapshot(snapshotId: string, about: { readonly name?: string; readonly notes?: string }): Promise<void> {
@@ -345,6 +358,7 @@ export class MachineManager implements Manager {
     return (await this.store()).compare(a, b, onProgress);
   }
   async fork(id: string): Promise<string> {
+    this.foresee();
     return (await this.store()).fork(id);
   }
   async debug(id: string): Promise<MachineDebugger> {
