@@ -53,7 +53,7 @@ const LEAST_SAMPLED = 10_000;
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
 /** A system's start: most of it is executed seldom, and the host's second core is optimising the interpreter. */
-const START = { instructions: 500_000_000, rounds: 200 };
+const START = { instructions: 400_000_000, rounds: 200 };
 const roundsAt = (retired: number): number => (retired < START.instructions ? START.rounds : ROUNDS);
 
 /** Why Vcpu.run returned before its budget was used up. */

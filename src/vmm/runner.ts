@@ -49,7 +49,7 @@ export interface RunHook {
 const STATUS_MS = 500;
 const IDLE_STATUS_MS = 2000;
 /** Between two pieces of a busy guest's serial output. */
-const OUTPUT_MS = 33;
+const OUTPUT_MS = 50;
 /** Waits shorter than this are run through. */
 const MIN_SLEEP_MS = 0.05;
 /** Host timers have milliseconds, and may be one early or late: what is shorter, or left over, blocks the thread. */
@@ -500,11 +500,14 @@ export class Runner {
     taken.then(done, done);
   }
 
+  /** When something was last sent: what comes after a silence, an echo, goes at once. */
   private flushedMs = 0;
   private flush(): void {
-    this.flushedMs = performance.now();
     const out = this.serial.take();
-    if (out !== null) this.deliver(out);
+    if (out !== null) {
+      this.flushedMs = performance.now();
+      this.deliver(out);
+    }
     const debug = this.debug.take();
     if (debug !== null) this.events.debug?.(debug);
   }
