@@ -52,9 +52,8 @@ const LEAST_SAMPLED = 10_000;
 /** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
-/** A system's start: most of it is executed seldom, and the host's second core is optimising the interpreter. */
-const START = { instructions: 400_000_000, rounds: 200 };
-const roundsAt = (retired: number): number => (retired < START.instructions ? START.rounds : ROUNDS);
+/** A system's start, until it has executed so much or waited so often: most of it is executed seldom, and the host's second core is optimising the interpreter. */
+const START = { instructions: 400_000_000, halts: 4, rounds: 200 };
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -88,6 +87,7 @@ export class Vcpu {
   retired = 0;
   /** `run` returns before another interrupt or exception once `deliveries` is this. */
   deliveryLimit = Infinity;
+  private halts = 0;
   private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
@@ -132,8 +132,8 @@ export class Vcpu {
     const tier = options.tier ?? "auto";
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
-      helpers: this.cpu.helpers, now: options.now, retired: () => this.retired, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: roundsAt } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+      helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: () => (this.starting ? START.rounds : ROUNDS) } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 
@@ -143,6 +143,10 @@ export class Vcpu {
     this.mmu.flushAll();
     this.cache.flush();
     this.stopRequested = false;
+  }
+
+  private get starting(): boolean {
+    return this.retired < START.instructions && this.halts < START.halts;
   }
 
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
@@ -206,7 +210,10 @@ export class Vcpu {
       }
       // Taking an interrupt may have armed a timer.
       if (this.stopRequested) return "stopped";
-      if (state.halted) return "halted";
+      if (state.halted) {
+        this.halts++;
+        return "halted";
+      }
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
       if (trap || state.attention) slice = 1;
       if (this.rare.armed) slice = this.rare.beforeEntry(slice);

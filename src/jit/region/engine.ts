@@ -24,8 +24,8 @@ export type RegionCheck = (ir: RegionIr, live: Liveness) => void;
 export interface EngineOptions {
   /** Arrivals at an entry point that make a round; at most 65,535. */
   readonly threshold: number;
-  /** Rounds after which an entry point is compiled, by the instructions that the vCPU has retired; 1 where nothing is said. */
-  readonly rounds?: (retired: number) => number;
+  /** Rounds after which an entry point is compiled; 1 where nothing is said. */
+  readonly rounds?: () => number;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
   /** Sees each region before it is compiled. */
@@ -107,8 +107,6 @@ export interface EngineParts {
   readonly helpers: Readonly<Record<string, unknown>>;
   /** A monotonic clock for statistics alone, ns. */
   readonly now: (() => number) | undefined;
-  /** Instructions retired so far. */
-  readonly retired: () => number;
   /** For "async". */
   readonly compiler: RegionCompiler;
 }
@@ -161,7 +159,7 @@ export class RegionEngine implements CompiledCode {
     this.compileAt(lo, hi);
   }
   private get wantedRounds(): number {
-    return this.options.rounds?.(this.parts.retired()) ?? 1;
+    return this.options.rounds?.() ?? 1;
   }
   /** Counters have 16 bits, so further rounds are counted here, by slot. */
   private readonly rounds = new Map<number, number>();
