@@ -16,6 +16,7 @@ import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { KIND } from "./meta.ts";
+import { PageCache } from "./page-cache.ts";
 import type { Liveness } from "./liveness.ts";
 import { Nesting } from "./nesting.ts";
 import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
@@ -47,6 +48,7 @@ class RegionLowerer {
   private readonly merges = new Map<Block, Label>();
   private readonly bodies = new Map<Block, BlockIr>();
   private readonly nesting: Nesting;
+  private readonly pages: PageCache;
   private clock = 0;
 
   constructor(
@@ -68,6 +70,7 @@ class RegionLowerer {
     }
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
+    this.pages = new PageCache(this.fb, ir, options.tlbBase);
   }
   private reset(nodes: readonly RegionNode[]): void {
     for (const n of nodes) {
@@ -86,6 +89,7 @@ class RegionLowerer {
     for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
     this.prologue(entry);
     for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    this.pages.forget();
     this.common = fb.begin("block", "out");
     const ways = [...this.live.waysOut.all];
     for (const [root, w] of ways.toReversed()) {
@@ -193,6 +197,7 @@ class RegionLowerer {
       if (l) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
     });
     fb.i32(0).mem("i32.load", STATE.regionLeft).set(LEFT);
+    this.pages.forget();
     this.arrive(e.target);
   }
 
@@ -420,16 +425,23 @@ class RegionLowerer {
     dataEntry(this.fb, a).set(e);
     probe(this.fb, a, e, this.options.tlbBase, bytes, tag);
   }
-  private translate(n: RegionNode, bytes: number, tag: number, slow: number, flags: number): void {
+  private translate(n: RegionNode, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number, flags: number): void {
     const { fb } = this;
     const a = this.inLocal(n.args[0], "i64");
     const e = this.locals.take("i32");
-    const hit = fb.begin("block", "hit", "i32");
-    this.probe(a.local, e, bytes, tag);
-    fb.brIf(hit).op("drop").get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
-    const out = fb.begin("if", "out");
-    this.side(n);
-    fb.end(out).get(e).end(hit);
+    const miss = (): void => {
+      fb.get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
+      const out = fb.begin("if", "out");
+      this.side(n);
+      fb.end(out).get(e);
+    };
+    if (!this.pages.translate(n, a.local, e, bytes, tag, miss)) {
+      const hit = fb.begin("block", "hit", "i32");
+      this.probe(a.local, e, bytes, tag);
+      fb.brIf(hit).op("drop");
+      miss();
+      fb.end(hit);
+    }
     this.locals.release(e);
     a.done();
   }
@@ -448,10 +460,13 @@ class RegionLowerer {
     const e = this.locals.take("i32");
     const done = fb.begin("block", "done");
     const slow = fb.begin("block", "slow");
-    const miss = this.locals.take("i32");
-    this.probe(a.local, e, width / 8, TLB_WRITE);
-    fb.op("i32.eqz").set(miss).set(e).get(miss).brIf(slow);
-    fb.get(e);
+    if (!this.pages.translate(n, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow))) {
+      const miss = this.locals.take("i32");
+      this.probe(a.local, e, width / 8, TLB_WRITE);
+      fb.op("i32.eqz").set(miss).set(e).get(miss).brIf(slow);
+      fb.get(e);
+      this.locals.release(miss);
+    }
     v.push();
     fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
     v.push();
@@ -460,7 +475,6 @@ class RegionLowerer {
     this.side(n);
     fb.end(out).end(done);
     this.locals.release(e);
-    this.locals.release(miss);
     v.done();
     a.done();
   }
@@ -592,6 +606,7 @@ class RegionLowerer {
       fb.call(support.helperExit).op("return");
     }
     fb.end(failed);
+    this.pages.forget();
     if (NEVER_NEXT.has(n.name)) fb.op("unreachable");
   }
 }

@@ -73,7 +73,7 @@ const isConst = (n: RegionNode): boolean => n.op === "i32.const" || n.op === "i6
 const isZero = (n: RegionNode): boolean => isConst(n) && n.imm === 0 && n.big === 0n;
 
 /** An upper bound of an i32's value as an unsigned number, where one is plain to see. */
-function bound(n: RegionNode): number {
+export function bound(n: RegionNode): number {
   switch (n.op) {
     case "i32.const": return u32(n.imm);
     case "ld.8": case "raw.ld.8": case "get.8": case "i8x16.extract_lane_u": return 255;
