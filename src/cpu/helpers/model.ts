@@ -58,8 +58,12 @@ export class CpuModel {
 
   /** Whether a feature of the table in features.ts is advertised. */
   has(feature: string): boolean {
-    return this.enabled.has(canonicalFeature(feature));
+    let known = this.asked.get(feature);
+    if (known === undefined) this.asked.set(feature, (known = this.enabled.has(canonicalFeature(feature))));
+    return known;
   }
+  /** Answers of `has`: helpers ask at every instruction. */
+  private readonly asked = new Map<string, boolean>();
   get amd(): boolean {
     return this.definition.vendor === "AuthenticAMD";
   }
