@@ -52,7 +52,7 @@ const LEAST_SAMPLED = 10_000;
 /** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
-/** A system's start, until it has executed so much or waited so often: most of it is executed seldom, and the host's second core is optimising the interpreter. */
+/** A system's start, until it has executed so much, waited so often or been given input: most of it is executed seldom, and the host's second core is optimising the interpreter. */
 const START = { instructions: 400_000_000, halts: 4, rounds: 200 };
 
 /** Why Vcpu.run returned before its budget was used up. */
@@ -143,6 +143,11 @@ export class Vcpu {
     this.mmu.flushAll();
     this.cache.flush();
     this.stopRequested = false;
+  }
+
+  /** Somebody turns to the guest: its system has started, whatever it has executed. */
+  started(): void {
+    this.halts = START.halts;
   }
 
   private get starting(): boolean {

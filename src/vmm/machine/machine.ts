@@ -316,6 +316,7 @@ export class Machine {
 
   /** What a user does: it takes effect with the next `run`. A machine that replays a log ignores it. */
   input(input: MachineInput): void {
+    this.vcpu.started();
     this.door.add(input);
   }
 
