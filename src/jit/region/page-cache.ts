@@ -18,8 +18,8 @@ const MOST = 4;
 const LEAST = 3;
 /** Bytes that a register may move in a round of a loop: pages would change too often for the branch predictor otherwise. */
 const LONGEST_STEP = 64;
-/** No page. */
-const NONE = -1n;
+/** No page, nor near one: not a canonical address. */
+const NONE = 0x7000_0000_0000_0000n;
 
 interface Group {
   readonly readTag: number | null;
@@ -145,21 +145,23 @@ export class PageCache {
     const mine = group === undefined ? null : tag === TLB_READ ? group.readTag : group.writeTag;
     if (group === undefined || mine === null) return false;
     const { fb, tlbBase } = this;
-    const pushPage = (): void => {
-      fb.get(linear);
-      if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
-      fb.i64(-4096n).op("i64.and");
-    };
     const hit = fb.begin("block", "hit", "i32");
     fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add");
-    pushPage();
-    fb.get(mine).op("i64.eq").brIf(hit).op("drop");
+    // All of the access in the page: its first byte at most so far behind the page's.
+    fb.get(linear).get(mine).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").brIf(hit).op("drop");
     dataEntry(fb, linear).set(entry);
-    pushPage();
-    fb.get(entry).mem("i64.load", tlbBase + tag).op("i64.eq");
+    fb.get(linear);
+    if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
+    fb.i64(-4096n).op("i64.and").get(entry).mem("i64.load", tlbBase + tag).op("i64.eq");
     const known = fb.begin("if", "known");
-    if (group.readTag !== null) fb.get(entry).mem("i64.load", tlbBase + TLB_READ).set(group.readTag);
-    if (group.writeTag !== null) fb.get(entry).mem("i64.load", tlbBase + TLB_WRITE).set(group.writeTag);
+    const keep = (local: number | null, which: number): void => {
+      if (local === null) return;
+      fb.get(linear).i64(-4096n).op("i64.and").set(local);
+      // That the tag of `tag` is the page has just been found.
+      if (which !== tag) fb.get(local).i64(NONE).get(local).get(entry).mem("i64.load", tlbBase + which).op("i64.eq").op("select").set(local);
+    };
+    keep(group.readTag, TLB_READ);
+    keep(group.writeTag, TLB_WRITE);
     fb.get(linear).op("i32.wrap_i64").get(entry).mem("i32.load", tlbBase + TLB_ADDEND).set(group.addend).get(group.addend).op("i32.add").br(hit);
     fb.end(known);
     miss();
