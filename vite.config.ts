@@ -16,6 +16,8 @@ export default defineConfig({
   plugins: [guestPlugin(), laterPlugin(), pwaPlugin(), sizePlugin()],
   worker: { format: "es" },
   build: { target: "es2022" },
+  // Not what tests have built.
+  optimizeDeps: { entries: ["index.html"] },
   server: { host: "127.0.0.1" },
   preview: { host: "127.0.0.1" },
   test: { include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["test/e2e/**", "node_modules/**"], testTimeout: 120_000 },
