@@ -52,8 +52,8 @@ const LEAST_SAMPLED = 10_000;
 /** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 60_000;
 const ROUNDS = 2;
-/** A system's start, until it has executed so much, waited so often or been given input: most of it is executed seldom, and the host's second core is optimising the interpreter. */
-const START = { instructions: 400_000_000, halts: 4, rounds: 200 };
+/** A system's start, until it has executed so much or been given input: most of it is executed seldom, and the host's second core is optimising the interpreter. */
+const START = { instructions: 400_000_000, rounds: 200 };
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -87,7 +87,7 @@ export class Vcpu {
   retired = 0;
   /** `run` returns before another interrupt or exception once `deliveries` is this. */
   deliveryLimit = Infinity;
-  private halts = 0;
+  private used = false;
   private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
@@ -147,11 +147,14 @@ export class Vcpu {
 
   /** Somebody turns to the guest: its system has started, whatever it has executed. */
   started(): void {
-    this.halts = START.halts;
+    if (this.used) return;
+    this.used = true;
+    // What was hot at the start need not be hot again.
+    this.regions?.forgetRounds();
   }
 
   private get starting(): boolean {
-    return this.retired < START.instructions && this.halts < START.halts;
+    return this.retired < START.instructions && !this.used;
   }
 
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
@@ -215,10 +218,7 @@ export class Vcpu {
       }
       // Taking an interrupt may have armed a timer.
       if (this.stopRequested) return "stopped";
-      if (state.halted) {
-        this.halts++;
-        return "halted";
-      }
+      if (state.halted) return "halted";
       const trap = (i32[STATE.eflags >> 2] & FLAG.TF) !== 0;
       if (trap || state.attention) slice = 1;
       if (this.rare.armed) slice = this.rare.beforeEntry(slice);

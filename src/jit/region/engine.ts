@@ -158,6 +158,10 @@ export class RegionEngine implements CompiledCode {
     }
     this.compileAt(lo, hi);
   }
+  /** Counting begins anew. */
+  forgetRounds(): void {
+    this.rounds.clear();
+  }
   private get wantedRounds(): number {
     return this.options.rounds?.() ?? 1;
   }
