@@ -316,8 +316,8 @@ export class Machine {
 
   /** What a user does: it takes effect with the next `run`. A machine that replays a log ignores it. */
   input(input: MachineInput): void {
-    // Not what a page says by itself: pointers, keys that are let go.
-    if (input.kind === "serial" || (input.kind === "key" && input.pressed)) this.vcpu.started();
+    // Not what a page says by itself: pointers, keys that are let go, reports of terminals (they begin with ESC).
+    if ((input.kind === "serial" && input.bytes[0] !== 0x1b) || (input.kind === "key" && input.pressed)) this.vcpu.started();
     this.door.add(input);
   }
 
