@@ -122,36 +122,39 @@ const iret = stateful((c) => {
 function returnBy(c: LiftContext, slow: () => void): void {
   const sp = c.variable(c.get(64, gpr(RSP)));
   const [rip, cs, flags, rsp, ss] = [0, 8, 16, 24, 32].map((at) => c.variable(c.load(64, c.emit("i64.add", [c.read(sp), c.i64(at)]))));
-  const selector = (v: typeof cs): Value => c.emit("i32.and", [c.wrap(c.read(v)), c.i32(0xffff)]);
-  const rpl = (v: typeof cs): Value => c.emit("i32.and", [c.wrap(c.read(v)), c.i32(3)]);
-  const eq = (a: Value, b: Value): Value => c.emit("i32.eq", [a, b]);
+  const low = (v: typeof cs, mask: number): Value => and(c, c.wrap(c.read(v)), c.i32(mask));
+  const selector = (v: typeof cs): Value => low(v, 0xffff);
+  const rpl = (v: typeof cs): Value => low(v, 3);
   /** In the GDT, and within it. */
-  const inTable = (v: typeof cs): Value => c.emit("i32.and", [
-    c.emit("i32.eqz", [c.emit("i32.and", [c.wrap(c.read(v)), c.i32(4)])]),
-    c.emit("i32.le_u", [c.emit("i32.or", [selector(v), c.i32(7)]), c.get(32, word(STATE.gdtLimit))]),
+  const inTable = (v: typeof cs): Value => and(c,
+    c.emit("i32.eqz", [low(v, 4)]),
+    c.emit("i32.le_u", [c.emit("i32.or", [selector(v), c.i32(7)]), c.get(32, word(STATE.gdtLimit))]));
+  /** Whether a selector's descriptor is that one at level RPL. */
+  const isFlat = (v: typeof cs, descriptor: bigint): Value => c.emit("i64.eq", [
+    c.load(64, c.emit("i64.add", [c.get(64, word(STATE.gdtBase)), c.zext64(low(v, 0xfff8))])),
+    c.emit("i64.or", [c.i64(descriptor), c.emit("i64.shl", [c.zext64(rpl(cs)), c.i64(45)])]),
   ]);
-  const descriptor = (v: typeof cs): Value => c.load(64, c.emit("i64.add", [c.get(64, word(STATE.gdtBase)), c.zext64(c.emit("i32.and", [selector(v), c.i32(0xfff8)]))]));
-  /** The descriptor of level RPL. */
-  const expected = (flat: bigint): Value => c.emit("i64.or", [c.i64(flat), c.emit("i64.shl", [c.zext64(rpl(cs)), c.i64(45)])]);
   const signExtended = c.emit("i64.shr_s", [c.emit("i64.shl", [c.read(rip), c.i64(16)]), c.i64(16)]);
   const plain = [
     c.emit("i32.eqz", [and(c, c.wrap(c.read(flags)), c.select(rpl(cs), c.i32(FLAG.TF | FLAG.AC), c.i32(FLAG.TF)))]),
-    eq(rpl(cs), rpl(ss)), c.emit("i32.ne", [c.emit("i32.sub", [rpl(cs), c.i32(1)]), c.i32(0)]), c.emit("i32.ne", [rpl(cs), c.i32(2)]),
+    c.emit("i32.eq", [rpl(cs), rpl(ss)]), c.emit("i32.ne", [rpl(cs), c.i32(1)]), c.emit("i32.ne", [rpl(cs), c.i32(2)]),
     inTable(cs), inTable(ss), c.emit("i64.eq", [signExtended, c.read(rip)]),
     c.emit("i32.eqz", [and(c, rpl(cs), wantsNulling(c))]),
   ].reduce((a, b) => and(c, a, b));
-  c.if(plain, () => {
-    const nullStack = c.variable(c.emit("i32.eqz", [selector(ss)]));
-    const stack = c.emit("i32.or", [c.read(nullStack), c.emit("i64.eq", [descriptor(ss), expected(DATA_DESCRIPTOR)])]);
-    c.if(and(c, c.emit("i64.eq", [descriptor(cs), expected(CODE64_DESCRIPTOR)]), stack), () => {
-      c.flags.setImage(c, and(c, c.wrap(c.read(flags)), c.i32(IRET_FLAGS)));
+  const nullStack = c.variable(c.emit("i32.eqz", [selector(ss)]));
+  // In the helper's order, for reading a descriptor may fault.
+  c.if(plain, () => c.if(isFlat(cs, CODE64_DESCRIPTOR), () => {
+    const stack = c.variable(c.read(nullStack));
+    c.if(c.emit("i32.eqz", [c.read(stack)]), () => c.assign(stack, isFlat(ss, DATA_DESCRIPTOR)));
+    c.if(c.read(stack), () => {
+      c.flags.setImage(c, low(flags, IRET_FLAGS));
       const user = c.variable(rpl(cs));
-      const kernel = c.select(and(c, c.wrap(c.read(flags)), c.i32(FLAG.AC)), c.i32(tlbAddress(MMU_KERNEL)), c.get(32, word(STATE.kernelTlbBase)));
+      const kernel = c.select(low(flags, FLAG.AC), c.i32(tlbAddress(MMU_KERNEL)), c.get(32, word(STATE.kernelTlbBase)));
       enter(c, selector(cs), selector(ss), () => c.read(user), c.select(c.read(user), c.i32(tlbAddress(MMU_USER)), kernel), () => c.read(nullStack));
       c.set(64, gpr(RSP), c.read(rsp));
       c.jump(c.read(rip));
     }, slow);
-  }, slow);
+  }, slow), slow);
 }
 
 const swapgs = stateful((c) => {

@@ -22,6 +22,11 @@ export function fetchEntry(fb: FunctionBuilder, linear: number): FunctionBuilder
  */
 export function probe(fb: FunctionBuilder, linear: number, entry: number, base: number, bytes: number, tag: number): void {
   fb.get(linear).op("i32.wrap_i64").get(entry).mem("i32.load", base + TLB_ADDEND).op("i32.add");
+  allows(fb, linear, entry, base, bytes, tag);
+}
+
+/** The second half of `probe`. */
+export function allows(fb: FunctionBuilder, linear: number, entry: number, base: number, bytes: number, tag: number): void {
   fb.get(linear);
   if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
   fb.i64(-4096n).op("i64.and").get(entry).mem("i64.load", base + tag).op("i64.eq");

@@ -9,7 +9,6 @@ import {
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
-import { dataEntry, probe } from "../lower/tlb.ts";
 import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import { SHARED_OPS } from "../lower/shared-ops.ts";
 import { emitAssumptions } from "./assumptions.ts";
@@ -420,11 +419,6 @@ class RegionLowerer {
   }
 
   // --- Memory ---------------------------------------------------------------------------------------------------------------
-  /** As `probe` of tlb.ts, with the entry looked up. */
-  private probe(a: number, e: number, bytes: number, tag: number): void {
-    dataEntry(this.fb, a).set(e);
-    probe(this.fb, a, e, this.options.tlbBase, bytes, tag);
-  }
   private translate(n: RegionNode, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number, flags: number): void {
     const { fb } = this;
     const a = this.inLocal(n.args[0], "i64");
@@ -435,13 +429,7 @@ class RegionLowerer {
       this.side(n);
       fb.end(out).get(e);
     };
-    if (!this.pages.translate(n, a.local, e, bytes, tag, miss)) {
-      const hit = fb.begin("block", "hit", "i32");
-      this.probe(a.local, e, bytes, tag);
-      fb.brIf(hit).op("drop");
-      miss();
-      fb.end(hit);
-    }
+    this.pages.translate(n, a.local, e, bytes, tag, miss);
     this.locals.release(e);
     a.done();
   }
@@ -460,13 +448,7 @@ class RegionLowerer {
     const e = this.locals.take("i32");
     const done = fb.begin("block", "done");
     const slow = fb.begin("block", "slow");
-    if (!this.pages.translate(n, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow))) {
-      const miss = this.locals.take("i32");
-      this.probe(a.local, e, width / 8, TLB_WRITE);
-      fb.op("i32.eqz").set(miss).set(e).get(miss).brIf(slow);
-      fb.get(e);
-      this.locals.release(miss);
-    }
+    this.pages.translate(n, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow));
     v.push();
     fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
     v.push();

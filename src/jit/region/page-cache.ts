@@ -5,7 +5,7 @@
  * tier 0's. So locals are forgotten behind calls that come back alone.
  */
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
-import { dataEntry } from "../lower/tlb.ts";
+import { allows, dataEntry, probe } from "../lower/tlb.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 import type { RegionIr } from "./build.ts";
 import { KIND } from "./meta.ts";
@@ -138,34 +138,41 @@ export class PageCache {
 
   /**
    * Leaves the linear-memory address of `access`, of `bytes` at the address in `linear` (i64), on the stack; `miss` is emitted where the TLB does
-   * not have it: it leaves the address too, or branches. `entry`: an i32 local for use here. False: nothing was emitted, for it is not one that is worth it.
+   * not have it: it leaves the address too, or branches. `entry`: an i32 local for use here.
    */
-  translate(access: RegionNode, linear: number, entry: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): boolean {
-    const group = this.sites.get(access);
-    const mine = group === undefined ? null : tag === TLB_READ ? group.readTag : group.writeTag;
-    if (group === undefined || mine === null) return false;
+  translate(access: RegionNode, linear: number, entry: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
     const { fb, tlbBase } = this;
     const hit = fb.begin("block", "hit", "i32");
-    fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add");
-    // All of the access in the page: its first byte at most so far behind the page's.
-    fb.get(linear).get(mine).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").brIf(hit).op("drop");
-    dataEntry(fb, linear).set(entry);
-    fb.get(linear);
-    if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
-    fb.i64(-4096n).op("i64.and").get(entry).mem("i64.load", tlbBase + tag).op("i64.eq");
-    const known = fb.begin("if", "known");
-    const keep = (local: number | null, which: number): void => {
-      if (local === null) return;
-      fb.get(linear).i64(-4096n).op("i64.and").set(local);
-      // That the tag of `tag` is the page has just been found.
-      if (which !== tag) fb.get(local).i64(NONE).get(local).get(entry).mem("i64.load", tlbBase + which).op("i64.eq").op("select").set(local);
-    };
-    keep(group.readTag, TLB_READ);
-    keep(group.writeTag, TLB_WRITE);
-    fb.get(linear).op("i32.wrap_i64").get(entry).mem("i32.load", tlbBase + TLB_ADDEND).set(group.addend).get(group.addend).op("i32.add").br(hit);
-    fb.end(known);
+    const group = this.sites.get(access);
+    const last = tag === TLB_READ ? group?.readTag : group?.writeTag;
+    if (group !== undefined && typeof last === "number") {
+      fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add");
+      // All of the access in the page: its first byte at most so far behind the page's.
+      fb.get(linear).get(last).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").brIf(hit).op("drop");
+      dataEntry(fb, linear).set(entry);
+      allows(fb, linear, entry, tlbBase, bytes, tag);
+      const known = fb.begin("if", "known");
+      this.remember(group, linear, entry, tag);
+      fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add").br(hit).end(known);
+    } else {
+      dataEntry(fb, linear).set(entry);
+      probe(fb, linear, entry, tlbBase, bytes, tag);
+      fb.brIf(hit).op("drop");
+    }
     miss();
     fb.end(hit);
-    return true;
+  }
+
+  /** Takes over the entry, whose tag of kind `matched` is the page of the address in `linear`. */
+  private remember({ readTag, writeTag, addend }: Group, linear: number, entry: number, matched: number): void {
+    const { fb, tlbBase } = this;
+    const keep = (local: number | null, tag: number): void => {
+      if (local === null) return;
+      fb.get(linear).i64(-4096n).op("i64.and").set(local);
+      if (tag !== matched) fb.get(local).i64(NONE).get(local).get(entry).mem("i64.load", tlbBase + tag).op("i64.eq").op("select").set(local);
+    };
+    keep(readTag, TLB_READ);
+    keep(writeTag, TLB_WRITE);
+    fb.get(entry).mem("i32.load", tlbBase + TLB_ADDEND).set(addend);
   }
 }

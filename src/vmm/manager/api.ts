@@ -188,7 +188,7 @@ export interface Manager {
   forgetWrites(id: string, driveId: string): Promise<void>;
   folder(id: string, tag: string): SharedFolder;
 
-  /** A restore or a fork is likely to be asked for: from now on a worker is kept warm for it (some 35 MB). Listing or taking snapshots says so, too. */
+  /** A restore or a fork is likely to be asked for: from now on a worker is kept warm for it (some 30 MB). Listing or taking snapshots says so, too. */
   foresee(): void;
   snapshots(id: string): Promise<readonly SnapshotInfo[]>;
   takeSnapshot(id: string, about: { readonly name: string; readonly notes?: string }, onProgress?: (progress: LoadProgress) => void): Promise<SnapshotInfo>;
