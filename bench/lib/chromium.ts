@@ -7,6 +7,7 @@ import type { Browser, BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
 import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
 import { applicationBytes } from "../../tools/vite-guest.ts";
+import { BareChromium } from "./bare-chromium.ts";
 import { FIRST_LINE, PROMPT } from "./guest.ts";
 import { BUILD, ROOT } from "./paths.ts";
 import { conversation, type Job, type Outcome } from "./conversation.ts";
@@ -63,6 +64,11 @@ export class Chromium {
 
   close(): Promise<void> {
     return this.browser.close();
+  }
+
+  /** Another browser, which nothing looks into, with the page or with `url`. */
+  bare(url = this.site.url): BareChromium {
+    return BareChromium.open(this.executablePath, url);
   }
 
   async context(): Promise<BrowserContext> {

@@ -12,6 +12,8 @@ import { most, row, type Row } from "../lib/report.ts";
 const VIDEO_ALLOCATED = Math.ceil(VIDEO_BYTES / 65536) * 65536;
 const LOOK_MS = 100;
 const AFTER_MS = 2_000;
+/** Processor seconds that no boot to the prompt does without: what rests before has not begun. */
+const BOOT_SECONDS = 1;
 const MB = 1e6;
 
 const look = (pid: number): MemoryUse => memoryUse(pid, RAM_BASE, MEMORY_MIB * 2 ** 20 + VIDEO_ALLOCATED);
@@ -98,20 +100,23 @@ export const memory: Suite = {
     const rows = [await inNode(context)];
     const chromium = await context.chromium();
     if (chromium === null) return rows;
-    const renderers = async (): Promise<number[]> => (await chromium.processes()).filter((p) => p.renderer).map((p) => p.pid);
-
-    const blank = await chromium.context();
-    const page = await blank.newPage();
-    await page.goto("about:blank");
-    const empty = Math.max(...(await renderers()).map((pid) => look(pid).pss));
-    await blank.close();
+    const blank = chromium.bare("about:blank");
+    let empty: number;
+    try {
+      await sleep(AFTER_MS);
+      empty = Math.max(...blank.renderers().map((pid) => look(pid).pss));
+    } finally {
+      await blank.close();
+    }
 
     const peak = new Peak((use) => use.pss);
-    peak.start(renderers);
+    const page = chromium.bare();
     try {
-      await chromium.boot(() => sleep(AFTER_MS));
+      peak.start(() => Promise.resolve(page.renderers()));
+      await page.rested(BOOT_SECONDS);
     } finally {
       await peak.stop();
+      await page.close();
     }
     context.log(`memory: Chromium's renderer ${(peak.beyond / MB).toFixed(0)} MB`);
     rows.push(rowOf("chromium", peak, empty, "an empty page's process has"));
