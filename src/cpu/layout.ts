@@ -5,7 +5,7 @@
  *   0x00000  vCPU state block (below 64 KiB, so that an instruction record holds its addresses in 16 bits)
  *   0x10000  data TLBs, one per MMU index; fetch TLB
  *   0x80000  profile counters, arrival counters, list of filled TLB entries
- *   0x100000 decode cache: instruction records and slot tables; at its end the second-level data TLB
+ *   0x100000 decode cache: instruction records and slot tables; at its end the slot cache and the second-level data TLB
  *   RAM_BASE guest RAM, physical address 0 upwards
  */
 
@@ -241,9 +241,23 @@ export const TLB2_GLOBAL = 0x80000000;
 export const TLB2_GENERATIONS = 1 << 10;
 export const TLB2_BASE = RAM_BASE - TLB2_ENTRIES * TLB_ENTRY_SIZE;
 
-export const ARENA_SIZE = TLB2_BASE - ARENA_BASE;
+/**
+ * What was found in slots of late, direct-mapped: slot tables are sparse, and a look into one is a miss of the host's caches. Entry: address
+ * of the slot i32 (0: none), record in it i32, arrivals until the slot's counter is told u16.
+ */
+export const SLOT_CACHE_BITS = 12;
+export const SLOT_CACHE_ENTRIES = 1 << SLOT_CACHE_BITS;
+export const SLOT_CACHE_ENTRY_SIZE = 16;
+export const SLOT_CACHE_SLOT = 0;
+export const SLOT_CACHE_RECORD = 4;
+export const SLOT_CACHE_ARRIVALS = 8;
+export const SLOT_CACHE_BASE = TLB2_BASE - SLOT_CACHE_ENTRIES * SLOT_CACHE_ENTRY_SIZE;
+/** Arrivals that are counted near the branch before the slot's counter is told of them. */
+export const ARRIVALS_TOLD = 256;
+
+export const ARENA_SIZE = SLOT_CACHE_BASE - ARENA_BASE;
 /** In profile builds only, at the end of the arena. */
-export const PAIR_PROFILE_BASE = TLB2_BASE - INLINE_MAX * INLINE_MAX * 8;
+export const PAIR_PROFILE_BASE = SLOT_CACHE_BASE - INLINE_MAX * INLINE_MAX * 8;
 if (FILLED_BASE + 4 * FILLED_MAX > ARENA_BASE) throw new RangeError("the list of filled entries overlaps the decode cache");
 if (TLB_END > PROFILE_BASE) throw new RangeError("TLBs overlap the decode cache");
 
@@ -283,6 +297,10 @@ export const REC = {
   /** Region records: i32 index into the table of regions; i32 times entered. */
   region: 16,
   entries: 24,
+  /** u8, direct branches: arrivals by way of `chain` until the counter of the target's slot is told. */
+  arrivals: 8,
+  /** i32, direct branches inside the page: record that stood in the target's slot, or 0. One that has left it leads back there (PSEUDO.goto). */
+  chain: 12,
   /** i32, direct branches: target offset from the page's start. */
   target: 24,
   /** i32, direct branches inside the page: address of the target's slot. Pseudo records: address of the slot or record; region records: the instruction's own record. */

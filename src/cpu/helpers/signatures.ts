@@ -152,6 +152,8 @@ export const HELPERS = {
 } as const satisfies Record<string, readonly ParamType[]>;
 
 export type HelperName = keyof typeof HELPERS;
+/** Called where an instruction is at fault, or its unit is not to be used: hardly ever. */
+export const UNUSUAL: ReadonlySet<HelperName> = new Set<HelperName>(["checkCanonical", "raise", "fpuTrap", "x87Wait", "undefinedInstruction"]);
 export const HELPER_NAMES = Object.keys(HELPERS) as HelperName[];
 type ArgOf<P> = P extends "i64" ? bigint : number;
 type ArgsOf<T extends readonly ParamType[]> = { -readonly [K in keyof T]: ArgOf<T[K]> };

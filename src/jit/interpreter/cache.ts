@@ -5,11 +5,13 @@
 import { DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
 import { BREAKPOINT_REACHED, VECTOR } from "../../cpu/fault.ts";
 import {
-  ARENA_BASE, ARENA_SIZE, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_KEY_WINDOW, REC, RECORD_SIZE, SLOT_TABLE_SIZE, STATE,
+  ARENA_BASE, ARENA_SIZE, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_KEY_WINDOW, REC, RECORD_SIZE,
+  SLOT_CACHE_BASE, SLOT_CACHE_ENTRIES, SLOT_CACHE_ENTRY_SIZE, SLOT_CACHE_SLOT, SLOT_TABLE_SIZE, STATE,
 } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CodePages, PhysicalMemory } from "../../cpu/mmu/physical.ts";
 import type { CpuState } from "../../cpu/state.ts";
+import { slotCacheEntry } from "./arrivals.ts";
 import { PSEUDO } from "./handlers.ts";
 import type { CodeStops } from "../code-stops.ts";
 import type { RecordWriter } from "./records.ts";
@@ -98,6 +100,15 @@ export class DecodeCache implements CodePages {
     this.top = ARENA_BASE;
     this.flushes++;
     this.mmu.flushFetch();
+    this.i32.fill(0, SLOT_CACHE_BASE >> 2, (SLOT_CACHE_BASE + SLOT_CACHE_ENTRIES * SLOT_CACHE_ENTRY_SIZE) >> 2);
+  }
+
+  /** Writes a slot. Emitted code remembers what it found in some. */
+  private setSlot(slot: number, record: number): void {
+    const { i32 } = this;
+    i32[slot >> 2] = record;
+    const cached = (slotCacheEntry(slot) + SLOT_CACHE_SLOT) >> 2;
+    if (i32[cached] === slot) i32[cached] = 0;
   }
 
   private allocate(bytes: number): number {
@@ -247,7 +258,7 @@ export class DecodeCache implements CodePages {
       }
       if (n > 0 && this.stops?.at((lo & ~4095) | ip, hi, page.ppn) === true) {
         writer.writeRaise(at, ip, 1, BREAKPOINT_REACHED);
-        i32[slot >> 2] = at;
+        this.setSlot(slot, at);
         at += RECORD_SIZE;
         break;
       }
@@ -269,13 +280,13 @@ export class DecodeCache implements CodePages {
       this.instructionsDecoded++;
       if (ip + insn.length - 1 > page.last) {
         writer.writeRaise(at, ip, insn.length, VECTOR.GP);
-        i32[slot >> 2] = at;
+        this.setSlot(slot, at);
         at += RECORD_SIZE;
         break;
       }
       if (status === DECODE_OK) writer.write(at, insn, ip, page.slots);
       else writer.writeRaise(at, ip, Math.max(1, insn.length), status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
-      i32[slot >> 2] = at;
+      this.setSlot(slot, at);
       at += RECORD_SIZE;
       if (status !== DECODE_OK || writer.ends(insn)) break;
       ip += insn.length;
@@ -311,7 +322,7 @@ export class DecodeCache implements CodePages {
     else writer.writeRaise(record, ip, length, !within ? VECTOR.GP : status === DECODE_TOO_LONG ? VECTOR.GP : VECTOR.UD);
     writer.writeLookup(record + RECORD_SIZE, ip + this.insn.length);
     const slot = page.slots + ip * 4;
-    this.i32[slot >> 2] = at;
+    this.setSlot(slot, at);
     crossers.push({ slot, record: at, ip });
     this.top = Math.max(this.top, at + 3 * RECORD_SIZE);
     return true;
@@ -357,17 +368,17 @@ export class DecodeCache implements CodePages {
       if (record === 0) continue;
       const real = u16[record >> 1] === PSEUDO.cross ? record + RECORD_SIZE : record;
       if (u16[(real + REC.next) >> 1] <= offset) continue;
-      i32[slot >> 2] = 0;
+      this.setSlot(slot, 0);
       this.writer.unfuse(record - RECORD_SIZE);
       this.writer.writeGoto(record, ip, slot);
       if (real !== record) this.writer.writeGoto(real, ip, slot);
     }
     const kept: CodePage["crossers"] = [];
     for (const c of page.crossers) {
-      if (i32[c.slot >> 2] !== c.record) continue;
+      if (this.plain(i32[c.slot >> 2]) !== c.record) continue;
       const next = u16[(c.record + RECORD_SIZE + REC.next) >> 1];
       if (offset < next - PAGE) {
-        i32[c.slot >> 2] = 0;
+        this.setSlot(c.slot, 0);
         this.writer.writeGoto(c.record, c.ip, c.slot);
         this.writer.writeGoto(c.record + RECORD_SIZE, c.ip, c.slot);
       } else kept.push(c);
@@ -400,25 +411,36 @@ export class DecodeCache implements CodePages {
     this.protect(ppn);
   }
 
-  /** Enters region `index` of the table at offset `ip`: the address of its record, or 0 where there is no instruction now. */
+  /**
+   * Enters region `index` of the table at offset `ip`: the address of its record, or 0 where there is no instruction now. Branches lead to the
+   * instruction's record without a look into its slot: it becomes a detour, and the instruction gets another.
+   */
   installRegion(ppn: number, mode: CodeMode, ip: number, index: number): number {
     const page = this.whole(ppn, mode);
-    if (page === undefined || this.top + RECORD_SIZE > ARENA_BASE + ARENA_SIZE) return 0;
-    const slot = (page.slots + ip * 4) >> 2;
-    const own = this.plain(this.i32[slot]);
+    if (page === undefined || this.top + 3 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) return 0;
+    const slot = page.slots + ip * 4;
+    let own = this.plain(this.i32[slot >> 2]);
     if (own === 0) return 0;
+    // No branch is chained to those.
+    if (this.u16[own >> 1] !== PSEUDO.cross) {
+      const copy = this.allocate(2 * RECORD_SIZE);
+      this.writer.writeCopy(copy, own, page.slots);
+      this.writer.unfuse(own - RECORD_SIZE);
+      this.writer.writeGoto(own, ip, slot);
+      own = copy;
+    }
     const record = this.allocate(RECORD_SIZE);
     this.writer.writeRegion(record, ip, index, own);
-    this.i32[slot] = record;
+    this.setSlot(slot, record);
     return record;
   }
 
-  /** Undoes installRegion. */
+  /** Undoes installRegion, but for where the instruction's record is. */
   removeRegion(ppn: number, mode: CodeMode, ip: number, record: number): void {
     const page = this.whole(ppn, mode);
     if (page === undefined) return;
     const slot = page.slots + ip * 4;
-    if (this.i32[slot >> 2] === record) this.i32[slot >> 2] = this.plain(record);
+    if (this.i32[slot >> 2] === record) this.setSlot(slot, this.plain(record));
     this.writer.writeGoto(record, ip, slot);
   }
 

@@ -64,5 +64,5 @@ export function outlinedHandler(form: Form, support: Support): FunctionBuilder {
   };
   new Lowerer(frame).lower(lift(new RecordContext(form)));
   fb.op("unreachable");
-  return fb;
+  return fb.withoutHints();
 }

@@ -3,7 +3,7 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  COUNTER_BASE, COUNTERS, EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX,
+  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX,
   PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, STATE, STATUS,
 } from "../../cpu/layout.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
@@ -17,6 +17,7 @@ import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
 import { firstOutlined, type InterpreterModule, outlinedHandler, PSEUDO, PSEUDO_COUNT, TABLE_EXPORT } from "./handlers.ts";
 import { addSupport, exportSupport } from "./support.ts";
+import { arrive, type ArrivalLocals, follow } from "./arrivals.ts";
 
 /** Regions that can be installed at a time. */
 export const REGION_TABLE_SIZE = 32768;
@@ -96,25 +97,25 @@ function callOutFunction(regionType: number): FunctionBuilder {
     f.op("return");
   };
   f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
-  const shallow = f.begin("if", "shallow");
+  const shallow = f.likely().begin("if", "shallow");
   f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
   f.i32(0).mem("i64.load", STATE.tlbBase).set(mode);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
   fetchEntry(f, rip).set(entry);
-  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").brIf(none);
+  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").unlikely().brIf(none);
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
   f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(rec).op("i32.eqz").brIf(none);
   f.get(rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.ne").brIf(none);
   f.get(rec).get(rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
   f.get(page).get(left).get(rec).mem("i32.load", REC.region).callIndirect(regionType, REGION_TABLE).tee(status);
-  const must = f.begin("if", "must");
+  const must = f.unlikely().begin("if", "must");
   leave(() => f.get(status));
   f.end(must);
   f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
   // Something wants to be looked at.
   f.i32(0).mem("i32.load", STATE.regionStop).i32(0).mem("i32.load", STATE.limit).i32(0).mem("i32.load", STATE.regionLimit).op("i32.ne").op("i32.or");
-  const stop = f.begin("if", "stop");
+  const stop = f.unlikely().begin("if", "stop");
   leave(() => f.i32(REGION_EXIT.lookup));
   f.end(stop);
   // The caller's code is for its own mode.
@@ -277,19 +278,6 @@ class RunFunction {
     fb.i32(EXIT.fault).i32(EXIT.leave).get(this.statusLocal).i32(REGION_EXIT.fault).op("i32.eq").op("select").op("return");
   }
 
-  /** Counts an arrival at the slot in the local; `setRip` puts its address into the rip local. At zero TypeScript is told. */
-  private countArrival(slot: number, setRip: () => void = () => undefined): void {
-    const { fb } = this;
-    const at = this.counter;
-    fb.get(slot).tee(this.leader).i32(1).op("i32.shr_u").i32((COUNTERS - 1) << 1).op("i32.and").tee(at);
-    fb.get(at).mem("i32.load16_u", COUNTER_BASE).i32(1).op("i32.sub").tee(at).mem("i32.store16", COUNTER_BASE);
-    fb.get(at).op("i32.eqz");
-    const hot = fb.begin("if", "hot");
-    setRip();
-    this.leave(EXIT.hot, null, false);
-    fb.end(hot);
-  }
-
   /** Two instructions that stand one after the other: the second is entered without a dispatch, but counted and limited like any. */
   private emitPair(frame: Frame, a: Form, b: Form, dispatch: Label): void {
     const { fb } = this;
@@ -311,29 +299,35 @@ class RunFunction {
     fetchEntry(fb, this.rip).set(this.entry);
     fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG);
     fb.get(this.rip).i64(-4096n).op("i64.and").tee(this.vpage).get(this.key).op("i64.or").op("i64.ne");
-    const miss = fb.begin("if", "fetchMiss");
+    const miss = fb.unlikely().begin("if", "fetchMiss");
     this.leave(EXIT.fetchMiss, null, false);
     fb.end(miss);
     fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
-    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").tee(this.entry).mem("i32.load").tee(this.rec).op("i32.eqz");
-    const none = fb.begin("if", "decodeMiss");
-    this.leave(EXIT.decodeMiss, null, false);
-    fb.end(none);
+    fb.get(this.rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(this.leader);
+    const none = (): void => this.leave(EXIT.decodeMiss, null, false);
     fb.get(this.skip);
-    const skip = fb.begin("if", "skip");
+    const skip = fb.unlikely().begin("if", "skip");
     fb.i32(0).set(this.skip);
+    fb.get(this.leader).mem("i32.load").tee(this.rec).op("i32.eqz");
+    const empty = fb.unlikely().begin("if", "decodeMiss");
+    none();
+    fb.end(empty);
     fb.get(this.rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.eq");
     const region = fb.begin("if", "region");
     fb.get(this.rec).mem("i32.load", REC.link).set(this.rec).end(region);
     fb.else();
-    this.countArrival(this.entry);
+    arrive(fb, this.arrival(this.rec), { none, hot: () => this.leave(EXIT.hot, null, false) });
     fb.end(skip);
+  }
+
+  private arrival(record: number): ArrivalLocals {
+    return { slot: this.leader, record, scratch: [this.entry, this.counter] };
   }
 
   private emitDispatch(labels: readonly Label[], outlined: Label): void {
     const { fb } = this;
     fb.get(this.icount).i32(0).mem("i32.load", STATE.limit).op("i32.ge_s");
-    const stop = fb.begin("if", "limit");
+    const stop = fb.unlikely().begin("if", "limit");
     fb.i32(0).get(this.leader).mem("i32.store", STATE.leader);
     this.leave(EXIT.limit, REC.ip, false);
     fb.end(stop);
@@ -366,7 +360,7 @@ class RunFunction {
     fetchEntry(fb, this.rip).set(this.entry);
     fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(this.rip).get(this.key).op("i64.or").op("i64.ne");
     fb.get(this.entry).mem("i32.load", FETCH_TLB_BASE + FETCH_PPN).get(this.rec).mem("i32.load", REC.imm).op("i32.ne").op("i32.or");
-    const stale = fb.begin("if", "stale");
+    const stale = fb.unlikely().begin("if", "stale");
     this.leave(EXIT.crossMiss, REC.ip, false);
     fb.end(stale);
   }
@@ -393,15 +387,17 @@ class RunFunction {
     this.leave(EXIT.fault, REC.ip, true);
   }
 
-  /** Inside the page through the slot; elsewhere through the fetch TLB. */
+  /** Inside the page through the record's chain; elsewhere through the fetch TLB. */
   private emitDirect(dispatch: Label, lookup: Label): void {
     const { fb } = this;
-    fb.get(this.rec).mem("i32.load", REC.link).tee(this.entry);
-    const linked = fb.begin("if", "linked");
-    fb.get(this.entry).mem("i32.load").tee(this.target);
-    const known = fb.begin("if", "known");
-    this.countArrival(this.entry, () => fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip));
-    fb.get(this.target).set(this.rec).br(dispatch).end(known).end(linked);
-    fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
+    const setRip = (): void => {
+      fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip);
+    };
+    follow(fb, this.rec, this.arrival(this.target), () => fb.get(this.target).set(this.rec).br(dispatch), () => {
+      setRip();
+      this.leave(EXIT.hot, null, false);
+    });
+    setRip();
+    fb.br(lookup);
   }
 }

@@ -134,6 +134,15 @@ export class RecordWriter {
     this.i32[(at + REC.link) >> 2] = own;
   }
 
+  /** Writes a copy of the record at `from`, as it is by itself. What follows the instruction on its page has its slot at `next`. */
+  writeCopy(at: number, from: number, slots: number): void {
+    this.u8.copyWithin(at, from, from + RECORD_SIZE);
+    this.unfuse(at);
+    const next = this.u16[(from + REC.next) >> 1];
+    if (next < 4096) this.writeGoto(at + RECORD_SIZE, next, slots + next * 4);
+    else this.writeLookup(at + RECORD_SIZE, next);
+  }
+
   /** Whether the CPU model has the instruction as it decodes; what it lacks, or takes for another, is left to records. */
   supports(insn: Insn): boolean {
     const entry = ISA[insn.entry];
@@ -191,6 +200,7 @@ export class RecordWriter {
           const target = (next + insn.immLo) | 0;
           i32[w + (REC.target >> 2)] = target;
           i32[w + (REC.link >> 2)] = target >= 0 && target < 4096 ? slots + target * 4 : 0;
+          i32[w + (REC.chain >> 2)] = 0;
           break;
         }
         case "far":

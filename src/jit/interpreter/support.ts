@@ -55,11 +55,11 @@ export function addSupport(m: ModuleBuilder): Support {
     const f = new FunctionBuilder(["i64", type], ["i32"], `storeSlow${width}`);
     const at = f.local("i32");
     f.get(0).i32(width / 8).call(writeSlow).tee(at).op("i32.eqz");
-    const bad = f.begin("if", "fault");
+    const bad = f.unlikely().begin("if", "fault");
     f.i32(1).op("return").end(bad);
     f.get(at).get(1).mem(op);
     f.get(at).i32(STATE.scratch).op("i32.eq");
-    const staged = f.begin("if", "staged");
+    const staged = f.unlikely().begin("if", "staged");
     f.call(commit).end(staged).i32(0);
     storeSlow[width] = m.addFunction(f);
   }

@@ -6,6 +6,7 @@ import { InternalError } from "../../base/errors.ts";
 import type { Node, Ref } from "../../cpu/ir/ir.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { UNUSUAL } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { SHARED_OPS } from "./shared-ops.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
@@ -202,7 +203,7 @@ export class Lowerer {
     fb.set(a);
     const hit = fb.begin("block", "hit", "i32");
     this.probe(a, e, bytes, tag);
-    fb.brIf(hit).op("drop");
+    fb.likely().brIf(hit).op("drop");
     this.frame.sync();
     fb.get(a);
     slow();
@@ -245,7 +246,7 @@ export class Lowerer {
     fb.op("i32.eqz");
     // The address stays below the condition: keep it in a local for the store.
     const miss = locals.take("i32");
-    fb.set(miss).set(e).get(miss).brIf(slow);
+    fb.set(miss).set(e).get(miss).unlikely().brIf(slow);
     fb.get(e).get(v).mem(STORE_OP[width]).br(done).end(slow);
     this.frame.sync();
     fb.get(a).get(v).call(support.storeSlow[width]);
@@ -368,6 +369,8 @@ export class Lowerer {
     const fb = this.frame.fb;
     const [yes, no] = n.bodies;
     this.value(n.args[0]);
+    const last = yes.at(-1);
+    if (last?.op === "call" && last.name !== null && UNUSUAL.has(last.name)) fb.unlikely();
     const label = fb.begin("if", "if");
     this.scoped(yes);
     if (no.length > 0) {

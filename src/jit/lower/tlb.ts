@@ -42,12 +42,12 @@ export function missFunction(name: string, tag: typeof TLB_READ | typeof TLB_WRI
   const [entry, from, ppn, n] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   const [page, key] = [f.local("i64"), f.local("i64")];
   const miss = f.begin("block", "miss");
-  f.get(linear).op("i32.wrap_i64").i32(4095).op("i32.and").get(bytes).i32(0xff).op("i32.and").op("i32.add").i32(4096).op("i32.gt_u").brIf(miss);
+  f.get(linear).op("i32.wrap_i64").i32(4095).op("i32.and").get(bytes).i32(0xff).op("i32.and").op("i32.add").i32(4096).op("i32.gt_u").unlikely().brIf(miss);
   f.get(linear).i64(-4096n).op("i64.and").tee(page);
   f.i32(0).mem("i32.load", STATE.tlbBase).tee(entry).i32(16).op("i32.shr_u").i32(3).op("i32.and");
   f.i32(0).mem("i32.load", STATE.tlb2Generation).op("i32.or").op("i64.extend_i32_u").op("i64.or").set(key);
   f.get(linear).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB2_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").tee(from);
-  f.mem("i64.load", TLB2_BASE + tag).get(key).op("i64.ne").brIf(miss);
+  f.mem("i64.load", TLB2_BASE + tag).get(key).op("i64.ne").unlikely().brIf(miss);
   dataEntry(f, linear).get(entry).op("i32.add").tee(entry).get(page).mem("i64.store", TLB_READ);
   f.get(entry).get(page).i64(TLB_INVALID).get(from).mem("i64.load", TLB2_BASE + TLB_WRITE).get(key).op("i64.eq").op("select").mem("i64.store", TLB_WRITE);
   f.get(entry).get(from).mem("i32.load", TLB2_BASE + TLB_ADDEND).mem("i32.store", TLB_ADDEND);

@@ -3,9 +3,8 @@
  * tree (Ramsey: "Beyond Relooper", 2022), no dispatch. Where the region can be left, what the state block lacks is stored there.
  */
 import { InternalError } from "../../base/errors.ts";
-import {
-  REGION_EXIT, STATE, TLB_READ, TLB_WRITE,
-} from "../../cpu/layout.ts";
+import { REGION_EXIT, STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { UNUSUAL } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
@@ -24,7 +23,6 @@ import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
 import { BASE, HELPER, LEFT, leaveAtOffset, LOAD_OP, type RegionSupport, SLOT_LOAD, SLOT_STORE, STORE_OP } from "./support.ts";
 import { lacks } from "./ways-out.ts";
 
-
 export interface LoweringOptions {
   /** Byte address of the data TLB that the code is for. */
   readonly tlbBase: number;
@@ -37,6 +35,12 @@ export function lowerRegion(ir: RegionIr, live: Liveness, support: RegionSupport
   new RegionLowerer(ir, live, support, options, last, true).build();
   return new RegionLowerer(ir, live, support, options, last, false).build();
 }
+
+/** An arm that leaves where tier 0 has never been, or calls for the unusual case. */
+const seldom = (nodes: readonly RegionNode[]): boolean => {
+  const last = nodes.at(-1);
+  return last !== undefined && ((last.op === "edge" && last.edge?.target === null) || (last.name !== null && UNUSUAL.has(last.name)));
+};
 
 class RegionLowerer {
   private readonly fb: FunctionBuilder;
@@ -131,7 +135,7 @@ class RegionLowerer {
     const { fb } = this;
     emitAssumptions(fb, this.ir.assumptions, this.options.tlbBase);
     fb.get(LEFT).i32(this.nesting.longest(entry)).op("i32.lt_s").op("i32.or");
-    const refuse = fb.begin("if", "refuse");
+    const refuse = fb.unlikely().begin("if", "refuse");
     this.setRip(entry.start);
     fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(refuse);
   }
@@ -165,7 +169,7 @@ class RegionLowerer {
   private budget(b: Block): void {
     const { fb } = this;
     fb.get(LEFT).i32(this.nesting.longest(b)).op("i32.lt_s");
-    const out = fb.begin("if", "budget");
+    const out = fb.unlikely().begin("if", "budget");
     fb.i32(b.start).set(this.offset).i32(REGION_EXIT.tier0 << 16).set(this.info).br(this.wayOut(b, 0)).end(out);
   }
 
@@ -189,7 +193,7 @@ class RegionLowerer {
     fb.get(BASE);
     if (e.exit.offset !== 0) fb.i64(BigInt(e.exit.offset)).op("i64.add");
     fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
-    const gone = fb.begin("if", "gone");
+    const gone = fb.unlikely().begin("if", "gone");
     fb.get(this.status).op("return").end(gone);
     const live = this.live.liveIn.get(e.target) ?? [];
     live.forEach((l, s) => {
@@ -425,7 +429,7 @@ class RegionLowerer {
     const e = this.locals.take("i32");
     const miss = (): void => {
       fb.get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
-      const out = fb.begin("if", "out");
+      const out = fb.unlikely().begin("if", "out");
       this.side(n);
       fb.end(out).get(e);
     };
@@ -453,7 +457,7 @@ class RegionLowerer {
     fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
     v.push();
     fb.call(this.support.store[width]);
-    const out = fb.begin("if", "out");
+    const out = fb.unlikely().begin("if", "out");
     this.side(n);
     fb.end(out).end(done);
     this.locals.release(e);
@@ -511,7 +515,7 @@ class RegionLowerer {
         return;
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
-        const out = fb.begin("if", "out");
+        const out = fb.unlikely().begin("if", "out");
         this.side(n);
         fb.end(out);
         return;
@@ -519,11 +523,14 @@ class RegionLowerer {
       case "call": return this.call(n);
       case "if": {
         this.value(n.args[0]);
+        const [yes, no] = n.bodies;
+        if (seldom(yes)) fb.unlikely();
+        else if (seldom(no)) fb.likely();
         const label = fb.begin("if", "if");
-        this.nodes(n.bodies[0]);
-        if (n.bodies[1].length > 0) {
+        this.nodes(yes);
+        if (no.length > 0) {
           fb.else();
-          this.nodes(n.bodies[1]);
+          this.nodes(no);
         }
         fb.end(label);
         return;
@@ -575,7 +582,7 @@ class RegionLowerer {
     fb.op("i32.sub").mem("i32.store", STATE.icount);
     for (const a of n.args) this.value(a);
     fb.call(support.helper(n.name)).tee(this.status);
-    const failed = fb.begin("if", "status");
+    const failed = fb.unlikely().begin("if", "status");
     if (ISOLATED.has(n.name)) {
       this.helperExits = true;
       this.leave(x, HELPER | ((x.next - x.offset) << 16));

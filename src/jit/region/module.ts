@@ -85,7 +85,7 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     const f = new FunctionBuilder(["i64", type], ["i32"], `store${width}`);
     const at = f.local("i32");
     f.get(0).i32(width / 8).call(write).tee(at).op("i32.eqz");
-    const bad = f.begin("if", "miss");
+    const bad = f.unlikely().begin("if", "miss");
     f.get(0).op("i32.wrap_i64").i32(4095).op("i32.and").i32(4096 - width / 8).op("i32.gt_u");
     const crossing = f.begin("if", "crossing");
     f.i32(STATE.scratch).get(1).mem(op).get(0).i32(width / 8).call(cross).op("i32.eqz").op("return").end(crossing);

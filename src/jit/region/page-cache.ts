@@ -148,16 +148,16 @@ export class PageCache {
     if (group !== undefined && typeof last === "number") {
       fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add");
       // All of the access in the page: its first byte at most so far behind the page's.
-      fb.get(linear).get(last).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").brIf(hit).op("drop");
+      fb.get(linear).get(last).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").likely().brIf(hit).op("drop");
       dataEntry(fb, linear).set(entry);
       allows(fb, linear, entry, tlbBase, bytes, tag);
-      const known = fb.begin("if", "known");
+      const known = fb.likely().begin("if", "known");
       this.remember(group, linear, entry, tag);
       fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add").br(hit).end(known);
     } else {
       dataEntry(fb, linear).set(entry);
       probe(fb, linear, entry, tlbBase, bytes, tag);
-      fb.brIf(hit).op("drop");
+      fb.likely().brIf(hit).op("drop");
     }
     miss();
     fb.end(hit);

@@ -53,7 +53,7 @@ export function leaveAtOffset(fb: FunctionBuilder, support: RegionSupport, mode6
   const pushLeft = (): void => void fb.get(LEFT).get(info).i32(0xffff).op("i32.and").op("i32.sub");
   if (status !== null) {
     fb.get(info).i32(0).op("i32.lt_s");
-    const helper = fb.begin("if", "helper");
+    const helper = fb.unlikely().begin("if", "helper");
     fb.get(status);
     pushRip();
     fb.get(info).i32(16).op("i32.shr_u").i32(0x7fff).op("i32.and");

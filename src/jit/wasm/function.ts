@@ -87,6 +87,7 @@ export class ByteWriter {
 export class FunctionBuilder {
   private readonly code = new ByteWriter();
   private readonly locals: ValueType[] = [];
+  private readonly hints: { readonly offset: number; readonly likely: boolean }[] = [];
   private depth = 0;
 
   constructor(
@@ -217,6 +218,18 @@ export class FunctionBuilder {
     if (label.depth > this.depth) throw new InternalError(`wasm: branch to '${label.name}' from outside`);
     return this.depth - label.depth;
   }
+  /** The `if` or `br_if` that is emitted next seldom finds its condition true: engines move what it leads to out of the way. */
+  unlikely(): this {
+    return this.hint(false);
+  }
+  /** It finds it true nearly always. */
+  likely(): this {
+    return this.hint(true);
+  }
+  private hint(likely: boolean): this {
+    this.hints.push({ offset: this.code.length, likely });
+    return this;
+  }
   br(label: Label): this {
     this.opcode("br", "label");
     this.code.unsigned(this.relative(label));
@@ -238,6 +251,33 @@ export class FunctionBuilder {
   /** Locals and code, without the size prefix. */
   encode(): Uint8Array {
     if (this.depth !== 0) throw new InternalError(`wasm: function '${this.name}' has an open block`);
+    const w = this.encodeLocals();
+    w.append(this.code.view());
+    w.byte(0x0b);
+    return w.take();
+  }
+
+  /** Hints cost bytes: for a function that is not worth them. */
+  withoutHints(): this {
+    this.hints.length = 0;
+    return this;
+  }
+
+  /** A vector of hints, offsets from the start of `encode`'s bytes (branch hinting proposal); null where there is none. */
+  encodeHints(): Uint8Array | null {
+    if (this.hints.length === 0) return null;
+    const start = this.encodeLocals().length;
+    const w = new ByteWriter();
+    w.unsigned(this.hints.length);
+    for (const { offset, likely } of this.hints) {
+      w.unsigned(start + offset);
+      w.byte(1);
+      w.byte(likely ? 1 : 0);
+    }
+    return w.take();
+  }
+
+  private encodeLocals(): ByteWriter {
     const w = new ByteWriter();
     const groups: { type: ValueType; count: number }[] = [];
     for (const t of this.locals) {
@@ -250,9 +290,7 @@ export class FunctionBuilder {
       w.unsigned(g.count);
       w.byte(TYPE_CODE[g.type]);
     }
-    w.append(this.code.view());
-    w.byte(0x0b);
-    return w.take();
+    return w;
   }
 
   /** The code alone, for the text dump. */
@@ -317,6 +355,12 @@ export class DryBuilder extends FunctionBuilder {
     return NOWHERE;
   }
   override end(): this {
+    return this;
+  }
+  override likely(): this {
+    return this;
+  }
+  override unlikely(): this {
     return this;
   }
   override br(): this {

@@ -143,6 +143,18 @@ export class ModuleBuilder {
         for (const e of this.elements) w.unsigned(e);
       });
     }
+    const hints = this.functions.map((f) => f.body.encodeHints());
+    if (hints.some((h) => h !== null)) {
+      section(0, (w) => {
+        w.text("metadata.code.branch_hint");
+        w.unsigned(hints.filter((h) => h !== null).length);
+        hints.forEach((h, i) => {
+          if (h === null) return;
+          w.unsigned(this.imports.length + i);
+          w.append(h);
+        });
+      });
+    }
     section(10, (w) => {
       w.unsigned(this.functions.length);
       for (const f of this.functions) {
