@@ -28,19 +28,19 @@ export function buildRegion(region: Region): RegionIr {
   const r = new RegionState();
   r.expected = region.expected;
   const out: BlockIr[] = [];
+  const checked = new CheckedPages();
   for (const block of region.blocks) {
     const inherited = block.predecessors === 1 ? r.inherited.get(block) : undefined;
     r.env = inherited?.env ?? new Env();
     r.root = inherited?.root ?? block;
     r.block = block;
     r.list = [];
-    const delta = block.start >> 12;
     block.insns.forEach((at, i) => {
       if (r.env.ended) return;
       const c = new DecodedContext(formOf(at.insn), r, at, block.inlining);
-      if (i === 0 && delta !== 0) c.checkPage(delta);
+      if (i === 0 && checked.first(block, block.start >> 12)) c.checkPage(block.start >> 12);
       const end = (at.offset + at.length - 1) >> 12;
-      if (end !== at.offset >> 12) c.checkPage(end);
+      if (end !== at.offset >> 12 && checked.first(block, end)) c.checkPage(end);
       try {
         lift(c);
       } catch (e) {
@@ -52,6 +52,24 @@ export function buildRegion(region: Region): RegionIr {
     out.push({ block, root: r.root, nodes: r.list });
   }
   return { region, blocks: out, edges: r.edges, exits: r.exits, assumptions: r.assumptions, phis: r.phis, nodeCount: r.nodeCount };
+}
+
+/**
+ * Pages that are known to be those that were compiled: the entry's, and those that were asked for on every way to a block. While a region is open
+ * nothing changes the mapping of code, since what flushes the fetch TLB runs in tier 0, which unwinds all that are open.
+ */
+class CheckedPages {
+  private readonly asked = new Map<Block, Set<number>>();
+
+  /** Notes that the page is asked for in the block. False when it need not be. */
+  first(block: Block, delta: number): boolean {
+    if (delta === 0) return false;
+    for (let b: Block | null = block; b !== null; b = b.immediateDominator) if (this.asked.get(b)?.has(delta) === true) return false;
+    const own = this.asked.get(block);
+    if (own === undefined) this.asked.set(block, new Set([delta]));
+    else own.add(delta);
+    return true;
+  }
 }
 
 /** The instruction at `offset` must stay outside of the region. */

@@ -524,8 +524,17 @@ class RegionLowerer {
       case "if": {
         this.value(n.args[0]);
         const [yes, no] = n.bodies;
-        if (seldom(yes)) fb.unlikely();
-        else if (seldom(no)) fb.likely();
+        const last = yes.at(-1);
+        if (seldom(yes)) {
+          fb.unlikely();
+          // Tier 0 raises what is to be raised.
+          if (last?.op === "call" && no.length === 0) {
+            const out = fb.begin("if", "out");
+            this.side(last);
+            fb.end(out);
+            return;
+          }
+        } else if (seldom(no)) fb.likely();
         const label = fb.begin("if", "if");
         this.nodes(yes);
         if (no.length > 0) {
