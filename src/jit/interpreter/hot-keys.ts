@@ -480,24 +480,4 @@ cmp.32(gpr32,imm32) jne.64.m64(rel0)
 mov.64(gpr64,mem64)@bd call.64.m64(rel0)
 test.32(gpr32,gpr32) jns.64.m64(rel0)
 add.64(gpr64,imm64) test.32(mem8,imm8)@bd
-mov.32(gpr32,mem32)@bd mov.64(gpr64,mem64)@bd
-mov.32(gpr32,gpr32) and.32(gpr32,imm32)
-jne.64.m64(rel0) cmp.32(gpr8,imm8)
-mov.64(gpr64,mem64)@bd mov.64(mem64,gpr64)@bd
-mov.64(mem64,gpr64)@bd mov.64(gpr64,mem64)@bd
-mov.64(gpr64,gpr64) sub.64(gpr64,imm64)
-mov.64(gpr64,gpr64) cmp.64(gpr64,gpr64)
-test.32(gpr8,imm8) je.64.m64(rel0)
-mov.32(gpr32,gpr32) sub.32(gpr32,gpr32)
-mov.64(gpr64,mem64)@bd mov.32(gpr32,mem32)@bd
-sub.64(gpr64,mem64)@seg jne.64.m64(rel0)
-mov.64(gpr64,mem64)@bd lea.64(gpr64,mem0)@bd
-jae.64.m64(rel0) lea.64(gpr64,mem0)@bd
-add.64(gpr64,imm64) mov.64(gpr64,gpr64)
-test.32(gpr32,imm32) jne.64.m64(rel0)
-mov.64(mem64,gpr64)@bd xor.32(gpr32,gpr32)
-not.64(gpr64) add.64(gpr64,mem64)@rip
-jns.64.m64(rel0) not.64(gpr64)
-mov.32(mem32,gpr32)@bd mov.32(gpr32,mem32)@bd
-lea.64(gpr64,mem0)@bd cmp.64(gpr64,gpr64)
 `;

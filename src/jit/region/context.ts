@@ -237,9 +237,14 @@ export class DecodedContext extends LiftContext {
     this.r.exits.push(exit);
     return exit;
   }
+  /** Before this instruction. What leaves in the same state shares it. */
   private here(): ExitState {
-    return this.snapshot(this.at.offset, this.r.env.count);
+    const { env, root } = this.r;
+    const x = this.last;
+    if (x !== null && x.root === root && x.count === env.count && x.synced === env.synced && x.dirtyLow === env.dirtyLow && x.dirtyHigh === env.dirtyHigh && x.slots.every((v, s) => v === env.slots[s])) return x;
+    return (this.last = this.snapshot(this.at.offset, env.count));
   }
+  private last: ExitState | null = null;
 
   edge(offset: number, inlining: Inlining | null): void {
     const { r } = this;

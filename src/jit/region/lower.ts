@@ -4,7 +4,6 @@
  */
 import { InternalError } from "../../base/errors.ts";
 import { REGION_EXIT, STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
-import { UNUSUAL } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
@@ -13,6 +12,7 @@ import { SHARED_OPS } from "../lower/shared-ops.ts";
 import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
+import { seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
 import type { Liveness } from "./liveness.ts";
@@ -35,12 +35,6 @@ export function lowerRegion(ir: RegionIr, live: Liveness, support: RegionSupport
   new RegionLowerer(ir, live, support, options, last, true).build();
   return new RegionLowerer(ir, live, support, options, last, false).build();
 }
-
-/** An arm that leaves where tier 0 has never been, or calls for the unusual case. */
-const seldom = (nodes: readonly RegionNode[]): boolean => {
-  const last = nodes.at(-1);
-  return last !== undefined && ((last.op === "edge" && last.edge?.target === null) || (last.name !== null && UNUSUAL.has(last.name)));
-};
 
 class RegionLowerer {
   private readonly fb: FunctionBuilder;
@@ -94,37 +88,20 @@ class RegionLowerer {
     for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
     this.pages.forget();
     this.common = fb.begin("block", "out");
-    const ways = [...this.live.waysOut.all];
-    for (const [root, w] of ways.toReversed()) {
-      const labels: Label[] = [];
-      for (let i = 0; i <= w.order.length; i++) if (w.depths.has(i)) labels[i] = fb.begin("block", `out${root.start.toString(16)}.${i}`);
-      this.outs.set(root, labels);
-    }
+    this.outs = this.live.waysOut.begin(fb);
     this.tree(entry);
     fb.op("unreachable");
-    ways.forEach(([root, w], n) => {
-      const labels = this.outs.get(root) ?? [];
-      const store = (slot: number): void => this.storeSlot(slot, () => fb.get(this.slotLocal[slot]));
-      for (let i = w.order.length; i >= 0; i--) {
-        if (w.depths.has(i)) fb.end(labels[i]);
-        // Above the deepest entry nothing leads here.
-        if (i > 0 && i <= Math.max(...w.depths)) store(w.order[i - 1]);
-      }
-      w.base.forEach(store);
-      if (n < ways.length - 1) fb.br(this.common);
-    });
+    this.live.waysOut.end(fb, this.outs, this.common, (slot) => this.storeSlot(slot, () => fb.get(this.slotLocal[slot])));
     fb.end(this.common);
     leaveAtOffset(fb, this.support, this.ir.region.mode === 64, { offset: this.offset, info: this.info, status: this.helperExits ? this.status : null });
     return fb;
   }
   /** By root: where the shared code that leaves is entered, by how many of the tree's slots have to be stored. */
-  private readonly outs = new Map<Block, Label[]>();
+  private outs: ReadonlyMap<Block, readonly Label[]> = new Map<Block, Label[]>();
   /** Behind all stores: at `offset`, or after a helper's `status`. */
   private common!: Label;
   private readonly offset: number;
-  /**
-   * Instructions to take off what is left; above 16 bits REGION_EXIT, or with HELPER the instruction's length.
-   */
+  /** Instructions to take off what is left; above 16 bits REGION_EXIT, or with HELPER the instruction's length. */
   private readonly info: number;
   private readonly status: number;
 
@@ -300,13 +277,25 @@ class RegionLowerer {
     if (label === undefined) throw new InternalError("region: a way out that was not foreseen");
     return label;
   }
-  private leave(x: ExitState, info: number): void {
+  /** `info`: null where it is set already. */
+  private leave(x: ExitState, info: number | null): void {
+    const { fb } = this;
+    if (info !== null) {
+      fb.i32(x.count | info).set(this.info);
+      if (this.joint?.state === x) {
+        fb.br(this.joint.label);
+        return;
+      }
+    }
     this.moveStored(x);
-    this.fb.i32(x.offset).set(this.offset).i32(x.count | info).set(this.info).br(this.wayOut(x.root, this.live.waysOut.depth(x)));
+    fb.i32(x.offset).set(this.offset).br(this.wayOut(x.root, this.live.waysOut.depth(x)));
   }
-  private side(n: RegionNode): void {
+  /** Leaves for tier 0 before the node's instruction if what is on the stack is true. */
+  private sideIf(n: RegionNode): void {
     if (n.exit === null) throw new InternalError(`region: ${n.op} without a way out`);
+    const out = this.fb.unlikely().begin("if", "out");
     this.leave(n.exit, REGION_EXIT.tier0 << 16);
+    this.fb.end(out);
   }
   /** RIP and registers are stored: on to whatever is there. */
   private leaveNow(count: number): void {
@@ -395,18 +384,38 @@ class RegionLowerer {
   }
 
   private nodes(list: readonly RegionNode[]): void {
-    for (const n of list) {
-      const { cls, kind } = n.meta;
-      if (cls === "pure") {
-        if (!n.meta.cheap && (n.hot > 1 || (n.hot === 1 && n.cold > 0))) {
-          for (const a of n.args) this.value(a);
-          this.pure(n);
-          this.keep(n);
-        }
-      } else if (cls === "read") this.read(n);
-      else if (kind === KIND.load) this.load(n);
-      else this.effect(n);
+    for (let i = 0; i < list.length; i++) {
+      const { end, state } = this.joint === null ? sharedExit(list, i) : { end: i, state: null };
+      if (state === null) {
+        this.node(list[i]);
+        continue;
+      }
+      const { fb } = this;
+      const done = fb.begin("block", "done");
+      const label = fb.begin("block", "exit");
+      this.joint = { state, label };
+      for (; i < end; i++) this.node(list[i]);
+      i--;
+      this.joint = null;
+      fb.br(done).end(label);
+      this.leave(state, null);
+      fb.end(done);
     }
+  }
+  /** Exits by this state go to the label, with `info` set. */
+  private joint: { readonly state: ExitState; readonly label: Label } | null = null;
+
+  private node(n: RegionNode): void {
+    const { cls, kind } = n.meta;
+    if (cls === "pure") {
+      if (!n.meta.cheap && (n.hot > 1 || (n.hot === 1 && n.cold > 0))) {
+        for (const a of n.args) this.value(a);
+        this.pure(n);
+        this.keep(n);
+      }
+    } else if (cls === "read") this.read(n);
+    else if (kind === KIND.load) this.load(n);
+    else this.effect(n);
   }
 
   private read(n: RegionNode): void {
@@ -429,13 +438,16 @@ class RegionLowerer {
     const e = this.locals.take("i32");
     const miss = (): void => {
       fb.get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
-      const out = fb.unlikely().begin("if", "out");
-      this.side(n);
-      fb.end(out).get(e);
+      this.sideIf(n);
+      fb.get(e);
     };
     this.pages.translate(n, a.local, e, bytes, tag, miss);
     this.locals.release(e);
     a.done();
+  }
+  private pointer(n: RegionNode, tag: typeof TLB_READ | typeof TLB_WRITE, flags: number): void {
+    this.translate(n, n.imm, tag, tag === TLB_READ ? this.support.read : this.support.write, flags);
+    this.keep(n);
   }
   private load(n: RegionNode): void {
     const width = n.meta.width;
@@ -457,9 +469,8 @@ class RegionLowerer {
     fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
     v.push();
     fb.call(this.support.store[width]);
-    const out = fb.unlikely().begin("if", "out");
-    this.side(n);
-    fb.end(out).end(done);
+    this.sideIf(n);
+    fb.end(done);
     this.locals.release(e);
     v.done();
     a.done();
@@ -471,70 +482,48 @@ class RegionLowerer {
     return { push: () => this.fb.get(l.local), done: l.done };
   }
 
+  private pattern(n: RegionNode): void {
+    const to = this.inLocal(n.args[0], "i32");
+    const left = this.locals.take("i32");
+    this.value(n.args[1]);
+    this.fb.set(left);
+    const v = this.inLocal(n.args[2], "i64");
+    emitPattern(this.fb, n.imm / 8, to.local, left, v.local);
+    this.locals.release(left);
+    v.done();
+    to.done();
+  }
+
   // --- Effects --------------------------------------------------------------------------------------------------------------
   private effect(n: RegionNode): void {
     const { fb, support } = this;
     switch (n.op) {
-      case "rmw.begin":
-        this.translate(n, n.imm, TLB_WRITE, support.write, SLOW_RMW);
-        this.keep(n);
-        return;
-      case "ptr.write":
-        this.translate(n, n.imm, TLB_WRITE, support.write, SLOW_BULK);
-        this.keep(n);
-        return;
-      case "ptr.store":
-        this.translate(n, n.imm, TLB_WRITE, support.write, 0);
-        this.keep(n);
-        return;
-      case "ptr.read":
-        this.translate(n, n.imm, TLB_READ, support.read, 0);
-        this.keep(n);
-        return;
+      case "rmw.begin": return this.pointer(n, TLB_WRITE, SLOW_RMW);
+      case "ptr.write": return this.pointer(n, TLB_WRITE, SLOW_BULK);
+      case "ptr.store": return this.pointer(n, TLB_WRITE, 0);
+      case "ptr.read": return this.pointer(n, TLB_READ, 0);
       // What would be staged has left for tier 0.
       case "rmw.end": return;
       case "bulk.copy": for (const a of n.args) this.value(a); fb.memoryCopy(); return;
       case "bulk.fill": this.value(n.args[0]); this.value(n.args[2]); this.value(n.args[1]); fb.memoryFill(); return;
-      case "bulk.pattern": {
-        const to = this.inLocal(n.args[0], "i32");
-        const left = this.locals.take("i32");
-        this.value(n.args[1]);
-        fb.set(left);
-        const v = this.inLocal(n.args[2], "i64");
-        emitPattern(fb, n.imm / 8, to.local, left, v.local);
-        this.locals.release(left);
-        v.done();
-        to.done();
-        return;
-      }
+      case "bulk.pattern": return this.pattern(n);
       case "sync":
         if (n.exit !== null) this.sync(n.exit);
         return;
-      case "edge.call":
-        this.callEdge(n);
-        return;
+      case "edge.call": return this.callEdge(n);
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
-        const out = fb.unlikely().begin("if", "out");
-        this.side(n);
-        fb.end(out);
-        return;
+        return this.sideIf(n);
       }
       case "call": return this.call(n);
       case "if": {
         this.value(n.args[0]);
         const [yes, no] = n.bodies;
         const last = yes.at(-1);
-        if (seldom(yes)) {
-          fb.unlikely();
-          // Tier 0 raises what is to be raised.
-          if (last?.op === "call" && no.length === 0) {
-            const out = fb.begin("if", "out");
-            this.side(last);
-            fb.end(out);
-            return;
-          }
-        } else if (seldom(no)) fb.likely();
+        // Tier 0 raises what is to be raised.
+        if (last?.op === "call" && seldom(yes) && no.length === 0) return this.sideIf(last);
+        if (seldom(yes)) fb.unlikely();
+        else if (seldom(no)) fb.likely();
         const label = fb.begin("if", "if");
         this.nodes(yes);
         if (no.length > 0) {
@@ -554,8 +543,7 @@ class RegionLowerer {
         fb.i32(0);
         this.value(n.args[0]);
         fb.mem("i64.store", STATE.rip);
-        this.leaveNow(x.count);
-        return;
+        return this.leaveNow(x.count);
       }
     }
     switch (n.meta.kind) {

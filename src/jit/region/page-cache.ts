@@ -14,8 +14,6 @@ import { bound } from "./simplify.ts";
 
 /** More would rather be spilled than kept in registers. */
 const MOST = 4;
-/** Accesses through one register that are worth it where there is no loop. */
-const LEAST = 3;
 /** Bytes that a register may move in a round of a loop: pages would change too often for the branch predictor otherwise. */
 const LONGEST_STEP = 64;
 /** No page, nor near one: not a canonical address. */
@@ -121,10 +119,13 @@ export class PageCache {
         for (const body of n.bodies) collect(body, around);
       }
     };
-    for (const { block, nodes } of ir.blocks) collect(nodes, loops.filter((l) => block.index >= l.first && block.index <= l.last));
-    const least = loops.length > 0 ? 1 : LEAST;
+    for (const { block, nodes } of ir.blocks) {
+      const around = loops.filter((l) => block.index >= l.first && block.index <= l.last);
+      // Elsewhere the first access would pay for two or three others, in code above all.
+      if (around.length > 0) collect(nodes, around);
+    }
     const weight = ({ reads, writes }: { reads: RegionNode[]; writes: RegionNode[] }): number => reads.length + writes.length;
-    this.groups = [...found.values()].filter((g) => weight(g) >= least).sort((a, b) => weight(b) - weight(a)).slice(0, MOST).map(({ reads, writes }) => {
+    this.groups = [...found.values()].sort((a, b) => weight(b) - weight(a)).slice(0, MOST).map(({ reads, writes }) => {
       const group = { readTag: reads.length > 0 ? fb.local("i64") : null, writeTag: writes.length > 0 ? fb.local("i64") : null, addend: fb.local("i32") };
       for (const n of [...reads, ...writes]) this.sites.set(n, group);
       return group;

@@ -4,6 +4,7 @@
  * behind them those that differed at the tree's head already.
  */
 import { type ExitState, IN_MEMORY, isDirty } from "./node.ts";
+import type { FunctionBuilder, Label } from "../wasm/function.ts";
 import type { Block } from "./scan.ts";
 import { SLOT_COUNT } from "./slots.ts";
 
@@ -60,6 +61,31 @@ export class WaysOut {
     const dirty = this.dirtyIn.get(x.root) ?? [];
     for (let i = w.order.length; i > 0; i--) if (lacks(x, w.order[i - 1], dirty)) return i;
     return 0;
+  }
+
+  /** Opens the blocks whose ends are the places where the ways are entered: by root, by how many slots have to be stored. */
+  begin(fb: FunctionBuilder): Map<Block, Label[]> {
+    const outs = new Map<Block, Label[]>();
+    for (const [root, w] of [...this.ways].reverse()) {
+      const labels: Label[] = [];
+      for (let i = 0; i <= w.order.length; i++) if (w.depths.has(i)) labels[i] = fb.begin("block", `out${root.start.toString(16)}.${i}`);
+      outs.set(root, labels);
+    }
+    return outs;
+  }
+
+  /** Ends them, each with its stores; all go on at `common`, which the last one falls into. */
+  end(fb: FunctionBuilder, outs: ReadonlyMap<Block, readonly Label[]>, common: Label, store: (slot: number) => void): void {
+    [...this.ways].forEach(([root, w], n) => {
+      const labels = outs.get(root) ?? [];
+      for (let i = w.order.length; i >= 0; i--) {
+        if (w.depths.has(i)) fb.end(labels[i]);
+        // Above the deepest entry nothing leads here.
+        if (i > 0 && i <= Math.max(...w.depths)) store(w.order[i - 1]);
+      }
+      w.base.forEach(store);
+      if (n < this.ways.size - 1) fb.br(common);
+    });
   }
 
   /** Slots whose locals are stored when `x` is left: they must hold its values. */
