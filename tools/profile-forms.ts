@@ -12,7 +12,7 @@ import { ensureImage } from "./image/ensure.ts";
 /** Forms that stand in the br_table: what is beyond costs a call. */
 const HOT = 350;
 /** Sequences that get a handler of their own. */
-const PAIRS = 130;
+const PAIRS = 120;
 const what = process.argv[2];
 if (what !== "forms" && what !== "pairs") throw new Error("say which: forms or pairs");
 const PROMPT = "# ";

@@ -49,14 +49,29 @@ function rest(fb: FunctionBuilder, { scratch: [, left] }: ArrivalLocals): Functi
   return fb.get(left).i32(1).op("i32.sub").tee(left).i32(ARRIVALS_TOLD).get(left).i32(ARRIVALS_TOLD).op("i32.lt_u").op("select");
 }
 
+/** The slot's entry, as a distance from SLOT_CACHE_BASE, on the stack. */
+function entryOf(fb: FunctionBuilder, slot: number): FunctionBuilder {
+  fb.get(slot).i32(ENTRY_BITS - SLOT_BITS).op("i32.shl").get(slot).i32(SLOT_BITS + SLOT_CACHE_BITS - ENTRY_BITS).op("i32.shr_u").op("i32.xor");
+  return fb.i32((SLOT_CACHE_ENTRIES - 1) << ENTRY_BITS).op("i32.and");
+}
+
+/** From a slot to its record, or 0, through the slot cache, without counting. */
+export function peek(fb: FunctionBuilder, { slot, record, scratch: [at] }: ArrivalLocals): void {
+  entryOf(fb, slot).tee(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
+  const cached = fb.likely().begin("if", "cached");
+  fb.get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_RECORD).set(record).else();
+  fb.get(slot).mem("i32.load").tee(record);
+  const known = fb.begin("if", "known");
+  fb.get(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
+  fb.get(at).get(record).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_RECORD);
+  fb.get(at).i32(ARRIVALS_TOLD).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
+  fb.end(known).end(cached);
+}
+
 /** From a slot to its record, through the slot cache. */
 export function arrive(fb: FunctionBuilder, locals: ArrivalLocals, exits: ArrivalExits): void {
   const { slot, record, scratch: [at, left] } = locals;
-  const entry = (): FunctionBuilder => {
-    fb.get(slot).i32(ENTRY_BITS - SLOT_BITS).op("i32.shl").get(slot).i32(SLOT_BITS + SLOT_CACHE_BITS - ENTRY_BITS).op("i32.shr_u").op("i32.xor");
-    return fb.i32((SLOT_CACHE_ENTRIES - 1) << ENTRY_BITS).op("i32.and");
-  };
-  entry().tee(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
+  entryOf(fb, slot).tee(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
   const cached = fb.begin("if", "cached");
   fb.get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_RECORD).set(record);
   fb.get(at).get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS).i32(1).op("i32.sub").tee(left).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
@@ -70,7 +85,7 @@ export function arrive(fb: FunctionBuilder, locals: ArrivalLocals, exits: Arriva
   exits.none();
   fb.end(none);
   tell(fb, locals, 1, exits.hot);
-  entry().tee(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
+  entryOf(fb, slot).tee(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
   fb.get(at).get(record).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_RECORD);
   fb.get(at);
   rest(fb, locals).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);

@@ -470,14 +470,4 @@ mov.32(gpr32,gpr32) mov.64(gpr64,gpr64)
 mov.32(gpr32,gpr32) push.64.m64(gpr64)
 mov.32(gpr32,mem32)@bd add.32(gpr32,mem32)@bd
 add.32(gpr32,mem32)@bd rol.32(gpr32,imm32)
-shr.32(gpr32,imm32) rol.32(gpr32,imm32)
-shr.32(gpr32,imm32) ror.32(gpr32,imm32)
-mov.64(gpr64,gpr64) mov.64(gpr64,mem64)@bd
-mov.64(gpr64,gpr64) add.64(gpr64,imm64)
-mov.64(gpr64,gpr64) movzx.32(gpr32,mem8)@bd
-push.64.m64(gpr64) sub.64(gpr64,imm64)
-cmp.32(gpr32,imm32) jne.64.m64(rel0)
-mov.64(gpr64,mem64)@bd call.64.m64(rel0)
-test.32(gpr32,gpr32) jns.64.m64(rel0)
-add.64(gpr64,imm64) test.32(mem8,imm8)@bd
 `;

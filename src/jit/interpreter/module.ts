@@ -17,7 +17,7 @@ import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
 import { firstOutlined, type InterpreterModule, outlinedHandler, PSEUDO, PSEUDO_COUNT, TABLE_EXPORT } from "./handlers.ts";
 import { addSupport, exportSupport } from "./support.ts";
-import { arrive, type ArrivalLocals, follow } from "./arrivals.ts";
+import { arrive, type ArrivalLocals, follow, peek } from "./arrivals.ts";
 
 /** Regions that can be installed at a time. */
 export const REGION_TABLE_SIZE = 32768;
@@ -87,6 +87,7 @@ function callOutFunction(regionType: number): FunctionBuilder {
   const [rip, left, expected] = [0, 1, 2];
   const entry = f.local("i32");
   const rec = f.local("i32");
+  const slot = f.local("i32");
   const page = f.local("i64");
   const status = f.local("i32");
   const depth = f.local("i32");
@@ -105,7 +106,9 @@ function callOutFunction(regionType: number): FunctionBuilder {
   fetchEntry(f, rip).set(entry);
   f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").unlikely().brIf(none);
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
-  f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").mem("i32.load").tee(rec).op("i32.eqz").brIf(none);
+  f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(slot);
+  peek(f, { slot, record: rec, scratch: [entry, entry] });
+  f.get(rec).op("i32.eqz").brIf(none);
   f.get(rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.ne").brIf(none);
   f.get(rec).get(rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
   f.get(page).get(left).get(rec).mem("i32.load", REC.region).callIndirect(regionType, REGION_TABLE).tee(status);
