@@ -37,7 +37,7 @@ export interface EngineOptions {
 }
 
 /** Samples at an entry point that count as a round. */
-const SAMPLES = 4;
+const SAMPLES = 8;
 /** Regions that go into one module at most. */
 const BATCH = 16;
 /** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
