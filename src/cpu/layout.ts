@@ -243,7 +243,7 @@ export const TLB2_BASE = RAM_BASE - TLB2_ENTRIES * TLB_ENTRY_SIZE;
 
 /**
  * What was found in slots of late, direct-mapped: slot tables are sparse, and a look into one is a miss of the host's caches. Entry: address
- * of the slot i32 (0: none), record in it i32, arrivals until the slot's counter is told u16.
+ * of the slot i32 (0: none), record in it i32, arrivals until the slot's counter is told i32.
  */
 export const SLOT_CACHE_BITS = 12;
 export const SLOT_CACHE_ENTRIES = 1 << SLOT_CACHE_BITS;
