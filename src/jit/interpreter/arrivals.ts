@@ -12,9 +12,13 @@ const ENTRY_BITS = Math.log2(SLOT_CACHE_ENTRY_SIZE);
 /** A slot is four bytes. */
 const SLOT_BITS = 2;
 
+/** An entry's distance from SLOT_CACHE_BASE: the low bits of the slot's number, mixed with those above them. */
+const UP = ENTRY_BITS - SLOT_BITS;
+const DOWN = SLOT_BITS + SLOT_CACHE_BITS - ENTRY_BITS;
+const MASK = (SLOT_CACHE_ENTRIES - 1) << ENTRY_BITS;
+
 /** Address of a slot's entry. */
-export const slotCacheEntry = (slot: number): number =>
-  SLOT_CACHE_BASE + (((slot << (ENTRY_BITS - SLOT_BITS)) ^ (slot >>> (SLOT_BITS + SLOT_CACHE_BITS - ENTRY_BITS))) & ((SLOT_CACHE_ENTRIES - 1) << ENTRY_BITS));
+export const slotCacheEntry = (slot: number): number => SLOT_CACHE_BASE + (((slot << UP) ^ (slot >>> DOWN)) & MASK);
 
 /** Indices of i32 locals. */
 export interface ArrivalLocals {
@@ -49,29 +53,41 @@ function rest(fb: FunctionBuilder, { scratch: [, left] }: ArrivalLocals): Functi
   return fb.get(left).i32(1).op("i32.sub").tee(left).i32(ARRIVALS_TOLD).get(left).i32(ARRIVALS_TOLD).op("i32.lt_u").op("select");
 }
 
-/** The slot's entry, as a distance from SLOT_CACHE_BASE, on the stack. */
-function entryOf(fb: FunctionBuilder, slot: number): FunctionBuilder {
-  fb.get(slot).i32(ENTRY_BITS - SLOT_BITS).op("i32.shl").get(slot).i32(SLOT_BITS + SLOT_CACHE_BITS - ENTRY_BITS).op("i32.shr_u").op("i32.xor");
-  return fb.i32((SLOT_CACHE_ENTRIES - 1) << ENTRY_BITS).op("i32.and");
+/** Puts the entry's distance into scratch[0]. */
+function findEntry(fb: FunctionBuilder, { slot, scratch: [at] }: ArrivalLocals): FunctionBuilder {
+  return fb.get(slot).i32(UP).op("i32.shl").get(slot).i32(DOWN).op("i32.shr_u").op("i32.xor").i32(MASK).op("i32.and").set(at);
+}
+
+/** The same, and whether it is the slot's on the stack. */
+function isCached(fb: FunctionBuilder, locals: ArrivalLocals): void {
+  const { slot, scratch: [at] } = locals;
+  findEntry(fb, locals).get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
+}
+
+/** Makes the entry at scratch[0] the slot's. `arrivals` leaves their number on the stack. */
+function remember(fb: FunctionBuilder, { slot, record, scratch: [at] }: ArrivalLocals, arrivals: () => void): void {
+  fb.get(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
+  fb.get(at).get(record).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_RECORD).get(at);
+  arrivals();
+  fb.mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
 }
 
 /** From a slot to its record, or 0, through the slot cache, without counting. */
-export function peek(fb: FunctionBuilder, { slot, record, scratch: [at] }: ArrivalLocals): void {
-  entryOf(fb, slot).tee(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
+export function peek(fb: FunctionBuilder, locals: ArrivalLocals): void {
+  const { slot, record, scratch: [at] } = locals;
+  isCached(fb, locals);
   const cached = fb.likely().begin("if", "cached");
   fb.get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_RECORD).set(record).else();
   fb.get(slot).mem("i32.load").tee(record);
   const known = fb.begin("if", "known");
-  fb.get(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
-  fb.get(at).get(record).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_RECORD);
-  fb.get(at).i32(ARRIVALS_TOLD).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
+  remember(fb, locals, () => fb.i32(ARRIVALS_TOLD));
   fb.end(known).end(cached);
 }
 
 /** From a slot to its record, through the slot cache. */
 export function arrive(fb: FunctionBuilder, locals: ArrivalLocals, exits: ArrivalExits): void {
   const { slot, record, scratch: [at, left] } = locals;
-  entryOf(fb, slot).tee(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_SLOT).get(slot).op("i32.eq");
+  isCached(fb, locals);
   const cached = fb.begin("if", "cached");
   fb.get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_RECORD).set(record);
   fb.get(at).get(at).mem("i32.load", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS).i32(1).op("i32.sub").tee(left).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
@@ -85,10 +101,9 @@ export function arrive(fb: FunctionBuilder, locals: ArrivalLocals, exits: Arriva
   exits.none();
   fb.end(none);
   tell(fb, locals, 1, exits.hot);
-  entryOf(fb, slot).tee(at).get(slot).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_SLOT);
-  fb.get(at).get(record).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_RECORD);
-  fb.get(at);
-  rest(fb, locals).mem("i32.store", SLOT_CACHE_BASE + SLOT_CACHE_ARRIVALS);
+  // `tell` has used scratch[0].
+  findEntry(fb, locals);
+  remember(fb, locals, () => rest(fb, locals));
   fb.end(cached);
 }
 

@@ -6,7 +6,6 @@ import { InternalError } from "../../base/errors.ts";
 import type { Node, Ref } from "../../cpu/ir/ir.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import { STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
-import { UNUSUAL } from "../../cpu/helpers/signatures.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { SHARED_OPS } from "./shared-ops.ts";
 import { OPCODES } from "../wasm/opcodes.ts";
@@ -14,6 +13,7 @@ import { emitPattern } from "./bulk.ts";
 import { lowerCondition } from "./conditions.ts";
 import type { Frame } from "./frame.ts";
 import { dataEntry, probe } from "./tlb.ts";
+import { unusualCall } from "./unusual.ts";
 
 /** Always emitted again at each use. */
 const REMATERIALISED = new Set(["i32.const", "i64.const", "f32.const", "f64.const", "vpage"]);
@@ -369,8 +369,7 @@ export class Lowerer {
     const fb = this.frame.fb;
     const [yes, no] = n.bodies;
     this.value(n.args[0]);
-    const last = yes.at(-1);
-    if (last?.op === "call" && last.name !== null && UNUSUAL.has(last.name)) fb.unlikely();
+    if (unusualCall(yes) !== null) fb.unlikely();
     const label = fb.begin("if", "if");
     this.scoped(yes);
     if (no.length > 0) {

@@ -1,13 +1,20 @@
 /** Which ways out of a region are seldom taken, and which of one instruction are the same, so that they share their code. */
-import { UNUSUAL } from "../../cpu/helpers/signatures.ts";
+import { unusualCall } from "../lower/unusual.ts";
 import { ISOLATED } from "./context.ts";
 import type { ExitState, RegionNode } from "./node.ts";
 
 /** An arm that leaves where tier 0 has never been, or calls for the unusual case. */
-export const seldom = (nodes: readonly RegionNode[]): boolean => {
-  const last = nodes.at(-1);
-  return last !== undefined && ((last.op === "edge" && last.edge?.target === null) || (last.name !== null && UNUSUAL.has(last.name)));
+export const seldom = (arm: readonly RegionNode[]): boolean => {
+  const last = arm.at(-1);
+  return (last?.op === "edge" && last.edge?.target === null) || unusualCall(arm) !== null;
 };
+
+/** The call that a condition is there for, where tier 0 can execute the instruction instead: nothing of it has happened. */
+export function leavesInstead(n: RegionNode): RegionNode | null {
+  if (n.op !== "if" || n.bodies[1].length > 0) return null;
+  const call = unusualCall(n.bodies[0]);
+  return n.bodies[0].every((inner) => inner === call || inner.meta.cls === "pure" || inner.meta.cls === "read") ? call : null;
+}
 
 /** What the exits in a node have in common; null where control may go elsewhere by one, or they differ. */
 interface Exits {

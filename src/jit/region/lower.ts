@@ -12,7 +12,7 @@ import { SHARED_OPS } from "../lower/shared-ops.ts";
 import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
-import { seldom, sharedExit } from "./exits.ts";
+import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
 import type { Liveness } from "./liveness.ts";
@@ -519,9 +519,8 @@ class RegionLowerer {
       case "if": {
         this.value(n.args[0]);
         const [yes, no] = n.bodies;
-        const last = yes.at(-1);
-        // Tier 0 raises what is to be raised.
-        if (last?.op === "call" && seldom(yes) && no.length === 0) return this.sideIf(last);
+        const instead = leavesInstead(n);
+        if (instead !== null) return this.sideIf(instead);
         if (seldom(yes)) fb.unlikely();
         else if (seldom(no)) fb.likely();
         const label = fb.begin("if", "if");

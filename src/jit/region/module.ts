@@ -7,6 +7,7 @@ import { dataEntry, fetchEntry, missFunction } from "../lower/tlb.ts";
 import { FunctionBuilder, type ValueType } from "../wasm/function.ts";
 import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
+import { leavesInstead } from "./exits.ts";
 import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
 import { lowerRegion, type LoweringOptions } from "./lower.ts";
 import type { RegionSupport } from "./support.ts";
@@ -31,6 +32,7 @@ export interface BatchModule {
 
 function collectHelpers(nodes: readonly RegionNode[], into: Set<HelperName>): void {
   for (const n of nodes) {
+    if (leavesInstead(n) !== null) continue;
     if (n.name !== null) into.add(n.name);
     n.bodies.forEach((b) => collectHelpers(b, into));
   }
