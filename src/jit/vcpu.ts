@@ -16,6 +16,7 @@ import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
 import { HERE, type RegionCompiler } from "./region/compile.ts";
 import { type RegionCheck, RegionEngine, type TierMode } from "./region/engine.ts";
+import type { Wanted } from "./region/heat.ts";
 import { isStackReference } from "./stack-fault.ts";
 
 export interface VcpuOptions {
@@ -49,11 +50,12 @@ export interface VcpuOptions {
 /** Instructions of a slice whose end says where time is spent. */
 const LEAST_SAMPLED = 10_000;
 
-/** Arrivals at an entry point that make a round, and rounds before it is compiled: docs/RATIONALE.md has the measurements. */
-const THRESHOLD = 60_000;
-const ROUNDS = 2;
+/** Arrivals at an entry point that make a point, and points before it is compiled: docs/RATIONALE.md has the measurements. */
+const THRESHOLD = 7_500;
+const RUNNING: Wanted = { points: 16, warm: true };
 /** A system's start, until it has executed so much or been given input: most of it is executed seldom, and the host's second core is optimising the interpreter. */
-const START = { instructions: 400_000_000, rounds: 200 };
+const START_INSTRUCTIONS = 400_000_000;
+const STARTING: Wanted = { points: 1600, warm: false };
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -133,7 +135,7 @@ export class Vcpu {
     this.regions = tier === "0" ? null : new RegionEngine({
       state: this.state, mmu, cache: this.cache, writer, memory: options.memory, table: instance.exports["regions"] as WebAssembly.Table, callOut: instance.exports["callOut"],
       helpers: this.cpu.helpers, now: options.now, compiler: options.compiler ?? HERE,
-    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, rounds: () => (this.starting ? START.rounds : ROUNDS) } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
+    }, { ...(tier === "1" ? { threshold: 1, compile: "sync" } : { ...(options.threshold === undefined ? { threshold: THRESHOLD, wanted: () => (this.starting ? STARTING : RUNNING) } : { threshold: options.threshold }), compile: "async" }), validate: options.validate, keep: options.keepRegions ?? false, maxCodeBytes: options.maxCodeBytes });
     this.cache.regions = this.regions;
   }
 
@@ -150,11 +152,11 @@ export class Vcpu {
     if (this.used) return;
     this.used = true;
     // What was hot at the start need not be hot again.
-    this.regions?.forgetRounds();
+    this.regions?.forgetHeat();
   }
 
   private get starting(): boolean {
-    return this.retired < START.instructions && !this.used;
+    return this.retired < START_INSTRUCTIONS && !this.used;
   }
 
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
@@ -255,7 +257,7 @@ export class Vcpu {
           continue;
         case EXIT.limit:
           // Only a whole slice's end is a sample; others end where devices want it.
-          if (done >= LEAST_SAMPLED) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          if (budget >= LEAST_SAMPLED && this.retired >= end) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
           break;
         case EXIT.hot:
           this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);

@@ -11,6 +11,7 @@ import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
 import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
 import { type BatchReply, type RegionCompiler } from "./compile.ts";
+import { Heat, type Wanted } from "./heat.ts";
 import { analyse, type Liveness } from "./liveness.ts";
 import { buildModule } from "./module.ts";
 import { encodeRegion, type RegionRequest } from "./request.ts";
@@ -22,10 +23,10 @@ export type TierMode = "0" | "1" | "auto";
 export type RegionCheck = (ir: RegionIr, live: Liveness) => void;
 
 export interface EngineOptions {
-  /** Arrivals at an entry point that make a round; at most 65,535. */
+  /** Arrivals at an entry point that make a point; at most 65,535. */
   readonly threshold: number;
-  /** Rounds after which an entry point is compiled; 1 where nothing is said. */
-  readonly rounds?: () => number;
+  /** Points that make an entry point hot, and whether warm ones may be compiled too; one, and no, where nothing is said. */
+  readonly wanted?: () => Wanted;
   /** At once, on the CPU's own thread (tests, forced tier 1), or in the background. */
   readonly compile: "sync" | "async";
   /** Sees each region before it is compiled. */
@@ -36,8 +37,8 @@ export interface EngineOptions {
   readonly maxCodeBytes?: number | undefined;
 }
 
-/** Samples at an entry point that count as a round. */
-const SAMPLES = 8;
+/** Each entry point at its first point. */
+const ONE: Wanted = { points: 1, warm: false };
 /** Regions that go into one module at most. */
 const BATCH = 16;
 /** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
@@ -61,6 +62,8 @@ interface Installed {
   readonly linear: bigint;
   wasmBytes: number;
   compileNs: number;
+  /** Entries when it was last asked whether it is still used. */
+  seen: number;
 }
 
 /** One region as `--stats` and the inspector show it. */
@@ -116,7 +119,7 @@ export class RegionEngine implements CompiledCode {
   private readonly byPage = new Map<number, Set<Installed>>();
   private readonly byEntry = new Map<string, Installed>();
   private readonly refused = new Set<string>();
-  /** In the order of installation: the oldest are evicted first. */
+  /** In the order of installation, or of their last stay (makeRoom). */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
   private readonly counters: Uint16Array;
@@ -132,6 +135,7 @@ export class RegionEngine implements CompiledCode {
     private readonly options: EngineOptions,
   ) {
     this.counters = new Uint16Array(parts.memory.buffer, COUNTER_BASE, COUNTERS);
+    this.heat = new Heat(options.wanted ?? ((): Wanted => ONE));
     this.resetCounters();
   }
 
@@ -143,30 +147,21 @@ export class RegionEngine implements CompiledCode {
     return `${ppn}:${mode}:${ip}:${tlbBase}`;
   }
 
-  /** The entry point at hi:lo has been reached often: once more, or often enough. */
+  /** The entry point at hi:lo has been reached often: a point for it. */
   hot(lo: number, hi: number): void {
-    const wanted = this.wantedRounds;
-    if (wanted > 1) {
-      const slot = this.parts.mmu.fetchedSlots(lo, hi) + ((lo & 4095) << 2);
-      const round = (this.rounds.get(slot) ?? 0) + 1;
-      if (round < wanted) {
-        this.rounds.set(slot, round);
-        this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
-        return;
-      }
-      this.rounds.delete(slot);
-    }
-    this.compileAt(lo, hi);
+    const slot = this.parts.mmu.fetchedSlots(lo, hi) + ((lo & 4095) << 2);
+    if (this.heat.point(slot, this.idle)) this.compileAt(lo, hi);
+    else this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
   }
   /** Counting begins anew. */
-  forgetRounds(): void {
-    this.rounds.clear();
+  forgetHeat(): void {
+    this.heat.forget();
   }
-  private get wantedRounds(): number {
-    return this.options.rounds?.() ?? 1;
+  private readonly heat: Heat;
+
+  private get idle(): boolean {
+    return this.pending.length === 0 && this.compiling.size === 0;
   }
-  /** Counters have 16 bits, so further rounds are counted here, by slot. */
-  private readonly rounds = new Map<number, number>();
 
   private compileAt(lo: number, hi: number): void {
     const from = this.parts.now?.() ?? 0;
@@ -185,15 +180,9 @@ export class RegionEngine implements CompiledCode {
     const leader = state.i32[STATE.leader >> 2];
     const offset = leader - mmu.fetchedSlots(lo, hi);
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
-    const n = (this.samples.get(leader) ?? 0) + 1;
-    if (n < SAMPLES * this.wantedRounds) {
-      this.samples.set(leader, n);
-      return;
-    }
-    this.samples.delete(leader);
-    this.compileAt((lo & ~4095) | (offset >> 2), hi);
+    this.heat.earn();
+    if (this.heat.point(leader, this.idle)) this.compileAt((lo & ~4095) | (offset >> 2), hi);
   }
-  private readonly samples = new Map<number, number>();
 
   private form(lo: number, hi: number): Installed | null {
     const { state, mmu, cache } = this.parts;
@@ -282,7 +271,7 @@ export class RegionEngine implements CompiledCode {
     const ranges = rangesOf(shape);
     const region: Installed = {
       ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, tlbBase, ranges, index: -1, record: 0, dead: false,
-      instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0,
+      instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0, seen: -1,
     };
     for (const p of ranges.keys()) {
       cache.watch(p, shape.mode);
@@ -382,8 +371,23 @@ export class RegionEngine implements CompiledCode {
     this.stats.compiled++;
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes += size;
+    this.makeRoom();
+  }
+
+  /** Evicts the oldest that have not been entered since the last time it was their turn. */
+  private makeRoom(): void {
+    const { i32 } = this.parts.state;
+    const most = this.options.maxCodeBytes ?? MAX_CODE_BYTES;
+    let chances = this.installed.size;
     for (const oldest of this.installed) {
-      if (this.stats.wasmBytes <= (this.options.maxCodeBytes ?? MAX_CODE_BYTES)) break;
+      if (this.stats.wasmBytes <= most) break;
+      const entries = i32[(oldest.record + REC.entries) >> 2];
+      if (entries !== oldest.seen && chances-- > 0) {
+        oldest.seen = entries;
+        this.installed.delete(oldest);
+        this.installed.add(oldest);
+        continue;
+      }
       this.stats.evicted++;
       this.drop(oldest);
     }
@@ -434,8 +438,7 @@ export class RegionEngine implements CompiledCode {
     this.byEntry.clear();
     this.refused.clear();
     this.excluded.clear();
-    this.samples.clear();
-    this.rounds.clear();
+    this.heat.forget();
     this.pending = [];
     this.stats.regions = 0;
     this.stats.wasmBytes = 0;
