@@ -62,7 +62,7 @@ interface Installed {
   readonly linear: bigint;
   wasmBytes: number;
   compileNs: number;
-  /** Entries when it was last asked whether it is still used. */
+  /** Entries when room was last made; -1 before. */
   seen: number;
 }
 
@@ -119,7 +119,7 @@ export class RegionEngine implements CompiledCode {
   private readonly byPage = new Map<number, Set<Installed>>();
   private readonly byEntry = new Map<string, Installed>();
   private readonly refused = new Set<string>();
-  /** In the order of installation, or of their last stay (makeRoom). */
+  /** In the order of installation. */
   private readonly installed = new Set<Installed>();
   private readonly free: number[] = [];
   private readonly counters: Uint16Array;
@@ -309,6 +309,7 @@ export class RegionEngine implements CompiledCode {
     this.stats.modules++;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));
     this.install(region, exports[built.functions[0].name], built.functions[0].size);
+    this.makeRoom([region]);
   }
 
   /** Sends some of what is waiting to be compiled, the newest first: it is what the guest is at. One batch is under way at a time. */
@@ -344,6 +345,7 @@ export class RegionEngine implements CompiledCode {
         this.drop(region);
       } else this.install(region, exports[result.name], result.size);
     });
+    this.makeRoom(regions);
     const took = (this.parts.now?.() ?? 0) - from;
     for (const region of regions) region.compileNs += took / regions.length;
     this.stats.buildNs += took;
@@ -371,25 +373,27 @@ export class RegionEngine implements CompiledCode {
     this.stats.compiled++;
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes += size;
-    this.makeRoom();
   }
 
-  /** Evicts the oldest that have not been entered since the last time it was their turn. */
-  private makeRoom(): void {
-    const { i32 } = this.parts.state;
+  /** Evicts, to have some room after `newest` came: first what was entered least since the last time, then what has come since. */
+  private makeRoom(newest: readonly Installed[]): void {
+    const { cache, state } = this.parts;
     const most = this.options.maxCodeBytes ?? MAX_CODE_BYTES;
-    let chances = this.installed.size;
-    for (const oldest of this.installed) {
-      if (this.stats.wasmBytes <= most) break;
-      const entries = i32[(oldest.record + REC.entries) >> 2];
-      if (entries !== oldest.seen && chances-- > 0) {
-        oldest.seen = entries;
-        this.installed.delete(oldest);
-        this.installed.add(oldest);
+    if (this.stats.wasmBytes <= most) return;
+    const entriesOf = (r: Installed): number => state.i32[(r.record + REC.entries) >> 2];
+    const ageOf = (r: Installed): number => (newest.includes(r) ? 2 : r.seen < 0 ? 1 : 0);
+    const ranked = [...this.installed].map((region) => ({ region, age: ageOf(region), entered: entriesOf(region) - Math.max(region.seen, 0) }));
+    ranked.sort((a, b) => a.age - b.age || a.entered - b.entered);
+    for (const { region } of ranked) {
+      if (this.stats.wasmBytes <= most - (most >> 3)) {
+        region.seen = entriesOf(region);
         continue;
       }
       this.stats.evicted++;
-      this.drop(oldest);
+      this.drop(region);
+      // It may become hot again.
+      const slot = cache.slotOf(region.ppn, region.mode, region.ip);
+      if (slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold;
     }
   }
 
