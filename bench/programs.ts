@@ -2,11 +2,12 @@
 import { parseArgs } from "node:util";
 import { CHOICE_HELP, CHOICE_OPTIONS, choiceOf, runsOf } from "./lib/choice.ts";
 import { Context } from "./lib/context.ts";
+import { REPEATS } from "./lib/measure.ts";
 import { measurePrograms, pauseText, programTable } from "./suites/programs.ts";
 
 const HELP = `Usage: npx tsx bench/programs.ts [options]
 
-  --runs N                on N machines of each engine, medians (default 1)
+  --runs N                on N machines of each engine, medians (default 1); each runs every program ${REPEATS} times
 ${CHOICE_HELP}
   --stats                 also the machine's statistics (of the last run)
   --help
@@ -22,8 +23,8 @@ async function main(): Promise<void> {
   }
   const context = new Context(runsOf(values.runs), (line) => console.error(line), choiceOf(values));
   try {
-    const measured = await measurePrograms(context);
-    console.log(programTable(measured));
+    const measured = await measurePrograms(context, context.runs);
+    console.log(`${programTable(measured)}\n\n${programTable(measured, "first")}`);
     for (const line of measured.wrong) console.error(`wrong: ${line}`);
     if (measured.wrong.length > 0) process.exitCode = 1;
     for (const [engine, reports] of measured.reports) {

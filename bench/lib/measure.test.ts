@@ -19,6 +19,7 @@ const measured: Measured = {
     ["qemu", samples({ a: [4], b: [2], c: [6] })],
     ["node", samples({ a: [1, 2, 100], b: [8], c: [] })],
   ]),
+  first: new Map([["qemu", samples({ a: [6], b: [2], c: [6] })], ["node", samples({ a: [3], b: [16], c: [] })]]),
   reports: new Map(),
   wrong: [],
   clocks: [],
@@ -42,6 +43,10 @@ describe("measure", () => {
       { name: "a", category: "integer", native: 2, qemu: 4, seconds: 2, speed: 2, slowdown: 1 },
       { name: "b", category: "integer", native: 1, qemu: 2, seconds: 8, speed: 0.25, slowdown: 8 },
     ]);
+  });
+
+  test("first runs are compared with first runs", () => {
+    expect(compare(measured, "node", "first").map(({ name, seconds, speed }) => [name, seconds, speed])).toEqual([["a", 3, 2], ["b", 16, 0.125]]);
   });
 
   test("summaries by category and of all; incomplete ones say so", () => {

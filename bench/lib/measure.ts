@@ -7,13 +7,18 @@ import { CATEGORIES, TARGETS, type Category, type Program } from "./programs.ts"
 import { median } from "./report.ts";
 import { geometricMean } from "./statistics.ts";
 
-/** Seconds of each counted run. */
+/** How often each machine runs a program, in a row: its figure is the median of them. */
+export const REPEATS = 3;
+
+/** Seconds for each machine (`engines`, `first`) or process (`native`). */
 export type Samples = ReadonlyMap<string, readonly number[]>;
 
 export interface Measured {
   readonly programs: readonly Program[];
   readonly native: Samples;
   readonly engines: ReadonlyMap<EngineName, Samples>;
+  /** Of each machine's first run of a program alone: translating and compiling its code is in it. */
+  readonly first: ReadonlyMap<EngineName, Samples>;
   /** Of all of the engine's machines, in the order of the runs. */
   readonly reports: ReadonlyMap<EngineName, readonly MachineReport[]>;
   /** Wrong results and programs that did not end; and clocks that differ: a line for each. */
@@ -33,6 +38,7 @@ const jobOf = ({ name, count }: Program): { name: string; command: string } => (
 
 export interface MeasureOptions {
   readonly programs: readonly Program[];
+  /** Machines of each engine, one after the other. */
   readonly runs: number;
   readonly engines: readonly EngineOf[];
   readonly boot: GuestBoot;
@@ -41,11 +47,12 @@ export interface MeasureOptions {
   log(line: string): void;
 }
 
-/** Each run of an engine is on a machine that was just started: translating the code is part of the time. */
+/** Each machine is a new one, and runs every program `REPEATS` times in a row. */
 export async function measure({ programs, runs, engines, boot, binary, log }: MeasureOptions): Promise<Measured> {
   const empty = (): Map<string, number[]> => new Map(programs.map(({ name }) => [name, []]));
   const native = empty();
   const samples = new Map(engines.map(({ name }) => [name, empty()]));
+  const first = new Map(engines.map(({ name }) => [name, empty()]));
   const reports = new Map<EngineName, MachineReport[]>(engines.map(({ name }) => [name, []]));
   const expected = new Map<string, string>();
   const wrong: string[] = [];
@@ -63,9 +70,14 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
         log(`programs ${run}: ${engine.name} takes commands after ${machine.readySeconds.toFixed(2)} s`);
         for (const program of programs) {
           const { name } = program;
-          let outcome: Outcome;
+          const seconds: number[] = [];
           try {
-            outcome = await machine.run(jobOf(program));
+            while (seconds.length < REPEATS) {
+              const outcome = await machine.run(jobOf(program));
+              if (outcome.checksum !== expected.get(name)) wrong.push(`${name} on ${engine.name}: result ${outcome.checksum} instead of ${expected.get(name) ?? ""}`);
+              if (!clocksAgree(outcome)) clocks.push(`${name} on ${engine.name}: ${outcome.seconds.toFixed(3)} s on the host's clock, ${outcome.guestSeconds.toFixed(3)} s on the guest's`);
+              seconds.push(outcome.seconds);
+            }
           } catch (error) {
             wrong.push(`${name} on ${engine.name}: ${error instanceof Error ? error.message : String(error)}`);
             // What state the machine is in is not known: the next program gets another one.
@@ -73,16 +85,15 @@ export async function measure({ programs, runs, engines, boot, binary, log }: Me
             machine = await engine.start(boot);
             continue;
           }
-          if (outcome.checksum !== expected.get(name)) wrong.push(`${name} on ${engine.name}: result ${outcome.checksum} instead of ${expected.get(name) ?? ""}`);
-          if (!clocksAgree(outcome)) clocks.push(`${name} on ${engine.name}: ${outcome.seconds.toFixed(3)} s on the host's clock, ${outcome.guestSeconds.toFixed(3)} s on the guest's`);
-          samples.get(engine.name)?.get(name)?.push(outcome.seconds);
+          samples.get(engine.name)?.get(name)?.push(median(seconds));
+          first.get(engine.name)?.get(name)?.push(seconds[0]);
         }
       } finally {
         reports.get(engine.name)?.push(await machine.close());
       }
     }
   }
-  return { programs, native, engines: samples, reports, wrong, clocks };
+  return { programs, native, engines: samples, first, reports, wrong, clocks };
 }
 
 export interface Comparison {
@@ -98,14 +109,14 @@ export interface Comparison {
   readonly slowdown: number;
 }
 
-/** One engine's programs next to QEMU's and native code's; without those that it did not end. */
-export function compare(measured: Measured, engine: EngineName): Comparison[] {
-  const of = (samples: Samples | undefined, name: string): number | null => {
+/** One engine's programs next to QEMU's and native code's; without those that it did not end. `of`: medians of a machine's runs, or its first ones. */
+export function compare(measured: Measured, engine: EngineName, of: "engines" | "first" = "engines"): Comparison[] {
+  const medianOf = (samples: Samples | undefined, name: string): number | null => {
     const list = samples?.get(name) ?? [];
     return list.length === 0 ? null : median(list);
   };
   return measured.programs.flatMap(({ name, category }) => {
-    const native = of(measured.native, name), seconds = of(measured.engines.get(engine), name), qemu = of(measured.engines.get("qemu"), name);
+    const native = medianOf(measured.native, name), seconds = medianOf(measured[of].get(engine), name), qemu = medianOf(measured[of].get("qemu"), name);
     if (native === null || seconds === null) return [];
     return [{ name, category, native, qemu, seconds, speed: qemu === null ? null : qemu / seconds, slowdown: seconds / native }];
   });

@@ -9,26 +9,27 @@ import { histogram } from "../lib/statistics.ts";
 
 export const countOf = (category: Category): number => PROGRAMS.filter((p) => p.category === category).length;
 
-/** Builds, boots and runs what the context's choice says. */
-export async function measurePrograms(context: Context): Promise<Measured> {
+/** Builds, boots and runs what the context's choice says, on so many machines of each engine. */
+export async function measurePrograms(context: Context, machines: number): Promise<Measured> {
   const { choice, log } = context;
   const programs = choosePrograms(choice.programs);
   const guest = await context.guest();
   const binary = await buildPrograms(log);
   const initrd = await buildInitramfs(guest, "programs.cpio", log);
   const boot = { kernel: guest.files.vmlinux, initrd, cmdline: programsCmdline(guest) };
-  const measured = await measure({ programs, runs: context.runs, engines: await engines(context, choice.engines, choice.machineArgs), boot, binary, log });
+  const measured = await measure({ programs, runs: machines, engines: await engines(context, choice.engines, choice.machineArgs), boot, binary, log });
   for (const line of measured.clocks) log(`clocks differ: ${line}`);
   return measured;
 }
 
-function summaryRows(engine: Exclude<EngineName, "qemu">, { title, category, speed, slowdown, slowest, complete }: Summary): Row[] {
+function summaryRows(engine: Exclude<EngineName, "qemu">, { title, category, speed, slowdown, slowest, complete }: Summary, first: Summary | undefined): Row[] {
   const rows: Row[] = [];
   const target = category === null ? null : TARGETS[category];
   const mean = target === null ? OVERALL.qemu : target.mean;
   if (speed !== null) rows.push(row(`${title}: speed to QEMU's, mean`, engine, "x", [speed], complete ? { target: least(mean) } : {}));
   const bound = target?.slowest ?? null;
   if (slowest !== null && slowest.speed !== null && bound !== null) rows.push(row(`${title}: speed to QEMU's, slowest`, engine, "x", [slowest.speed], { target: least(bound), note: slowest.name }));
+  if (first !== undefined && first.speed !== null) rows.push(row(`${title}: speed to QEMU's, mean of first runs`, engine, "x", [first.speed], { note: first.slowest === null ? "" : `slowest ${first.slowest.name}, ${first.slowest.speed?.toFixed(2) ?? ""}x` }));
   rows.push(row(`${title}: time to native code's, mean`, engine, "x", [slowdown], complete && category === null ? { target: most(OVERALL.native) } : {}));
   return rows;
 }
@@ -37,13 +38,16 @@ export function programRows(measured: Measured): Row[] {
   const rows: Row[] = [];
   for (const engine of ENGINE_NAMES) {
     if (engine === "qemu" || !measured.engines.has(engine)) continue;
-    const comparisons = compare(measured, engine);
+    const comparisons = compare(measured, engine), begins = compare(measured, engine, "first");
     for (const { name, native, qemu, seconds, slowdown } of comparisons) {
       const beside = qemu === null ? "" : `QEMU ${qemu.toFixed(3)} s, `;
-      const note = `${beside}native ${native.toFixed(4)} s (${slowdown.toFixed(1)}x)`;
+      const begun = begins.find((c) => c.name === name);
+      const beforeIt = begun === undefined ? "" : `; first run ${begun.seconds.toFixed(3)} s${begun.qemu === null ? "" : `, QEMU ${begun.qemu.toFixed(3)} s`}`;
+      const note = `${beside}native ${native.toFixed(4)} s (${slowdown.toFixed(1)}x)${beforeIt}`;
       rows.push(row(name, engine, "s", measured.engines.get(engine)?.get(name) ?? [], { ratio: qemu === null ? null : seconds / qemu, note }));
     }
-    for (const summary of summarise(comparisons, countOf)) rows.push(...summaryRows(engine, summary));
+    const firstOf = new Map(summarise(begins, countOf).map((summary) => [summary.title, summary]));
+    for (const summary of summarise(comparisons, countOf)) rows.push(...summaryRows(engine, summary, firstOf.get(summary.title)));
     rows.push(...reportRows(measured, engine));
   }
   return rows;
@@ -84,12 +88,12 @@ export function compiledBytes(stats: object | null): number | null {
   return sizes.length === 0 ? null : sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** All engines side by side, for a terminal. */
-export function programTable(measured: Measured): string {
+/** All engines side by side, for a terminal: medians, or first runs. */
+export function programTable(measured: Measured, which: "engines" | "first" = "engines"): string {
   const names = ENGINE_NAMES.filter((name) => measured.engines.has(name));
   const ours = names.filter((name) => name !== "qemu");
   const withQemu = names.includes("qemu");
-  const head = ["program", "native", ...names.map((n) => `${n} s`), ...(withQemu ? ours.map((n) => `${n}/QEMU`) : []), ...names.map((n) => `${n} x native`)];
+  const head = [which === "first" ? "first run" : "program", "native", ...names.map((n) => `${n} s`), ...(withQemu ? ours.map((n) => `${n}/QEMU`) : []), ...names.map((n) => `${n} x native`)];
   const cells = (title: string, native: string, of: (engine: EngineName) => { seconds: number | null; speed: number | null; slowdown: number } | undefined): string[] => [
     title,
     native,
@@ -97,7 +101,7 @@ export function programTable(measured: Measured): string {
     ...(withQemu ? ours.map((n) => times(of(n)?.speed, 2)) : []),
     ...names.map((n) => times(of(n)?.slowdown, 1)),
   ];
-  const all = new Map(names.map((name) => [name, compare(measured, name)]));
+  const all = new Map(names.map((name) => [name, compare(measured, name, which)]));
   const lines = measured.programs.map(({ name }) =>
     cells(name, median(measured.native.get(name) ?? []).toFixed(4), (engine) => all.get(engine)?.find((c) => c.name === name)),
   );
@@ -118,7 +122,7 @@ export const programs: Suite = {
   name: "programs",
   about: `${PROGRAMS.length} programs in the guest: times to QEMU's and to native code's`,
   async run(context) {
-    const measured = await measurePrograms(context);
+    const measured = await measurePrograms(context, Math.ceil(context.runs / 2));
     if (measured.wrong.length > 0) throw new Error(`wrong results: ${measured.wrong.join("; ")}`);
     return programRows(measured);
   },
