@@ -3,7 +3,9 @@ import { closeSync, existsSync, openSync, readFileSync, statSync, writeFileSync 
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../base/errors.ts";
+import { loadCompiler } from "../vmm/compiler.ts";
 import { DETERMINISTIC_EPOCH_SECONDS, type MachineConfig, type StopReport } from "../vmm/config.ts";
+import { SymbolTable } from "../vmm/debug/symbols.ts";
 import { dumpRegions } from "../vmm/dump.ts";
 import { provideInterpreter } from "../vmm/interpreter.ts";
 import { provideFirmware } from "../vmm/firmware.ts";
@@ -60,6 +62,21 @@ function defaultGuest(): DefaultGuest {
   }
   const info = JSON.parse(text) as { cmdline: string };
   return { kernel: `${folder}vmlinux`, initrds: [`${folder}initramfs.cpio`], cmdline: info.cmdline };
+}
+
+function addSymbols(table: SymbolTable, path: string): void {
+  let file: Uint8Array;
+  try {
+    file = readFileSync(path);
+  } catch (e) {
+    throw new UserError(`--symbols: cannot read '${path}': ${reason(e)}`);
+  }
+  try {
+    if (table.addFile(file) > 0) return;
+  } catch (e) {
+    throw new UserError(`--symbols: '${path}': ${reason(e)}`);
+  }
+  throw new UserError(`--symbols: '${path}' has no symbols`);
 }
 
 /** What the machine has besides its images. */
@@ -228,6 +245,10 @@ async function main(argv: readonly string[]): Promise<number> {
     images: async () => (defined === null ? configOf(options, epochSeconds).config : await defined.config()).boot,
     ...(defined === null ? {} : { ...defined.options, snapshotDisks: defined.snapshotDisks }), ...(startFrom === null ? {} : { startFrom }), ...((config.tier ?? "auto") === "auto" ? { compiler: nodeCompiler() } : {}),
   };
+  if (config.tier === "1") await loadCompiler();
+  const symbols = new SymbolTable();
+  for (const path of options.symbols) addSymbols(symbols, path);
+  const nameOf = (address: bigint): string => symbols.describe(address);
   const tapeDeck = await tape.open(config, machineOptions);
   const stdio = options.serial.kind === "stdio" && defined?.definition.console.ports !== 0 ? new StdioConsole() : null;
 
@@ -240,7 +261,7 @@ async function main(argv: readonly string[]): Promise<number> {
       gdb?.close();
       stdio?.close();
       if (file !== null) closeSync(file);
-      if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump)));
+      if (options.dump !== null) writeAll(2, Buffer.from(dumpRegions(runner.current, options.dump, nameOf)));
       try {
         showScreen(options.display, runner);
       } catch (e) {
@@ -254,7 +275,7 @@ async function main(argv: readonly string[]): Promise<number> {
         code ||= 1;
       }
       tape.close();
-      if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024)) + "\n");
+      if (options.stats) process.stderr.write(JSON.stringify(runner.stats(process.resourceUsage().maxRSS * 1024, nameOf)) + "\n");
       resolve(code);
     };
     try {

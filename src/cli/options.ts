@@ -45,6 +45,8 @@ export interface CliOptions {
   readonly timeoutSeconds: number | null;
   readonly deterministic: boolean;
   readonly stats: boolean;
+  /** Files with names for addresses in what is printed at exit: ELF, System.map, /proc/kallsyms. */
+  readonly symbols: readonly string[];
   /** Files that the run is written down in, or taken from. */
   readonly record: string | null;
   readonly replay: string | null;
@@ -113,6 +115,7 @@ export const HELP = `Usage: tabvisor [options]
   --dump-region ADDRESS[,ADDRESS]  the compiled regions there at exit, from instructions to WebAssembly, on standard error
   --dump-hot N          those of the N regions that were entered most
   --stats               a JSON object on standard error at exit
+  --symbols FILE        names for its addresses and for the dumps': an ELF file, System.map or /proc/kallsyms
   -h, --help   --version
 
 Ctrl-A X quits, Ctrl-A Ctrl-A sends Ctrl-A.
@@ -123,7 +126,7 @@ export const STRINGS = [
   "replay", "checkpoint", "store", "save", "gdb",
 ] as const;
 /** Options that may be given several times. */
-export const LISTS = ["device", "netdev", "nic", "virtfs", ...DRIVE_OPTIONS] as const;
+export const LISTS = ["device", "netdev", "nic", "virtfs", "symbols", ...DRIVE_OPTIONS] as const;
 const FLAGS = ["s", "S", "nographic", "snapshot", "no-reboot", "deterministic", "stats", "help", "h", "version"] as const;
 
 /** Bytes to MiB: `512`, `512M`, `2G`, `size=…` as QEMU takes them; a bare number is MiB. */
@@ -299,6 +302,7 @@ export function parseOptions(argv: readonly string[]): CliOptions {
     timeoutSeconds,
     deterministic: flag("deterministic"),
     stats: flag("stats"),
+    symbols: list("symbols"),
     record,
     replay,
     checkpointMillions: parseCheckpoint(one("checkpoint")),

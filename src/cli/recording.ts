@@ -12,7 +12,7 @@ import { LISTS, STRINGS, type CliOptions } from "./options.ts";
 import { reason } from "./reason.ts";
 
 /** Options that say what is done with a machine's run, and not what it is. */
-const NOT_THE_MACHINE = new Set(["serial", "nographic", "timeout", "tier", "display", "dump-region", "dump-hot", "stats", "record", "replay", "checkpoint", "store", "save", "save-disk", "help", "h", "version"]);
+const NOT_THE_MACHINE = new Set(["serial", "nographic", "timeout", "tier", "display", "dump-region", "dump-hot", "stats", "symbols", "record", "replay", "checkpoint", "store", "save", "save-disk", "help", "h", "version"]);
 const WITH_VALUE: ReadonlySet<string> = new Set([...STRINGS, ...LISTS]);
 
 /** Options with their values, as they were given. */

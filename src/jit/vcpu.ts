@@ -14,8 +14,9 @@ import { compiledInterpreter, type CompiledInterpreter, type Profile } from "./i
 import { LateHandlers } from "./interpreter/late.ts";
 import { RecordWriter } from "./interpreter/records.ts";
 import { RareEvents } from "./rare-events.ts";
-import { HERE, type RegionCompiler } from "./region/compile.ts";
-import { type RegionCheck, RegionEngine, type TierMode } from "./region/engine.ts";
+import type { RegionCheck } from "./region/compile.ts";
+import { HERE, type RegionCompiler } from "./region/compiler.ts";
+import { RegionEngine, type TierMode } from "./region/engine.ts";
 import type { Wanted } from "./region/heat.ts";
 import { isStackReference } from "./stack-fault.ts";
 
@@ -31,7 +32,7 @@ export interface VcpuOptions {
   readonly model: CpuModel;
   /** Counts executions by form, slowly. */
   readonly profile?: Profile;
-  /** "0": the interpreter alone. "1": everything that is executed twice is compiled at once. "auto" (the default): what is hot, in the background. */
+  /** "0": the interpreter alone. "1": everything that is executed twice is compiled at once (after loadCompiler). "auto" (the default): what is hot, in the background. */
   readonly tier?: TierMode;
   /** Arrivals that make an entry point hot, for "auto". */
   readonly threshold?: number;

@@ -1,7 +1,7 @@
 /** Region compilation on a thread of its own: both ends of its message channel. */
-import { type BatchReply, compileBatch, HERE, type RegionCompiler } from "../jit/region/compile.ts";
-export type { RegionCompiler } from "../jit/region/compile.ts";
-import type { RegionRequest } from "../jit/region/request.ts";
+import { HERE, type RegionCompiler } from "../jit/region/compiler.ts";
+export { loadCompiler, type RegionCompiler } from "../jit/region/compiler.ts";
+import type { BatchReply, RegionRequest } from "../jit/region/request.ts";
 
 export interface CompilerCall {
   readonly id: number;
@@ -68,7 +68,7 @@ export function threadCompiler(start: () => CompilerThread): RegionCompiler {
 /** The thread's end. */
 export async function answerCompilerCall(call: CompilerCall): Promise<CompilerAnswer> {
   try {
-    return { id: call.id, reply: await compileBatch(call.requests, call.shared) };
+    return { id: call.id, reply: await HERE.compile(call.requests, call.shared) };
   } catch {
     return { id: call.id, reply: null };
   }

@@ -106,8 +106,10 @@ export interface Tier1Stats {
   readonly wasmBytes: number;
   /** Host ms spent on forming regions and emitting code, on the CPU's own thread. */
   readonly buildMs: number;
-  /** Those entered most. */
-  readonly hottest: readonly { readonly address: string; readonly entries: number; readonly instructions: number; readonly wasmBytes: number; readonly compileMs: number }[];
+  /** Those entered most. `compileMs` is of all threads, without what the host optimises later. */
+  readonly hottest: readonly {
+    readonly address: string; readonly symbol?: string; readonly entries: number; readonly instructions: number; readonly wasmBytes: number; readonly compileMs: number;
+  }[];
 }
 
 /** `--stats`. */

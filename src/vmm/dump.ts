@@ -9,12 +9,12 @@ export interface DumpRequest {
   readonly hottest: number;
 }
 
-/** From a machine with `keepRegions`. What there is no region for gets a line that says so. */
-export function dumpRegions(machine: Machine, request: DumpRequest): string {
+/** From a machine with `keepRegions`. What there is no region for gets a line that says so. `nameOf` an address, or "". */
+export function dumpRegions(machine: Machine, request: DumpRequest, nameOf: (address: bigint) => string): string {
   const { vcpu } = machine;
   const { regions } = vcpu;
   if (regions === null) return "there are no regions: tier 0 alone\n";
-  const parts = request.addresses.map((a) => dumpRegionAt(regions, vcpu, a) || `there is no region at 0x${a.toString(16)}\n`);
-  if (request.hottest > 0) parts.push(dumpHottest(regions, vcpu, request.hottest) || "there are no regions\n");
+  const parts = request.addresses.map((a) => dumpRegionAt(regions, vcpu, a, nameOf) || `there is no region at 0x${a.toString(16)}\n`);
+  if (request.hottest > 0) parts.push(dumpHottest(regions, vcpu, request.hottest, nameOf) || "there are no regions\n");
   return parts.join("\n");
 }

@@ -373,8 +373,8 @@ export class Runner {
     this.goOn();
   }
 
-  stats(peakMemory: number): MachineStats {
-    return this.machine.stats(peakMemory);
+  stats(peakMemory: number, nameOf?: (address: bigint) => string): MachineStats {
+    return this.machine.stats(peakMemory, nameOf);
   }
 
   private cancelSleep(): void {

@@ -1,7 +1,7 @@
 /** The machine's web worker: MachineApi over Comlink; under another name, the thread that compiles its regions. */
 import * as Comlink from "comlink";
 import { UserError } from "../base/errors.ts";
-import { answerCompilerCall, type CompilerAnswer, type CompilerCall, type RegionCompiler, threadCompiler } from "./compiler.ts";
+import { answerCompilerCall, type CompilerAnswer, type CompilerCall, loadCompiler, type RegionCompiler, threadCompiler } from "./compiler.ts";
 import type {
   DisplayFrame, DisplayRequest, FolderAnswer, FolderCall, ImageSource, ImageSources, LoadProgress, MachineApi, MachineDebugger, MachineEvents, MachineSpec, MachineStats, MouseInput,
   Screenshot, SnapshotRequest, SnapshotResult, StartSource, StoreProgress, WorkerConfig,
@@ -118,6 +118,7 @@ class WorkerMachine implements MachineApi {
     if (this.preparing !== null) await this.openPrepared(start?.layer);
     const { machine, options } = config === "prepared" ? this.fromPrepared(source) : this.fromConfig(config, source);
     const startFrom = start?.begin();
+    if (machine.tier === "1") await loadCompiler();
     if (machine.boot.kernel === null && machine.boot.firmware === undefined) await fetchFirmware();
     this.events = events;
     const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
@@ -407,5 +408,8 @@ function serveCompiler(from: { onmessage: ((e: MessageEvent<CompilerCall | Messa
   };
 }
 
-if (compiling) serveCompiler(self);
-else Comlink.expose(new WorkerMachine());
+if (compiling) {
+  serveCompiler(self);
+  // The first call is on its way; whatever is wrong is told to that one.
+  loadCompiler().catch(() => undefined);
+} else Comlink.expose(new WorkerMachine());

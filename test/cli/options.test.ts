@@ -91,6 +91,21 @@ describe("options", () => {
     expect(stats["mips"]).toBeCloseTo(stats.instructions / Number(stats["seconds"]) / 1e6, 3);
     for (const n of [stats["decodeMisses"], stats["tlbMisses"], ...Object.values(stats.exitsByReason)]) expect(n).toBeGreaterThanOrEqual(0);
   });
+  it("--symbols: names in --stats and in dumps", () => {
+    const run = (...more: string[]): { stdout: string; stderr: string } => {
+      const { stdout, stderr } = tabvisor(["-kernel", folder.kernel("bytes"), ...EXIT, "--tier", "1", "--stats", ...more]);
+      return { stdout: stdout.toString(), stderr };
+    };
+    const hottest = (stderr: string): { address: string; symbol?: string; compileMs: number }[] =>
+      (JSON.parse(stderr.trim().split("\n").at(-1) ?? "") as { tier1: { hottest: { address: string; symbol?: string; compileMs: number }[] } }).tier1.hottest;
+    const [plain] = hottest(run().stderr);
+    expect(plain.symbol).toBe(undefined);
+    expect(plain.compileMs).toBeGreaterThan(0);
+    const map = folder.file("names.map", Buffer.from(`${(BigInt(plain.address) - 3n).toString(16).padStart(16, "0")} T the_loop\n`));
+    const { stderr } = run("--symbols", map, "--dump-hot", "1");
+    expect(hottest(stderr)[0]).toMatchObject({ address: plain.address, symbol: "the_loop+0x3" });
+    expect(stderr).toContain(`region ${plain.address} <the_loop+0x3>: entered`);
+  });
   it("--deterministic: equal counts", () => {
     const count = (): number => (JSON.parse(tabvisor(["-kernel", folder.kernel("bytes"), ...EXIT, "--stats", "--deterministic"]).stderr) as { instructions: number }).instructions;
     expect(count()).toBe(count());
@@ -140,6 +155,10 @@ describe("bad input", () => {
     refused([...halt(), "-cpu", "x86-64-v2,+warp"], /^CPU flag 'warp' is unknown/);
     refused([...halt(), "-serial", `file:${folder.path}/no/such/folder`], /^-serial: cannot write .*there is no such file or folder$/);
     refused([...halt(), "-device", "isa-debug-exit,iobase=0x3f8"], /taken by another device/);
+  });
+  it("symbols", () => {
+    refused([...halt(), "--symbols", join(folder.path, "missing")], /^--symbols: cannot read '.*missing': there is no such file/);
+    refused([...halt(), "--symbols", folder.file("prose", "This is no map.\n")], /^--symbols: '.*prose': symbols: this is no ELF file/);
   });
   it("RAM", () => {
     for (const size of ["4G", "1"]) refused([...halt(), "-m", size], /^RAM must be a whole number of MiB from 2 to 3072/);

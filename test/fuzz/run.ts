@@ -7,6 +7,7 @@ import { writeSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import { provideInterpreter } from "../../src/jit/interpreter/compiled.ts";
+import { loadCompiler } from "../../src/jit/region/compiler.ts";
 import { caseOf, FuzzMachine, type FuzzOutcome } from "./machine.ts";
 
 const { values } = parseArgs({ options: { seconds: { type: "string" }, from: { type: "string" }, count: { type: "string" }, cpu: { type: "string" }, verbose: { type: "boolean" }, tier1: { type: "boolean" } } });
@@ -15,6 +16,7 @@ const from = Number(values.from ?? String(Math.floor(Date.now() / 1000)));
 const count = Number(values.count ?? "Infinity");
 const say = (text: string): void => void writeSync(1, `${text}\n`);
 
+await loadCompiler();
 const { wasm, info } = ensureInterpreter();
 provideInterpreter(new WebAssembly.Module(wasm), info);
 const tier1 = values.tier1 === true;

@@ -1,4 +1,5 @@
 /** Our side of the comparison: one vCPU in 64-bit mode at CPL 3, with the pages of the harness at the same linear addresses. */
+import "../setup.ts";
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
 import { CS, DS, ES, FLAG, FS, GS, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layout.ts";
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";

@@ -9,18 +9,13 @@ import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
-import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
-import { type BatchReply, type RegionCompiler } from "./compile.ts";
+import type { RegionCheck } from "./compile.ts";
+import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
 import { Heat, type Wanted } from "./heat.ts";
-import { analyse, type Liveness } from "./liveness.ts";
-import { buildModule } from "./module.ts";
-import { encodeRegion, type RegionRequest } from "./request.ts";
+import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
 
 export type TierMode = "0" | "1" | "auto";
-
-/** Throws if the IR breaks a rule (validate.ts). */
-export type RegionCheck = (ir: RegionIr, live: Liveness) => void;
 
 export interface EngineOptions {
   /** Arrivals at an entry point that make a point; at most 65,535. */
@@ -241,14 +236,10 @@ export class RegionEngine implements CompiledCode {
         this.stats.queue = this.pending.length;
         return region;
       }
-      try {
-        this.compileNow(shape, region, tlbBase, title);
-        return region;
-      } catch (e) {
-        if (!(e instanceof UnsupportedAt)) throw e;
-        excluded.add(e.offset);
-        this.drop(region);
-      }
+      const unsupported = this.compileNow(shape, region, tlbBase, title);
+      if (unsupported === null) return region;
+      excluded.add(unsupported);
+      this.drop(region);
     }
   }
 
@@ -301,15 +292,15 @@ export class RegionEngine implements CompiledCode {
     };
   }
 
-  private compileNow(shape: Region, region: Installed, tlbBase: number, name: string): void {
-    const ir = buildRegion(shape);
-    const live = analyse(ir);
-    this.options.validate?.(ir, live);
-    const built = buildModule([{ ir, live, options: { tlbBase, name } }], this.shared);
+  /** The offset of an instruction that must stay outside, or null. */
+  private compileNow(shape: Region, region: Installed, tlbBase: number, name: string): number | null {
+    const built = loadedCompiler().compileOne(shape, { tlbBase, name }, this.shared, this.options.validate);
+    if ("unsupported" in built) return built.unsupported;
     this.stats.modules++;
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(built.bytes), this.imports(built.helpers));
     this.install(region, exports[built.functions[0].name], built.functions[0].size);
     this.makeRoom([region]);
+    return null;
   }
 
   /** Sends some of what is waiting to be compiled, the newest first: it is what the guest is at. One batch is under way at a time. */
@@ -343,7 +334,10 @@ export class RegionEngine implements CompiledCode {
         const slot = this.parts.cache.slotOf(region.ppn, region.mode, region.ip);
         if (!region.dead && slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = 1;
         this.drop(region);
-      } else this.install(region, exports[result.name], result.size);
+      } else {
+        region.compileNs += result.ns;
+        this.install(region, exports[result.name], result.size);
+      }
     });
     this.makeRoom(regions);
     const took = (this.parts.now?.() ?? 0) - from;

@@ -1,6 +1,7 @@
-/** A region's shape as plain numbers and bytes, to be compiled on another thread: what the scanner found, without the decoded instructions. */
+/** A region's shape as plain numbers and bytes, to be compiled on another thread: what the scanner found, without the decoded instructions; and what comes back. */
 import { InternalError } from "../../base/errors.ts";
 import { type CodeMode, DECODE_OK, decode, Insn } from "../../cpu/decode/decoder.ts";
+import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
 import { liftName } from "../../cpu/lift/form.ts";
 import { type Block, blockKey, type FlowKind, type Inlining, type Region, type RegionInsn } from "./scan.ts";
@@ -13,6 +14,22 @@ export interface RegionRequest {
   readonly tlbBase: number;
   /** The function's name. */
   readonly name: string;
+}
+
+export interface CompiledRegion {
+  readonly name: string;
+  /** Bytes of the function's code. */
+  readonly size: number;
+  /** What it took to lift, emit and encode it, and its share of the host's compilation. */
+  readonly ns: number;
+}
+
+export interface BatchReply {
+  /** null when nothing could be compiled. */
+  readonly module: WebAssembly.Module | null;
+  readonly helpers: readonly HelperName[];
+  /** For each request: the function as the module exports it, or the offset of an instruction that must stay outside. */
+  readonly results: readonly (CompiledRegion | { readonly unsupported: number })[];
 }
 
 const KINDS: readonly FlowKind[] = ["next", "jump", "branch", "call", "return", "indirect", "repeat", "stop-before", "stop-after"];

@@ -6,8 +6,8 @@ import { CpuModel, PHYSICAL_BITS, crystalKhz } from "../../cpu/helpers/index.ts"
 import type { IoWidth } from "../../cpu/env.ts";
 import { RAM_BASE } from "../../cpu/layout.ts";
 import { PAGE_ACCESS } from "../../cpu/mmu/physical.ts";
-import type { RegionCompiler } from "../../jit/region/compile.ts";
-import type { RegionCheck } from "../../jit/region/engine.ts";
+import type { RegionCheck } from "../../jit/region/compile.ts";
+import type { RegionCompiler } from "../../jit/region/compiler.ts";
 import { Vcpu } from "../../jit/vcpu.ts";
 import { installAcpi } from "../acpi/install.ts";
 import { loadKernel, type LoadOptions } from "../boot/load.ts";
@@ -484,7 +484,8 @@ export class Machine {
     return this.vcpu.state.halted;
   }
 
-  stats(peakMemory: number): MachineStats {
+  /** `nameOf` an address, or "". */
+  stats(peakMemory: number, nameOf: (address: bigint) => string = () => ""): MachineStats {
     const seconds = this.busyNs / 1e9;
     const n = this.vcpu.retired;
     return {
@@ -496,16 +497,19 @@ export class Machine {
       tlbMisses: this.vcpu.mmu.tlbMisses,
       exitsByReason: this.vcpu.exitsByReason(),
       unimplemented: { ...this.vcpu.counters.unimplemented },
-      tier1: this.tier1Stats(),
+      tier1: this.tier1Stats(nameOf),
       peakMemory,
     };
   }
 
-  private tier1Stats(): Tier1Stats | null {
+  private tier1Stats(nameOf: (address: bigint) => string): Tier1Stats | null {
     const { regions } = this.vcpu;
     if (regions === null) return null;
     const { buildNs, ...counts } = regions.stats;
-    const hottest = regions.regions().slice(0, HOTTEST).map(({ address, compileNs, ...r }) => ({ address: `0x${address.toString(16)}`, ...r, compileMs: Math.round(compileNs / 1e4) / 100 }));
+    const hottest = regions.regions().slice(0, HOTTEST).map(({ address, compileNs, ...r }) => {
+      const symbol = nameOf(address);
+      return { address: `0x${address.toString(16)}`, ...(symbol === "" ? {} : { symbol }), ...r, compileMs: Math.round(compileNs / 1e4) / 100 };
+    });
     return { ...counts, buildMs: Math.round(buildNs / 1e6), hottest };
   }
 
