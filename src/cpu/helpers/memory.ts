@@ -39,28 +39,22 @@ export class LinearMemory {
     return top === 0 || top === -1;
   }
 
+  /** Where bytes hi:lo..+size-1 are in Wasm memory if they are in one page that a TLB knows for `tag` (TLB_READ, TLB_WRITE); else 0. */
+  known(lo: number, hi: number, size: number, index: number, tag: number): number {
+    if ((lo & 0xfff) + size > 4096) return 0;
+    const i32 = this.state.i32;
+    const e = (tlbAddress(index) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
+    return i32[e + (tag >> 2)] === (lo & ~0xfff) && i32[e + (tag >> 2) + 1] === hi ? (lo + i32[e + (TLB_ADDEND >> 2)]) >>> 0 : 0;
+  }
+
   /** Where `size` (at most 64) bytes of hi:lo can be read in Wasm memory; may be STATE.scratch. */
   readable(lo: number, hi: number, size: number, index: number): number {
-    if ((lo & 0xfff) + size <= 4096) {
-      const i32 = this.state.i32;
-      const e = (tlbAddress(index) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
-      if (i32[e + (TLB_READ >> 2)] === (lo & ~0xfff) && i32[e + (TLB_READ >> 2) + 1] === hi) {
-        return (lo + i32[e + (TLB_ADDEND >> 2)]) >>> 0;
-      }
-    }
-    return this.slow(lo, hi, size, index, false);
+    return this.known(lo, hi, size, index, TLB_READ) || this.slow(lo, hi, size, index, false);
   }
 
   /** Where to store `size` (at most 64) bytes of hi:lo; `commit` must follow the stores. */
   writable(lo: number, hi: number, size: number, index: number): number {
-    if ((lo & 0xfff) + size <= 4096) {
-      const i32 = this.state.i32;
-      const e = (tlbAddress(index) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
-      if (i32[e + (TLB_WRITE >> 2)] === (lo & ~0xfff) && i32[e + (TLB_WRITE >> 2) + 1] === hi) {
-        return (lo + i32[e + (TLB_ADDEND >> 2)]) >>> 0;
-      }
-    }
-    return this.slow(lo, hi, size, index, true);
+    return this.known(lo, hi, size, index, TLB_WRITE) || this.slow(lo, hi, size, index, true);
   }
 
   /** Completes the stores to what `writable` returned. */

@@ -107,7 +107,7 @@ export class Miscellaneous {
     const which = state.reg32(1);
     if (which > 1 || (which === 1 && !model.has("xgetbv1"))) throw generalProtection();
     const xcr0 = Number(state.xcr0);
-    state.setReg32(0, which === 0 ? xcr0 : xcr0 & this.fp.inUse());
+    state.setReg32(0, which === 0 ? xcr0 : this.fp.inUse(xcr0));
     state.setReg32(2, 0);
     return STATUS.next;
   }

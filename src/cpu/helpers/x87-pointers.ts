@@ -29,8 +29,8 @@ export class X87Pointers {
     return (i32[IP] | i32[IP + 1] | i32[DP] | i32[DP + 1] | this.opcode | i32[CODE] | i32[OPERAND]) !== 0;
   }
   clear(): void {
-    this.state.i32.fill(0, OP, OP + 1);
-    for (const at of [CODE, OPERAND, IP, IP + 1, DP, DP + 1]) this.state.i32[at] = 0;
+    const { i32 } = this.state;
+    i32[OP] = i32[CODE] = i32[OPERAND] = i32[IP] = i32[IP + 1] = i32[DP] = i32[DP + 1] = 0;
   }
 
   /** The part of an environment behind its three words, `at` bytes on: 8 bytes of 16-bit fields, or 16 of 32-bit ones. */
@@ -71,24 +71,24 @@ export class X87Pointers {
     }
   }
 
-  /** FXSAVE's and XSAVE's image: `wide` with REX.W, 64-bit offsets and no selectors. SDM 1 table 10-2, figure 10-3. */
-  toImage(words: Int32Array, wide: boolean): void {
+  /** FXSAVE's and XSAVE's image from word `at` on: `wide` with REX.W, 64-bit offsets and no selectors. SDM 1 table 10-2, figure 10-3. */
+  toImage(words: Int32Array, at: number, wide: boolean): void {
     const { i32 } = this.state;
-    words[1] = (words[1] & 0xffff) | (this.opcode << 16);
-    words[2] = i32[IP];
-    words[3] = wide ? i32[IP + 1] : i32[CODE];
-    words[4] = i32[DP];
-    words[5] = wide ? i32[DP + 1] : i32[OPERAND];
+    words[at + 1] = (words[at + 1] & 0xffff) | (this.opcode << 16);
+    words[at + 2] = i32[IP];
+    words[at + 3] = wide ? i32[IP + 1] : i32[CODE];
+    words[at + 4] = i32[DP];
+    words[at + 5] = wide ? i32[DP + 1] : i32[OPERAND];
   }
-  fromImage(words: Int32Array, wide: boolean): void {
+  fromImage(words: Int32Array, at: number, wide: boolean): void {
     const { i32 } = this.state;
-    i32[OP] = (words[1] >>> 16) & OPCODE;
-    i32[IP] = words[2];
-    i32[IP + 1] = wide ? words[3] : 0;
-    i32[CODE] = wide ? 0 : words[3] & 0xffff;
-    i32[DP] = words[4];
-    i32[DP + 1] = wide ? words[5] : 0;
-    i32[OPERAND] = wide ? 0 : words[5] & 0xffff;
+    i32[OP] = (words[at + 1] >>> 16) & OPCODE;
+    i32[IP] = words[at + 2];
+    i32[IP + 1] = wide ? words[at + 3] : 0;
+    i32[CODE] = wide ? 0 : words[at + 3] & 0xffff;
+    i32[DP] = words[at + 4];
+    i32[DP + 1] = wide ? words[at + 5] : 0;
+    i32[OPERAND] = wide ? 0 : words[at + 5] & 0xffff;
   }
 
   private get real(): boolean {
