@@ -193,11 +193,11 @@ const sti: Lifter = (c) => {
 /** The access rights change with the flag: code goes on as after a jump. */
 const accessControl = (name: "clac" | "stac") => stateful((c) => {
   const set = name === "stac";
-  c.if(atCpl0(c), () => {
-    c.set(32, word(STATE.eflags), set ? c.emit("i32.or", [eflags(c), c.i32(FLAG.AC)]) : and(c, eflags(c), c.i32(~FLAG.AC)));
-    c.set(32, word(STATE.tlbBase), set ? c.i32(tlbAddress(MMU_KERNEL)) : c.get(32, word(STATE.kernelTlbBase)));
-    c.jump(c.nextRip());
-  }, () => c.call(name, c.nextRip()));
+  // #UD.
+  c.if(c.get(32, word(STATE.cpl)), () => c.call(name, c.nextRip()));
+  c.set(32, word(STATE.eflags), set ? c.emit("i32.or", [eflags(c), c.i32(FLAG.AC)]) : and(c, eflags(c), c.i32(~FLAG.AC)));
+  c.set(32, word(STATE.tlbBase), set ? c.i32(tlbAddress(MMU_KERNEL)) : c.get(32, word(STATE.kernelTlbBase)));
+  c.jump(c.nextRip());
 });
 
 const pushf = stateful((c) => {

@@ -359,7 +359,9 @@ export class DecodedContext extends LiftContext {
         this.branchRelative(a[0]);
         return a[0];
       case "jump":
-        this.indirect(a[0]);
+        // STAC, CLAC: to what follows.
+        if (this.at.kind === "access") this.edge(this.at.offset + this.at.length, this.inlining);
+        else this.indirect(a[0]);
         return a[0];
       case "ea.linear": case "ea.offset": throw new Unsupported(op);
       case "call": return this.callHelper(a, extra);

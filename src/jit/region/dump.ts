@@ -48,7 +48,7 @@ export const readerOf = (source: CodeSource): CodeReader => (offset, length) => 
 export function decodedText(region: Region, page: bigint, read: CodeReader): string {
   let out = "";
   for (const b of region.blocks) {
-    const marks = [b.loopHeader ? "loop" : "", b.reentry ? "returned to" : "", b.inlining === null ? "" : `inlined, returns to ${hex(b.inlining.returnTo)}`].filter((m) => m !== "");
+    const marks = [b.loopHeader ? "loop" : "", b.reentry ? "returned to" : "", b.open ? "user pages open" : "", b.inlining === null ? "" : `inlined, returns to ${hex(b.inlining.returnTo)}`].filter((m) => m !== "");
     out += `${blockName(b)}:${marks.length === 0 ? "" : `  ; ${marks.join("; ")}`}\n`;
     for (const at of b.insns) {
       const bytes = read(at.offset, at.length);

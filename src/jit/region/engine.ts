@@ -4,7 +4,7 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, REC, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, MMU_KERNEL_SMAP, REC, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW, tlbAddress } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
@@ -195,7 +195,7 @@ export class RegionEngine implements CompiledCode {
     if (this.byEntry.has(name) || this.refused.has(name)) return null;
     const ppns = new Map<number, number>([[0, own]]);
     const source: CodeSource = {
-      mode, bytes: state.u8,
+      mode, bytes: state.u8, guarded: tlbBase === tlbAddress(MMU_KERNEL_SMAP),
       page: (delta) => {
         let ppn = ppns.get(delta);
         if (ppn === undefined) {

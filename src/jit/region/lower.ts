@@ -3,7 +3,7 @@
  * tree (Ramsey: "Beyond Relooper", 2022), no dispatch. Where the region can be left, what the state block lacks is stored there.
  */
 import { InternalError } from "../../base/errors.ts";
-import { REGION_EXIT, STATE, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { MMU_KERNEL, REGION_EXIT, STATE, TLB_READ, TLB_WRITE, tlbAddress } from "../../cpu/layout.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
@@ -67,7 +67,7 @@ class RegionLowerer {
     }
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
-    this.pages = new PageCache(this.fb, ir, options.tlbBase);
+    this.pages = new PageCache(this.fb, ir);
   }
   private reset(nodes: readonly RegionNode[]): void {
     for (const n of nodes) {
@@ -432,6 +432,10 @@ class RegionLowerer {
   }
 
   // --- Memory ---------------------------------------------------------------------------------------------------------------
+  /** Of the data TLB that the present block's code is for. */
+  private get tlbBase(): number {
+    return this.block.open ? tlbAddress(MMU_KERNEL) : this.options.tlbBase;
+  }
   private translate(n: RegionNode, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number, flags: number): void {
     const { fb } = this;
     const a = this.inLocal(n.args[0], "i64");
@@ -441,7 +445,7 @@ class RegionLowerer {
       this.sideIf(n);
       fb.get(e);
     };
-    this.pages.translate(n, a.local, e, bytes, tag, miss);
+    this.pages.translate(n, this.tlbBase, a.local, e, bytes, tag, miss);
     this.locals.release(e);
     a.done();
   }
@@ -464,7 +468,7 @@ class RegionLowerer {
     const e = this.locals.take("i32");
     const done = fb.begin("block", "done");
     const slow = fb.begin("block", "slow");
-    this.pages.translate(n, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow));
+    this.pages.translate(n, this.tlbBase, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow));
     v.push();
     fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
     v.push();
@@ -557,6 +561,8 @@ class RegionLowerer {
         fb.i32(0);
         this.value(n.args[0]);
         fb.mem(STORE_OP[n.meta.width], (n.ref?.address ?? 0) + (n.ref?.offset ?? 0));
+        // STAC, CLAC: pages are those of one TLB.
+        if (n.ref?.address === STATE.tlbBase) this.pages.forget();
         return;
       case KIND.store: this.store(n); return;
       case KIND.rawStore:

@@ -103,7 +103,7 @@ export class PageCache {
   /** By access. */
   private readonly sites = new Map<RegionNode, Group>();
 
-  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, private readonly tlbBase: number) {
+  constructor(private readonly fb: FunctionBuilder, ir: RegionIr) {
     const loops = loopsOf(ir);
     const found = new Map<string, { reads: RegionNode[]; writes: RegionNode[] }>();
     const collect = (nodes: readonly RegionNode[], around: readonly Loop[]): void => {
@@ -141,8 +141,8 @@ export class PageCache {
    * Leaves the linear-memory address of `access`, of `bytes` at the address in `linear` (i64), on the stack; `miss` is emitted where the TLB does
    * not have it: it leaves the address too, or branches. `entry`: an i32 local for use here.
    */
-  translate(access: RegionNode, linear: number, entry: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
-    const { fb, tlbBase } = this;
+  translate(access: RegionNode, tlbBase: number, linear: number, entry: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
+    const { fb } = this;
     const hit = fb.begin("block", "hit", "i32");
     const group = this.sites.get(access);
     const last = tag === TLB_READ ? group?.readTag : group?.writeTag;
@@ -153,7 +153,7 @@ export class PageCache {
       dataEntry(fb, linear).set(entry);
       allows(fb, linear, entry, tlbBase, bytes, tag);
       const known = fb.likely().begin("if", "known");
-      this.remember(group, linear, entry, tag);
+      this.remember(group, tlbBase, linear, entry, tag);
       fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add").br(hit).end(known);
     } else {
       dataEntry(fb, linear).set(entry);
@@ -165,8 +165,8 @@ export class PageCache {
   }
 
   /** Takes over the entry, whose tag of kind `matched` is the page of the address in `linear`. */
-  private remember({ readTag, writeTag, addend }: Group, linear: number, entry: number, matched: number): void {
-    const { fb, tlbBase } = this;
+  private remember({ readTag, writeTag, addend }: Group, tlbBase: number, linear: number, entry: number, matched: number): void {
+    const { fb } = this;
     const keep = (local: number | null, tag: number): void => {
       if (local === null) return;
       fb.get(linear).i64(-4096n).op("i64.and").set(local);

@@ -32,8 +32,8 @@ export interface BatchReply {
   readonly results: readonly (CompiledRegion | { readonly unsupported: number })[];
 }
 
-const KINDS: readonly FlowKind[] = ["next", "jump", "branch", "call", "return", "indirect", "repeat", "stop-before", "stop-after"];
-const LOOP_HEADER = 1, REENTRY = 2;
+const KINDS: readonly FlowKind[] = ["next", "jump", "branch", "call", "return", "indirect", "repeat", "access", "stop-before", "stop-after"];
+const LOOP_HEADER = 1, REENTRY = 2, OPEN = 4;
 
 /** `bytesAt` copies the bytes at an offset (it may cross a page). */
 export function encodeRegion(region: Region, bytesAt: (offset: number, length: number) => Uint8Array): Pick<RegionRequest, "table" | "code"> {
@@ -58,7 +58,7 @@ export function encodeRegion(region: Region, bytesAt: (offset: number, length: n
   t.push(region.blocks.length);
   let size = 0;
   for (const b of region.blocks) {
-    t.push(b.start, b.inlining?.id ?? 0, b.predecessors, b.immediateDominator?.index ?? -1, (b.loopHeader ? LOOP_HEADER : 0) | (b.reentry ? REENTRY : 0));
+    t.push(b.start, b.inlining?.id ?? 0, b.predecessors, b.immediateDominator?.index ?? -1, (b.loopHeader ? LOOP_HEADER : 0) | (b.reentry ? REENTRY : 0) | (b.open ? OPEN : 0));
     t.push(b.successors.size);
     for (const s of b.successors.values()) t.push(s.index);
     t.push(b.insns.length);
@@ -124,7 +124,7 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
     }
     const block: Block = {
       index, start, inlining, insns, successors: new Map(), predecessors, immediateDominator: null,
-      loopHeader: (flags & LOOP_HEADER) !== 0, reentry: (flags & REENTRY) !== 0,
+      loopHeader: (flags & LOOP_HEADER) !== 0, reentry: (flags & REENTRY) !== 0, open: (flags & OPEN) !== 0,
     };
     blocks.push(block);
     links.push({ block, dominator, successors });

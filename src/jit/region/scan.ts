@@ -14,6 +14,8 @@ export interface CodeSource {
   readonly bytes: Uint8Array;
   /** Whether the code at this offset has been decoded for tier 0: what never was is not worth compiling. */
   known(offset: number): boolean;
+  /** SMAP keeps the entry's code out of user pages: what STAC and CLAC change is known. */
+  readonly guarded?: boolean;
   /** A breakpoint may stand at this offset: it stays in tier 0. */
   stop?(offset: number): boolean;
   /** Whether a branch has ever gone to this offset in tier 0. */
@@ -28,7 +30,7 @@ export interface CodePageView {
 }
 
 /** How control leaves an instruction. */
-export type FlowKind = "next" | "jump" | "branch" | "call" | "return" | "indirect" | "repeat" | "stop-before" | "stop-after";
+export type FlowKind = "next" | "jump" | "branch" | "call" | "return" | "indirect" | "repeat" | "access" | "stop-before" | "stop-after";
 
 export interface RegionInsn {
   readonly offset: number;
@@ -60,6 +62,8 @@ export interface Block {
   loopHeader: boolean;
   /** A call that is not followed returns to it: its registers come from the state block. */
   reentry: boolean;
+  /** EFLAGS.AC is set, so that user pages may be accessed. */
+  open: boolean;
 }
 
 export interface Region {
@@ -87,13 +91,16 @@ const STOPS_BEFORE = new Set([
   "monitor", "xsetbv", "mov_to_seg", "lss", "les", "lds", "lfs", "lgs", "fxrstor", "xrstor", "xrstors", "ldmxcsr", "vldmxcsr", "enter", "bound", "in", "out", "ins", "outs",
   "cpuid", "rdpmc", "fxsave", "xsave", "xsaveopt", "xsavec", "xsaves", "fnsave", "fnstenv", "fldenv", "frstor", "maskmovq",
 ]);
-/** They change the mode or the access rights that code is emitted for. */
-const STOPS_AFTER = new Set(["syscall", "sysret", "iret", "clac", "stac"]);
+/** They change the mode that code is emitted for. */
+const STOPS_AFTER = new Set(["syscall", "sysret", "iret"]);
+/** They change the access rights. */
+const ACCESS = new Set(["clac", "stac"]);
 const REPEATS = new Set(["movs", "stos", "lods", "cmps", "scas"]);
 
-function flowOf(insn: Insn, name: string): FlowKind {
+function flowOf(insn: Insn, name: string, guarded: boolean): FlowKind {
   if (STOPS_BEFORE.has(name)) return "stop-before";
   if (STOPS_AFTER.has(name)) return insn.mode === 64 ? "stop-after" : "stop-before";
+  if (ACCESS.has(name)) return insn.mode !== 64 ? "stop-before" : guarded ? "access" : "stop-after";
   const entry = ISA[insn.entry];
   const operand = entry.operands[0];
   const relative = operand?.code === "J";
@@ -160,6 +167,7 @@ export class RegionScanner {
         const target = (after + at.insn.immLo) | 0;
         switch (at.kind) {
           case "jump": follow(target, inlining); break;
+          case "access": follow(after, inlining); break;
           case "branch":
             follow(after, inlining);
             // An arm that was never taken stays outside: tier 0 counts it when it is.
@@ -240,10 +248,11 @@ export class RegionScanner {
     if (status !== DECODE_OK || this.excluded.has(offset) || this.source.stop?.(offset) === true || !this.hasFeature(this.scratch)) return null;
     const insn = Object.assign(new Insn(), this.scratch);
     const name = liftName(ISA[insn.entry]);
+    const kind = flowOf(insn, name, this.source.guarded === true);
     const target = offset + insn.length + insn.immLo;
-    if (insn.mode === 64 && target !== (target | 0) && ["jump", "branch", "call"].includes(flowOf(insn, name))) return null;
-    if (insn.mode !== 64 && insn.opSize === 16 && ["jump", "branch", "call", "return", "indirect"].includes(flowOf(insn, name))) return null;
-    return { offset, length: insn.length, insn, name, kind: flowOf(insn, name) };
+    if (insn.mode === 64 && target !== (target | 0) && ["jump", "branch", "call"].includes(kind)) return null;
+    if (insn.mode !== 64 && insn.opSize === 16 && ["jump", "branch", "call", "return", "indirect"].includes(kind)) return null;
+    return { offset, length: insn.length, insn, name, kind };
   }
 
   /** A small callee without calls of its own beyond the depth: an inlining for it, else null. */
@@ -279,7 +288,7 @@ export class RegionScanner {
       const at = this.found.get(key);
       if (at === undefined) return null;
       const block: Block = {
-        index: -1, start: at.at.offset, inlining: at.inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false, reentry: false,
+        index: -1, start: at.at.offset, inlining: at.inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false, reentry: false, open: false,
       };
       blocks.set(key, block);
       return block;
@@ -352,7 +361,7 @@ function order(root: Block): Block[] {
       }
     }
     dominators(root, blocks, predecessors);
-    let cut = false;
+    let cut = settleAccess(blocks);
     for (const b of blocks) {
       for (const [key, s] of [...b.successors]) {
         if (s.index > b.index) continue;
@@ -367,6 +376,26 @@ function order(root: Block): Block[] {
     for (const b of blocks) b.predecessors = predecessors[b.index].length + (b === root || b.reentry ? 1 : 0);
     return blocks;
   }
+}
+
+/** What STAC and CLAC have made of each block; an edge that would bring something else becomes an exit: true if there was one. */
+function settleAccess(blocks: readonly Block[]): boolean {
+  let cut = false;
+  const known = new Set<Block>([blocks[0]]);
+  for (const b of blocks) {
+    const last = b.insns[b.insns.length - 1];
+    const after = last.kind === "access" ? last.name === "stac" : b.open;
+    for (const [key, s] of [...b.successors]) {
+      if (!known.has(s)) {
+        known.add(s);
+        s.open = after;
+      } else if (s.open !== after) {
+        b.successors.delete(key);
+        cut = true;
+      }
+    }
+  }
+  return cut;
 }
 
 export function dominates(a: Block, b: Block): boolean {
