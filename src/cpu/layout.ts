@@ -222,6 +222,10 @@ export const COUNTERS = 65536;
 export const FILLED_BASE = COUNTER_BASE + 2 * COUNTERS;
 export const FILLED_MAX = 3 * TLB_ENTRIES;
 
+/** How often the region at each index of the table of regions was entered, i32 each. */
+export const REGION_TABLE_SIZE = 32768;
+export const LINKED_BASE = 0xc0000;
+
 /** Inline handlers have numbers below this; profile builds count pairs of them at PAIR_PROFILE_BASE, one i64 each. */
 export const INLINE_MAX = 1024;
 
@@ -294,9 +298,8 @@ export const REC = {
   reg3: 24,
   /** i32, beside a 32-bit immediate: a second one, a far selector, VSIB's scale, or the number of a CR, DR or segment register. */
   imm2: 28,
-  /** Region records: i32 index into the table of regions; i32 times entered. */
+  /** Region records: i32 index into the table of regions. */
   region: 16,
-  entries: 24,
   /** u8, direct branches: arrivals by way of `chain` until the counter of the target's slot is told. */
   arrivals: 8,
   /** i32, direct branches inside the page: record that stood in the target's slot, or 0. One that has left it leads back there (PSEUDO.goto). */

@@ -3,8 +3,8 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX,
-  PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, STATE, STATUS,
+  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, REGION_TABLE_SIZE,
+  STATE, STATUS,
 } from "../../cpu/layout.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
@@ -13,6 +13,7 @@ import { lift } from "../../cpu/lift/index.ts";
 import { LocalPool, type Frame, type Support } from "../lower/frame.ts";
 import { Lowerer } from "../lower/lower.ts";
 import { fetchEntry } from "../lower/tlb.ts";
+import { countEntry } from "../region/links.ts";
 import { FunctionBuilder, type Label } from "../wasm/function.ts";
 import { ModuleBuilder, type MemoryImport } from "../wasm/module.ts";
 import { firstOutlined, type InterpreterModule, outlinedHandler, PSEUDO, PSEUDO_COUNT, TABLE_EXPORT } from "./handlers.ts";
@@ -20,7 +21,6 @@ import { addSupport, exportSupport } from "./support.ts";
 import { arrive, type ArrivalLocals, follow, peek } from "./arrivals.ts";
 
 /** Regions that can be installed at a time. */
-export const REGION_TABLE_SIZE = 32768;
 const REGION_TABLE = 1;
 
 /** A form to be generated; `inline` puts it into the br_table. */
@@ -79,16 +79,16 @@ const NOWHERE = 0x7fff000000000001n;
 const MAX_DEPTH = 100;
 
 /**
- * (rip, instructions left, expected rip) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
- * the expected address in the mode of the call (-1), where no region is, or one of them must leave. The state block is current before and after.
+ * (rip, instructions left, expected rip, index or 0) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
+ * the expected address in the mode of the call (-1), where no region is, or one of them must leave. The first may be known by its index in the table
+ * (region/links.ts). The state block is current before and after.
  */
 function callOutFunction(regionType: number): FunctionBuilder {
-  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], "callOut");
-  const [rip, left, expected] = [0, 1, 2];
+  const f = new FunctionBuilder(["i64", "i32", "i64", "i32"], ["i32"], "callOut");
+  const [rip, left, expected, index] = [0, 1, 2, 3];
   const entry = f.local("i32");
   const rec = f.local("i32");
   const slot = f.local("i32");
-  const page = f.local("i64");
   const status = f.local("i32");
   const depth = f.local("i32");
   const mode = f.local("i64");
@@ -103,19 +103,26 @@ function callOutFunction(regionType: number): FunctionBuilder {
   f.i32(0).mem("i64.load", STATE.tlbBase).set(mode);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
+  const known = f.begin("block", "known");
+  // What was dropped meanwhile may have taken links with it.
+  f.get(index).i32(0).i32(0).mem("i32.load", STATE.regionStop).op("i32.eqz").op("select").brIf(known);
   fetchEntry(f, rip).set(entry);
-  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").tee(page).i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").unlikely().brIf(none);
+  f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").unlikely().brIf(none);
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
   f.get(rip).op("i32.wrap_i64").i32(4095).op("i32.and").i32(2).op("i32.shl").op("i32.add").set(slot);
   peek(f, { slot, record: rec, scratch: [entry, entry] });
   f.get(rec).op("i32.eqz").brIf(none);
   f.get(rec).mem("i32.load16_u", REC.handler).i32(PSEUDO.region).op("i32.ne").brIf(none);
-  f.get(rec).get(rec).mem("i32.load", REC.entries).i32(1).op("i32.add").mem("i32.store", REC.entries);
-  f.get(page).get(left).get(rec).mem("i32.load", REC.region).callIndirect(regionType, REGION_TABLE).tee(status);
+  f.get(rec).mem("i32.load", REC.region).set(index);
+  f.end(known);
+  countEntry(f, index, entry);
+  // For the function that stands where nothing is compiled.
+  f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
+  f.get(rip).i64(-4096n).op("i64.and").get(left).get(index).callIndirect(regionType, REGION_TABLE).tee(status);
   const must = f.unlikely().begin("if", "must");
   leave(() => f.get(status));
   f.end(must);
-  f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left);
+  f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left).i32(0).set(index);
   // Something wants to be looked at.
   f.i32(0).mem("i32.load", STATE.regionStop).i32(0).mem("i32.load", STATE.limit).i32(0).mem("i32.load", STATE.regionLimit).op("i32.ne").op("i32.or");
   const stop = f.unlikely().begin("if", "stop");
@@ -268,7 +275,7 @@ class RunFunction {
     const { fb } = this;
     this.uncount();
     fb.i32(0).i32(0).mem("i32.load", STATE.limit).tee(this.entry).mem("i32.store", STATE.regionLimit);
-    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").i64(NOWHERE).call(this.callOut).set(this.statusLocal);
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").i64(NOWHERE).get(this.rec).mem("i32.load", REC.region).call(this.callOut).set(this.statusLocal);
     fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub").set(this.entry);
     fb.i32(0).i32(0).mem("i64.load", STATE.regionCount).get(this.entry).get(this.icount).op("i32.sub").op("i64.extend_i32_s").op("i64.add").mem("i64.store", STATE.regionCount);
     fb.get(this.entry).set(this.icount);

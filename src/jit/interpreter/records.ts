@@ -130,7 +130,6 @@ export class RecordWriter {
     this.u16[(at + REC.handler) >> 1] = PSEUDO.region;
     this.u16[(at + REC.ip) >> 1] = ip;
     this.i32[(at + REC.region) >> 2] = index;
-    this.i32[(at + REC.entries) >> 2] = 0;
     this.i32[(at + REC.link) >> 2] = own;
   }
 

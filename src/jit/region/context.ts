@@ -44,6 +44,8 @@ const must = (op: string): OpMeta => {
   return meta;
 };
 const I32_CONST = must("i32.const"), I64_CONST = must("i64.const");
+/** In an `edge.call`: no direct one. */
+export const INDIRECT = -0x80000000;
 const NO_ARGS: readonly RegionNode[] = [];
 
 /** What the contexts of one region share. */
@@ -215,7 +217,7 @@ export class DecodedContext extends LiftContext {
   }
   override jumpRelative(): void {
     this.assumeFlat(CS);
-    if (this.callEdge(() => this.rip(this.targetOffset))) return;
+    if (this.callEdge(() => this.rip(this.targetOffset), this.targetOffset)) return;
     this.edge(this.targetOffset, this.calleeContext());
   }
   override branchRelative(taken: Value): void {
@@ -262,8 +264,8 @@ export class DecodedContext extends LiftContext {
     r.append(r.node("edge", null, [], { imm: offset }, exit, edge));
     r.env.ended = true;
   }
-  /** A call that is not followed, where the region goes on behind it. */
-  private callEdge(to: () => Value): boolean {
+  /** A call that is not followed, where the region goes on behind it. `offset`: of a direct one's target. */
+  private callEdge(to: () => Value, offset: number = INDIRECT): boolean {
     const { r, at, inlining } = this;
     if (at.name !== "call" || r.env.ended) return false;
     const target = r.block.successors.get(blockKey(at.offset + at.length, inlining));
@@ -272,7 +274,7 @@ export class DecodedContext extends LiftContext {
     const exit = this.snapshot(at.offset + at.length, r.env.count + 1);
     const edge: Edge = { target, exit };
     r.edges.push(edge);
-    r.append(r.node("edge.call", null, [address], {}, exit, edge));
+    r.append(r.node("edge.call", null, [address], { imm: offset }, exit, edge));
     r.env.ended = true;
     return true;
   }
@@ -352,7 +354,7 @@ export class DecodedContext extends LiftContext {
         this.edge(this.at.offset, this.inlining);
         return a[0];
       case "jump.direct":
-        if (this.callEdge(() => this.rip(this.targetOffset))) return r.i32(0);
+        if (this.callEdge(() => this.rip(this.targetOffset), this.targetOffset)) return r.i32(0);
         this.edge(this.targetOffset, this.calleeContext());
         return a[0];
       case "branch.direct":

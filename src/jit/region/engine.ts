@@ -4,7 +4,7 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, MMU_KERNEL_SMAP, REC, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW, tlbAddress } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, LINKED_BASE, MMU_KERNEL, MMU_KERNEL_SMAP, REGION_TABLE_SIZE, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW, tlbAddress } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
@@ -13,7 +13,8 @@ import type { RegionCheck } from "./compile.ts";
 import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
-import { type CodeSource, type Region, RegionScanner } from "./scan.ts";
+import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
+import { type CodeSource, type Region, RegionScanner, targetsOf } from "./scan.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -47,6 +48,8 @@ interface Installed {
   readonly name: string;
   /** With EngineOptions.keep. */
   readonly formed: Region | null;
+  /** Keys of the links that its code uses. */
+  readonly links: readonly string[];
   readonly tlbBase: number;
   /** Byte ranges of its code by physical page: first, end, first, end, ... */
   readonly ranges: ReadonlyMap<number, readonly number[]>;
@@ -116,9 +119,9 @@ export class RegionEngine implements CompiledCode {
   private readonly refused = new Set<string>();
   /** In the order of installation. */
   private readonly installed = new Set<Installed>();
-  private readonly free: number[] = [];
   private readonly counters: Uint16Array;
-  private nextIndex = 0;
+  private links: Links;
+  private readonly linkFunctions: LinkFunctions;
   private pending: { request: RegionRequest; region: Installed }[] = [];
   /** Instructions that turned out to be no region's, by entry. */
   private readonly excluded = new Map<string, Set<number>>();
@@ -130,8 +133,15 @@ export class RegionEngine implements CompiledCode {
     private readonly options: EngineOptions,
   ) {
     this.counters = new Uint16Array(parts.memory.buffer, COUNTER_BASE, COUNTERS);
+    this.linkFunctions = linkFunctions(parts.memory, parts.table);
+    this.links = this.newLinks();
     this.heat = new Heat(options.wanted ?? ((): Wanted => ONE));
     this.resetCounters();
+  }
+
+  private newLinks(): Links {
+    const { memory, table } = this.parts;
+    return new Links(table, this.linkFunctions.unlinked, new Int32Array(memory.buffer, LINKED_BASE, REGION_TABLE_SIZE));
   }
 
   private resetCounters(): void {
@@ -223,13 +233,27 @@ export class RegionEngine implements CompiledCode {
     };
     const excluded = this.excluded.get(name) ?? new Set<number>();
     for (;;) {
-      const shape = new RegionScanner(source, excluded).scan(ip, (insn) => this.parts.writer.supports(insn));
-      if (shape === null) {
+      const scanner = new RegionScanner(source, excluded);
+      const found = scanner.scan(ip, (insn) => this.parts.writer.supports(insn));
+      if (found === null) {
         this.refused.add(name);
         this.stats.refused++;
         return null;
       }
-      const region = this.enter(shape, own, ip, page, name, tlbBase);
+      const links = new Map<number, Link>();
+      const keys: string[] = [];
+      targetsOf(found, (offset, open) => {
+        const at = linkKey(offset, open);
+        const view = scanner.barred.has(offset) || links.has(at) ? null : source.page(offset >> 12);
+        if (view === null) return;
+        const key = this.key(view.ppn, mode, offset & 4095, open ? tlbAddress(MMU_KERNEL) : tlbBase);
+        const index = this.links.take(key);
+        if (index === 0) return;
+        keys.push(key);
+        links.set(at, { index, ppn: view.ppn });
+      });
+      const shape = { ...found, links };
+      const region = this.enter(shape, own, ip, page, name, tlbBase, keys);
       const title = `x${region.linear.toString(16)}`;
       if (this.options.compile === "async") {
         this.pending.push({ request: { ...encodeRegion(shape, (offset, length) => this.bytesAt(shape, offset, length)), tlbBase, name: title }, region });
@@ -257,11 +281,11 @@ export class RegionEngine implements CompiledCode {
   }
 
   /** From now on writes to the region's code are seen. */
-  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string, tlbBase: number): Installed {
+  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string, tlbBase: number, links: readonly string[]): Installed {
     const { cache } = this.parts;
     const ranges = rangesOf(shape);
     const region: Installed = {
-      ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, tlbBase, ranges, index: -1, record: 0, dead: false,
+      ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, links, tlbBase, ranges, index: -1, record: 0, dead: false,
       instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0, seen: -1,
     };
     for (const p of ranges.keys()) {
@@ -282,7 +306,7 @@ export class RegionEngine implements CompiledCode {
     const { memory, mmu, helpers } = this.parts;
     return {
       env: { memory },
-      tier0: { callOut: this.parts.callOut },
+      tier0: { callOut: this.parts.callOut, jumpOut: this.linkFunctions.jumpOut },
       mmu: {
         readDirect: (a: number, b: number, size: number) => mmu.readDirect(a, b, size),
         writeDirect: (a: number, b: number, size: number) => mmu.writeDirect(a, b, size),
@@ -351,15 +375,14 @@ export class RegionEngine implements CompiledCode {
       this.drop(region);
       return;
     }
-    const index = this.free.pop() ?? this.nextIndex++;
-    if (index >= this.parts.table.length) return;
-    const record = this.parts.cache.installRegion(region.ppn, region.mode, region.ip, index);
+    const index = this.links.take(region.name);
+    const record = index === 0 ? 0 : this.parts.cache.installRegion(region.ppn, region.mode, region.ip, index);
     if (record === 0) {
-      this.free.push(index);
+      if (index !== 0) this.links.giveBack(region.name);
       this.drop(region);
       return;
     }
-    this.parts.table.set(index, code);
+    this.links.set(index, code);
     region.index = index;
     region.record = record;
     region.wasmBytes = size;
@@ -371,10 +394,10 @@ export class RegionEngine implements CompiledCode {
 
   /** Evicts, to have some room after `newest` came: first what was entered least since the last time, then what has come since. */
   private makeRoom(newest: readonly Installed[]): void {
-    const { cache, state } = this.parts;
+    const { cache } = this.parts;
     const most = this.options.maxCodeBytes ?? MAX_CODE_BYTES;
     if (this.stats.wasmBytes <= most) return;
-    const entriesOf = (r: Installed): number => state.i32[(r.record + REC.entries) >> 2];
+    const entriesOf = (r: Installed): number => this.links.entered(r.index);
     const ageOf = (r: Installed): number => (newest.includes(r) ? 2 : r.seen < 0 ? 1 : 0);
     const ranked = [...this.installed].map((region) => ({ region, age: ageOf(region), entered: entriesOf(region) - Math.max(region.seen, 0) }));
     ranked.sort((a, b) => a.age - b.age || a.entered - b.entered);
@@ -397,10 +420,11 @@ export class RegionEngine implements CompiledCode {
     region.dead = true;
     for (const p of region.ranges.keys()) this.byPage.get(p)?.delete(region);
     if (this.byEntry.get(region.name) === region) this.byEntry.delete(region.name);
+    for (const key of region.links) this.links.giveBack(key);
     if (region.index < 0) return;
     this.parts.cache.removeRegion(region.ppn, region.mode, region.ip, region.record);
-    this.parts.table.set(region.index, null);
-    this.free.push(region.index);
+    this.links.set(region.index, null);
+    this.links.giveBack(region.name);
     this.installed.delete(region);
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes -= region.wasmBytes;
@@ -425,9 +449,11 @@ export class RegionEngine implements CompiledCode {
   forgetAll(): void {
     for (const region of [...this.installed]) {
       region.dead = true;
-      this.parts.table.set(region.index, null);
-      this.free.push(region.index);
+      this.links.set(region.index, null);
     }
+    // What is being compiled will not be installed, and what is open leaves: nobody uses the old ones.
+    this.parts.state.i32[STATE.regionStop >> 2] = 1;
+    this.links = this.newLinks();
     for (const p of this.pending) p.region.dead = true;
     for (const region of this.compiling) region.dead = true;
     this.compiling.clear();
@@ -444,8 +470,7 @@ export class RegionEngine implements CompiledCode {
   }
 
   private info(r: Installed): RegionInfo {
-    const { i32 } = this.parts.state;
-    return { address: r.linear, entries: i32[(r.record + REC.entries) >> 2], instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
+    return { address: r.linear, entries: this.links.entered(r.index), instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
   }
 
   /** The installed regions, most entered first. */

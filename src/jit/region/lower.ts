@@ -15,6 +15,7 @@ import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
+import { type Link, linkKey } from "./links.ts";
 import type { Liveness } from "./liveness.ts";
 import { Nesting } from "./nesting.ts";
 import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
@@ -169,6 +170,7 @@ class RegionLowerer {
     this.pushLeft(e.exit.count);
     fb.get(BASE);
     if (e.exit.offset !== 0) fb.i64(BigInt(e.exit.offset)).op("i64.add");
+    this.link(n.imm);
     fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
     const gone = fb.unlikely().begin("if", "gone");
     fb.get(this.status).op("return").end(gone);
@@ -186,8 +188,16 @@ class RegionLowerer {
     const { target } = e;
     if (target === null) {
       this.sync(e.exit);
-      this.setRip(e.exit.offset);
-      this.leaveNow(e.exit.count);
+      const { jumpOut } = this.support;
+      if (jumpOut !== null && this.linkAt(e.exit.offset) !== undefined) {
+        this.pushRip(e.exit.offset);
+        this.pushLeft(e.exit.count);
+        this.link(e.exit.offset);
+        fb.returnCall(jumpOut);
+      } else {
+        this.setRip(e.exit.offset);
+        this.leaveNow(e.exit.count);
+      }
       return;
     }
     if (target.predecessors > 1) {
@@ -215,13 +225,34 @@ class RegionLowerer {
     this.block = from;
   }
 
-  // --- Leaving --------------------------------------------------------------------------------------------------------------
-  private setRip(offset: number): void {
+  private linkAt(offset: number): Link | undefined {
+    const last = this.block.insns[this.block.insns.length - 1];
+    return this.ir.region.links.get(linkKey(offset, last.kind === "access" ? last.name === "stac" : this.block.open));
+  }
+  /** The index of what is at `offset`, or 0 where nothing is known of it or its page is another one now. */
+  private link(offset: number): void {
     const { fb } = this;
-    fb.i32(0).get(BASE);
+    const link = this.linkAt(offset);
+    fb.i32(link?.index ?? 0);
+    const delta = offset >> 12;
+    // The entry's page is the one that was compiled: it was looked up.
+    if (link === undefined || delta === 0) return;
+    fb.get(BASE).i64(BigInt(delta) * 4096n).op("i64.add");
+    if (this.ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
+    fb.i32(link.ppn).call(this.support.checkPage).op("i32.mul");
+  }
+
+  // --- Leaving --------------------------------------------------------------------------------------------------------------
+  private pushRip(offset: number): void {
+    const { fb } = this;
+    fb.get(BASE);
     if (offset !== 0) fb.i64(BigInt(offset)).op("i64.add");
     if (this.ir.region.mode !== 64) fb.i64(0xffffffffn).op("i64.and");
-    fb.mem("i64.store", STATE.rip);
+  }
+  private setRip(offset: number): void {
+    this.fb.i32(0);
+    this.pushRip(offset);
+    this.fb.mem("i64.store", STATE.rip);
   }
   private storeSlot(s: number, push: () => void): void {
     this.fb.i32(0);

@@ -9,6 +9,7 @@ import { ModuleBuilder } from "../wasm/module.ts";
 import type { RegionIr } from "./build.ts";
 import { leavesInstead } from "./exits.ts";
 import { SHARED_OPS, sharedFunction } from "../lower/shared-ops.ts";
+import { hasTailCalls } from "./links.ts";
 import { lowerRegion, type LoweringOptions } from "./lower.ts";
 import type { RegionSupport } from "./support.ts";
 import type { Liveness } from "./liveness.ts";
@@ -53,13 +54,14 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   const readImport = m.importFunction("mmu", "readDirect", ["i32", "i32", "i32"], ["i32"]);
   const writeImport = m.importFunction("mmu", "writeDirect", ["i32", "i32", "i32"], ["i32"]);
   const crossImport = m.importFunction("mmu", "storeCrossing", ["i32", "i32", "i32"], ["i32"]);
-  const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64"], ["i32"]);
+  const callOut = m.importFunction("tier0", "callOut", ["i64", "i32", "i64", "i32"], ["i32"]);
+  const jumpOut = hasTailCalls() && items.some(({ ir }) => ir.region.links.size > 0) ? m.importFunction("tier0", "jumpOut", ["i64", "i32", "i32"], ["i32"]) : null;
   const helpers = new Map<HelperName, number>();
   for (const n of names) helpers.set(n, m.importFunction("helper", n, HELPERS[n], ["i32"]));
   const operations = new Set<string>();
   for (const i of items) for (const b of i.ir.blocks) collectShared(b.nodes, operations);
   const shared = new Map([...operations].map((op) => [op, m.addFunction(sharedFunction(op))] as const));
-  const support = { ...addSupport(m, readImport, writeImport, crossImport, callOut, helpers), shared: (op: string) => shared.get(op) ?? -1 };
+  const support = { ...addSupport(m, readImport, writeImport, crossImport, { callOut, jumpOut }, helpers), shared: (op: string) => shared.get(op) ?? -1 };
   const functions = items.map((item, i) => {
     const body = lowerRegion(item.ir, item.live, support, item.options);
     const name = `r${i}`;
@@ -69,7 +71,7 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
   return { bytes: m.encode(), helpers: [...names], functions, functionName: (index) => m.functionName(index) };
 }
 
-function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, callOut: number, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
+function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, ways: Pick<RegionSupport, "callOut" | "jumpOut">, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
     const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
@@ -96,7 +98,7 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     store[width] = m.addFunction(f);
   }
   return {
-    read, write, store, callOut, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
+    read, write, store, ...ways, checkPage: m.addFunction(checkPageFunction()), helperExit: m.addFunction(helperExitFunction()),
     helper: (name) => helpers.get(name) ?? -1,
   };
 }

@@ -4,6 +4,7 @@ import { type CodeMode, DECODE_OK, decode, Insn } from "../../cpu/decode/decoder
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
 import { liftName } from "../../cpu/lift/form.ts";
+import { type Link, linkKey } from "./links.ts";
 import { type Block, blockKey, type FlowKind, type Inlining, type Region, type RegionInsn } from "./scan.ts";
 
 export interface RegionRequest {
@@ -44,6 +45,8 @@ export function encodeRegion(region: Region, bytesAt: (offset: number, length: n
   };
   pairs(region.pages);
   pairs(region.expected);
+  t.push(region.links.size);
+  for (const [key, { index, ppn }] of region.links) t.push(Math.floor(key / 2), key & 1, index, ppn);
   const inlinings = new Map<number, Inlining>();
   const note = (i: Inlining | null): void => {
     for (let at = i; at !== null && !inlinings.has(at.id); at = at.caller) inlinings.set(at.id, at);
@@ -94,6 +97,13 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
   };
   const pages = pairs();
   const expected = pairs();
+  const links = new Map<number, Link>();
+  for (let n = next(); n > 0; n--) {
+    const offset = next();
+    const open = next() === 1;
+    const index = next();
+    links.set(linkKey(offset, open), { index, ppn: next() });
+  }
   const inlinings = new Map<number, Inlining>();
   for (let n = next(); n > 0; n--) {
     const id = next();
@@ -102,7 +112,7 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
     inlinings.set(id, { id, caller, returnTo, depth: next() });
   }
   const blocks: Block[] = [];
-  const links: { block: Block; dominator: number; successors: number[] }[] = [];
+  const joined: { block: Block; dominator: number; successors: number[] }[] = [];
   let at = 0;
   const count = next();
   for (let index = 0; index < count; index++) {
@@ -127,11 +137,11 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
       loopHeader: (flags & LOOP_HEADER) !== 0, reentry: (flags & REENTRY) !== 0, open: (flags & OPEN) !== 0,
     };
     blocks.push(block);
-    links.push({ block, dominator, successors });
+    joined.push({ block, dominator, successors });
   }
-  for (const { block, dominator, successors } of links) {
+  for (const { block, dominator, successors } of joined) {
     block.immediateDominator = dominator < 0 ? null : blocks[dominator];
     for (const s of successors) block.successors.set(blockKey(blocks[s].start, blocks[s].inlining), blocks[s]);
   }
-  return { entry, mode, blocks, pages, instructions, expected };
+  return { entry, mode, blocks, pages, instructions, expected, links };
 }

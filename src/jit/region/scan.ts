@@ -5,6 +5,7 @@
 import { DECODE_OK, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
 import { liftName } from "../../cpu/lift/form.ts";
+import type { Link } from "./links.ts";
 
 /** Where code comes from. Offsets are relative to the linear page of the region's entry. */
 export interface CodeSource {
@@ -76,6 +77,8 @@ export interface Region {
   readonly instructions: number;
   /** Offsets that indirect jumps are expected to go to, by their own. */
   readonly expected: ReadonlyMap<number, number>;
+  /** By linkKey (links.ts): where calls and exits lead to. */
+  readonly links: ReadonlyMap<number, Link>;
 }
 
 const MAX_INSTRUCTIONS = 320;
@@ -147,7 +150,10 @@ export class RegionScanner {
         }
         if (this.found.size >= MAX_INSTRUCTIONS) break;
         const at = this.decode(offset);
-        if (at === null || at.kind === "stop-before") break;
+        if (at === null || at.kind === "stop-before") {
+          this.barred.add(offset);
+          break;
+        }
         const next: number[] = [];
         this.found.set(key, { at, inlining, next });
         const after = offset + at.length;
@@ -203,6 +209,8 @@ export class RegionScanner {
     return this.region(entry);
   }
   private hasFeature: (insn: Insn) => boolean = () => true;
+  /** Offsets of instructions that are tier 0's. */
+  readonly barred = new Set<number>();
 
   /** Jumps through a pointer at a fixed place (procedure linkage tables): where it points now. */
   private expectedTarget(at: RegionInsn): number | null {
@@ -322,7 +330,7 @@ export class RegionScanner {
     if (root === undefined) return null;
     const ordered = order(root);
     return {
-      entry, mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected,
+      entry, mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected, links: new Map<number, Link>(),
       instructions: ordered.reduce((n, b) => n + b.insns.length, 0),
     };
   }
@@ -430,4 +438,19 @@ function intersect(idom: readonly number[], a: number, b: number): number {
     while (b > a) b = idom[b];
   }
   return a;
+}
+
+/** Offsets that a region is left for by direct calls and jumps, and by what follows its last instructions, with Block.open there. `visit` may see one twice. */
+export function targetsOf(region: Region, visit: (offset: number, open: boolean) => void): void {
+  for (const b of region.blocks) {
+    const last = b.insns[b.insns.length - 1];
+    const after = last.offset + last.length;
+    const target = (after + last.insn.immLo) | 0;
+    const inside = (offset: number): boolean => [...b.successors.values()].some((s) => s.start === offset);
+    const open = last.kind === "access" ? last.name === "stac" : b.open;
+    if (last.kind === "call" || last.kind === "jump" || last.kind === "branch") {
+      if (!inside(target)) visit(target, open);
+    }
+    if ((last.kind === "branch" || last.kind === "next" || last.kind === "access" || last.kind === "repeat") && !inside(after)) visit(after, open);
+  }
 }

@@ -13,8 +13,10 @@ export interface RegionSupport {
   readonly checkPage: number;
   /** (STATUS i32, rip i64, length i32, instructions left before it i32) -> REGION_EXIT. */
   readonly helperExit: number;
-  /** (rip i64, instructions left i32, expected rip i64) -> -1 when it came to be there, else REGION_EXIT. */
+  /** (rip i64, instructions left i32, expected rip i64, index in the table of regions or 0) -> -1 when it came to be there, else REGION_EXIT. */
   readonly callOut: number;
+  /** (rip i64, instructions left i32, index or 0), in place of a return; null where there are no tail calls. */
+  readonly jumpOut: number | null;
   readonly helper: (name: HelperName) => number;
   /** The function of a pure IR operation that WebAssembly lacks. */
   readonly shared: (op: string) => number;

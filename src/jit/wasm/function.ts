@@ -200,6 +200,18 @@ export class FunctionBuilder {
     this.code.unsigned(table);
     return this;
   }
+  /** Only where the host has tail calls. */
+  returnCall(functionIndex: number): this {
+    this.opcode("return_call", "func");
+    this.code.unsigned(functionIndex);
+    return this;
+  }
+  returnCallIndirect(typeIndex: number, table = 0): this {
+    this.opcode("return_call_indirect", "indirect");
+    this.code.unsigned(typeIndex);
+    this.code.unsigned(table);
+    return this;
+  }
 
   begin(kind: "block" | "loop" | "if", name: string, result: ValueType | null = null): Label {
     this.opcode(kind, "block");
@@ -349,6 +361,12 @@ export class DryBuilder extends FunctionBuilder {
     return this;
   }
   override callIndirect(): this {
+    return this;
+  }
+  override returnCall(): this {
+    return this;
+  }
+  override returnCallIndirect(): this {
     return this;
   }
   override begin(): Label {

@@ -21,6 +21,7 @@ export class ModuleBuilder {
   private readonly tables: number[] = [];
   private readonly exportedTables: { name: string; index: number }[] = [];
   private memory: MemoryImport | null = null;
+  private table: { readonly module: string; readonly name: string } | null = null;
 
   type(params: readonly ValueType[], results: readonly ValueType[]): number {
     const key = `${params.join()}>${results.join()}`;
@@ -38,6 +39,11 @@ export class ModuleBuilder {
 
   importMemory(memory: MemoryImport): void {
     this.memory = memory;
+  }
+
+  /** A funcref table of any size, at index 0: there is no other. */
+  importTable(table: { readonly module: string; readonly name: string }): void {
+    this.table = table;
   }
 
   /** All imports must come before the first function. Gives the function index. */
@@ -89,7 +95,7 @@ export class ModuleBuilder {
       for (const t of this.typeBytes) w.append(t);
     });
     section(2, (w) => {
-      w.unsigned(this.imports.length + (this.memory ? 1 : 0));
+      w.unsigned(this.imports.length + (this.memory ? 1 : 0) + (this.table ? 1 : 0));
       for (const i of this.imports) {
         w.text(i.module);
         w.text(i.name);
@@ -103,6 +109,14 @@ export class ModuleBuilder {
         w.byte(this.memory.shared ? 3 : 1);
         w.unsigned(this.memory.minimum);
         w.unsigned(this.memory.maximum);
+      }
+      if (this.table) {
+        w.text(this.table.module);
+        w.text(this.table.name);
+        w.byte(1);
+        w.byte(0x70);
+        w.byte(0);
+        w.unsigned(0);
       }
     });
     section(3, (w) => {

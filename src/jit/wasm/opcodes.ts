@@ -36,6 +36,8 @@ add("br_table", -1, 0x0e, "labels");
 add("return", -1, 0x0f);
 add("call", -1, 0x10, "func");
 add("call_indirect", -1, 0x11, "indirect");
+add("return_call", -1, 0x12, "func");
+add("return_call_indirect", -1, 0x13, "indirect");
 add("drop", -1, 0x1a);
 add("select", -1, 0x1b);
 run(-1, 0x20, "local.get local.set local.tee", "local");

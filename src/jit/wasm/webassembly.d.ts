@@ -1,5 +1,6 @@
 /** The part of the WebAssembly JavaScript API that jit/ uses: its compiler settings have no DOM library. */
 declare namespace WebAssembly {
+  function validate(bytes: BufferSource): boolean;
   class Module {
     constructor(bytes: BufferSource);
   }
