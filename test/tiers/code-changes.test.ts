@@ -12,6 +12,9 @@ interface Program {
   readonly rax: bigint;
 }
 
+/** Too long to be followed into. */
+const LONG = "inc rdx\n ".repeat(60);
+
 /** The immediate of the `mov eax, 1` at the label is at its second byte. */
 const PROGRAMS: readonly Program[] = [
   { name: "a loop that counts", source: "xor eax, eax\n mov ecx, 1000\nnext: add eax, 3\n dec ecx\n jnz next\n hlt", rax: 3000n },
@@ -59,6 +62,23 @@ const PROGRAMS: readonly Program[] = [
     source: "mov ecx, 300\n xor ebx, ebx\nnext:\n add dword [rel value], 1\n call f\n add ebx, eax\n dec ecx\n jnz next\n mov eax, ebx\n hlt\nvalue: dd 0\nf: mov eax, [rel value]\n ret",
     rax: 45150n,
   },
+  {
+    name: "a function that is called by its link, rewritten by its caller",
+    source: `mov ecx, 40\n xor ebx, ebx\nnext:\n mov byte [rel f+1], cl\n call f\n call f\n add ebx, eax\n dec ecx\n jnz next\n mov eax, ebx\n hlt\nf: mov eax, 7\n ${LONG} ret`,
+    rax: 820n,
+  },
+  {
+    name: "a function that is called by its link, and mapped elsewhere",
+    // 11000h is shown by page 20000h's copy, and back.
+    source: `jmp start\nstart: mov rsi, 0x11000\n mov rdi, 0x20000\n mov ecx, 512\n rep movsq\n mov byte [0x20000+far_-0x11000+2], 5\n mov r8d, 30\n xor ebx, ebx\nnext:\n xor qword [${TABLE}+8*0x11], 0x31000\n invlpg [0x11000]\n xor eax, eax\n call far_\n call far_\n add ebx, eax\n dec r8d\n jnz next\n mov eax, ebx\n hlt\ntimes ${CODE}+0x1010-$ db 0x90\nfar_: add eax, 3\n ${LONG} ret`,
+    rax: BigInt(2 * (15 * 3 + 15 * 5)),
+  },
+  {
+    name: "a loop over several regions, the last of which rewrites the second",
+    source: `mov ecx, 20\n xor eax, eax\nnext:\n ${"inc rbx\n ".repeat(400)}patch: add eax, 0x1234\n ${"inc rbx\n ".repeat(400)}mov byte [rel patch+1], cl\n dec ecx\n jnz next\n hlt`,
+    // The first round adds what is there, the others what the round before has written.
+    rax: BigInt(0x1234 + Array.from({ length: 19 }, (_, i) => 0x1200 + 20 - i).reduce((a, b) => a + b, 0)),
+  },
 ];
 
 const SLICES = [1, 7, 100, 1_000_000];
@@ -78,11 +98,10 @@ describe("programs", () => {
 describe("regions that go", () => {
   const many = (count: number): string => [
     "mov r9d, 5", "again:", "xor eax, eax", ...Array.from({ length: count }, (_, i) => `call f${i}`), "dec r9d", "jnz again", "hlt",
-    // Too long to be followed into.
-    ...Array.from({ length: count }, (_, i) => `f${i}: add eax, ${i}\n${"inc rbx\n".repeat(60)} ret`),
+    ...Array.from({ length: count }, (_, i) => `f${i}: add eax, ${i}\n${LONG} ret`),
   ].join("\n");
 
-  it("are evicted, the oldest first, and made again when they are needed", () => {
+  it("are evicted, and made again when they are needed", () => {
     const expected = new Rig(many(40), { tier: "0" }).run().result;
     const rig = new Rig(many(40), { tier: "1", maxCodeBytes: 20_000 }).run();
     const stats = rig.vcpu.regions?.stats;
@@ -90,6 +109,15 @@ describe("regions that go", () => {
     expect(stats?.evicted).toBeGreaterThan(20);
     expect(stats?.wasmBytes).toBeLessThanOrEqual(20_000);
     expect(stats?.compiled).toBeGreaterThan(stats?.regions ?? 0);
+  });
+
+  it("leave nobody with a link to them: what takes their place in the table is something else", () => {
+    // Two sets of functions by turns, of which the limit holds one.
+    const source = ["mov r9d, 6", "again:", "xor eax, eax", ...Array.from({ length: 16 }, (_, i) => `call f${i}`), "dec r9d", "jnz again", "hlt", ...Array.from({ length: 16 }, (_, i) => `f${i}: add eax, ${2 ** i}\n${LONG} ret`)].join("\n");
+    const rig = new Rig(source, { tier: "1", maxCodeBytes: 6_000 });
+    rig.run();
+    expect(rig.vcpu.state.reg(0)).toBe(65535n);
+    expect(rig.vcpu.regions?.stats.evicted).toBeGreaterThan(16);
   });
 
   const counted = PROGRAMS[0];
