@@ -90,6 +90,8 @@ function layoutState(base: number) {
     /** Nonzero: no region goes on behind a call, for one of them has been dropped. Calls that are open between regions. */
     regionStop: a.take("i32"),
     regionDepth: a.take("i32"),
+    /** Counts what takes mappings of code away, or changes what open regions take for granted. */
+    regionGeneration: a.take("i32"),
     /** When the limit was reached: the slot where the run of instructions began, or 0. */
     leader: a.take("i32"),
     /** Instructions retired in regions. */
@@ -345,6 +347,8 @@ export const EXIT = {
   crossMiss: 5,
   /** The entry point at STATE.rip has been reached often. */
   hot: 6,
+  /** Control has come to where a call from a region returns: never seen outside of the interpreter. */
+  returned: 7,
 } as const;
 
 /** What a region answers when it is left (jit/region). */
@@ -357,6 +361,8 @@ export const REGION_EXIT = {
   fault: 2,
   /** STATUS.leave; STATE.rip is the next instruction. */
   leave: 3,
+  /** Tier 0 has run behind it and been left: EXIT, on top of this. RIP and STATE.icount are as that says. */
+  ran: 16,
 } as const;
 
 /** Arithmetic flags in RFLAGS. */

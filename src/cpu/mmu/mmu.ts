@@ -101,6 +101,7 @@ export class Mmu {
       s.i32[from + i * step + 1] = 0;
     }
     this.fetchFilled.length = 0;
+    s.i32[STATE.regionGeneration >> 2]++;
   }
 
   /** A CR3 write: global entries stay when CR4.PGE is set (SDM 3A §4.10.4.1). */
@@ -125,6 +126,7 @@ export class Mmu {
       i32[i + 1] = 0;
     }
     this.fetchFilled.length = 0;
+    i32[STATE.regionGeneration >> 2]++;
   }
 
   /** INVLPG: the page that contains hi:lo, in every TLB. Large pages were filled page by page, so all go. */
@@ -144,6 +146,7 @@ export class Mmu {
     const f = (FETCH_TLB_BASE + ((lo >>> 12) & (FETCH_TLB_ENTRIES - 1)) * FETCH_ENTRY_SIZE) >> 2;
     i32[f] = 0;
     i32[f + 1] = 0;
+    i32[STATE.regionGeneration >> 2]++;
   }
 
   /** Physical page `ppn` now holds decoded code: writes to it must take the slow path. */

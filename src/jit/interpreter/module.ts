@@ -3,9 +3,10 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, REGION_TABLE_SIZE,
+  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_TLB_BASE, INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, REGION_TABLE_SIZE,
   STATE, STATUS,
 } from "../../cpu/layout.ts";
+import { MXCSR_CONTROL } from "../../cpu/helpers/sse-ops.ts";
 import type { Node } from "../../cpu/ir/ir.ts";
 import { RecordContext } from "../../cpu/lift/context.ts";
 import { type EaKind, type Form, formKey } from "../../cpu/lift/form.ts";
@@ -66,24 +67,29 @@ export function generateInterpreter(requests: readonly HandlerRequest[], memory:
   m.exportTable("regions", m.addTable(REGION_TABLE_SIZE));
   exportSupport(m, support);
   const regionType = m.type(["i64", "i32"], ["i32"]);
-  const callOut = m.addFunction(callOutFunction(regionType));
+  // In a circle: callOut, interpretHere, interpret, callOut.
+  const callOut = m.addFunction(callOutFunction(regionType, m.nextFunction + 1));
   m.export("callOut", callOut);
-  const run = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, callOut, options.profile ?? null).build());
-  m.export("run", run);
+  m.addFunction(interpretHereFunction(m.nextFunction + 1));
+  const interpret = m.addFunction(new RunFunction(support, inline, options.pairs ?? [], first, handlerType, callOut, options.profile ?? null).build());
+  m.export("run", m.addFunction(new FunctionBuilder([], ["i32"], "run").i32(0).i32(0).i64(NOWHERE).i64(0n).call(interpret)));
   return { bytes: m.encode(options.names ?? true), handlers, pairs, inlineCount: inline.length, outlinedCount: outlined.length };
 }
 
 /** No instruction's address: an expected address that is never reached. */
 const NOWHERE = 0x7fff000000000001n;
+/** In callOut's index: the interpreter calls. */
+const OF_TIER0 = 1 << 31;
 /** Calls open between regions at most: each has a frame on the host's stack. */
 const MAX_DEPTH = 100;
 
 /**
- * (rip, instructions left, expected rip, index or 0) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
- * the expected address in the mode of the call (-1), where no region is, or one of them must leave. The first may be known by its index in the table
- * (region/links.ts). The state block is current before and after.
+ * (rip, instructions left, expected rip, index or 0, or with OF_TIER0) -> -1 or REGION_EXIT. Runs regions from `rip` on, one after the other, until control is at
+ * the expected address in the mode of the call (-1), or one of them must leave. The first may be known by its index in the table (region/links.ts).
+ * What has no region runs in tier 0 right here unless that has called, so that one instruction that is tier 0's does not end all regions that are open.
+ * The state block is current before and after.
  */
-function callOutFunction(regionType: number): FunctionBuilder {
+function callOutFunction(regionType: number, interpretHere: number): FunctionBuilder {
   const f = new FunctionBuilder(["i64", "i32", "i64", "i32"], ["i32"], "callOut");
   const [rip, left, expected, index] = [0, 1, 2, 3];
   const entry = f.local("i32");
@@ -91,21 +97,30 @@ function callOutFunction(regionType: number): FunctionBuilder {
   const slot = f.local("i32");
   const status = f.local("i32");
   const depth = f.local("i32");
+  const generation = f.local("i32");
+  const skip = f.local("i32");
   const mode = f.local("i64");
+  const nest = f.local("i32");
   const leave = (code: () => void): void => {
     f.i32(0).get(depth).mem("i32.store", STATE.regionDepth);
     code();
     f.op("return");
   };
-  f.i32(0).mem("i32.load", STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
+  const { state, stopped } = words(f);
+  const stale = (): FunctionBuilder => state(STATE.regionGeneration).get(generation).op("i32.ne");
+  state(STATE.regionDepth).tee(depth).i32(MAX_DEPTH).op("i32.lt_u");
   const shallow = f.likely().begin("if", "shallow");
   f.i32(0).get(depth).i32(1).op("i32.add").mem("i32.store", STATE.regionDepth);
   f.i32(0).mem("i64.load", STATE.tlbBase).set(mode);
+  state(STATE.regionGeneration).set(generation);
+  f.get(index).i32(0).op("i32.ge_s").set(nest);
+  f.get(index).i32(~OF_TIER0).op("i32.and").set(index);
   const next = f.begin("loop", "next");
   const none = f.begin("block", "none");
   const known = f.begin("block", "known");
   // What was dropped meanwhile may have taken links with it.
-  f.get(index).i32(0).i32(0).mem("i32.load", STATE.regionStop).op("i32.eqz").op("select").brIf(known);
+  f.get(index).i32(0);
+  state(STATE.regionStop).op("i32.eqz").op("select").brIf(known);
   fetchEntry(f, rip).set(entry);
   f.get(entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG).get(rip).i64(-4096n).op("i64.and").i32(0).mem("i64.load32_u", STATE.fetchKey).op("i64.or").op("i64.ne").unlikely().brIf(none);
   f.get(entry).mem("i32.load", FETCH_TLB_BASE + FETCH_SLOTS);
@@ -118,24 +133,86 @@ function callOutFunction(regionType: number): FunctionBuilder {
   countEntry(f, index, entry);
   // For the function that stands where nothing is compiled.
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
-  f.get(rip).i64(-4096n).op("i64.and").get(left).get(index).callIndirect(regionType, REGION_TABLE).tee(status);
+  f.get(rip).i64(-4096n).op("i64.and").get(left).get(index).callIndirect(regionType, REGION_TABLE).set(status);
+  f.get(status).i32(REGION_EXIT.tier0).op("i32.gt_u");
   const must = f.unlikely().begin("if", "must");
   leave(() => f.get(status));
   f.end(must);
-  f.i32(0).mem("i64.load", STATE.rip).set(rip).i32(0).mem("i32.load", STATE.regionLeft).set(left).i32(0).set(index);
-  // Something wants to be looked at.
-  f.i32(0).mem("i32.load", STATE.regionStop).i32(0).mem("i32.load", STATE.limit).i32(0).mem("i32.load", STATE.regionLimit).op("i32.ne").op("i32.or");
+  f.i32(0).mem("i64.load", STATE.rip).set(rip);
+  state(STATE.regionLeft).set(left).i32(0).set(index);
+  f.get(status).tee(skip).unlikely().brIf(none);
+  stopped();
   const stop = f.unlikely().begin("if", "stop");
   leave(() => f.i32(REGION_EXIT.lookup));
   f.end(stop);
   // The caller's code is for its own mode.
   f.get(rip).get(expected).op("i64.ne").i32(0).mem("i64.load", STATE.tlbBase).get(mode).op("i64.ne").op("i32.or").brIf(next);
-  leave(() => f.i32(-1));
+  leave(() => f.i32(REGION_EXIT.lookup).i32(-1).also(stale).op("select"));
   f.end(none);
+
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
-  leave(() => f.i32(REGION_EXIT.lookup));
+  f.get(nest);
+  const here = f.begin("if", "here");
+  f.get(skip).get(expected).get(mode).get(generation).call(interpretHere).set(skip).end(here);
+  leave(() => f.get(skip));
   f.end(next).end(shallow);
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.lookup);
+  return f;
+}
+
+/** Loads of the state block for `f`. */
+function words(f: FunctionBuilder): { state(at: number): FunctionBuilder; stopped(): FunctionBuilder } {
+  const state = (at: number): FunctionBuilder => f.i32(0).mem("i32.load", at);
+  return {
+    state,
+    // Something wants to be looked at.
+    stopped: () => {
+      state(STATE.regionStop);
+      state(STATE.limit);
+      return state(STATE.regionLimit).op("i32.ne").op("i32.or");
+    },
+  };
+}
+
+/**
+ * (REGION_EXIT.tier0 or 0, expected rip, the mode there, STATE.regionGeneration at the call) -> -1 or REGION_EXIT, as callOut: tier 0 from STATE.rip on, in
+ * 64-bit code alone, for legacy modes take segments for granted.
+ */
+function interpretHereFunction(interpret: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i32", "i64", "i64", "i32"], ["i32"], "interpretHere");
+  const [skip, expected, mode, generation] = [0, 1, 2, 3];
+  const from = f.local("i32");
+  const status = f.local("i32");
+  const fpu = f.local("i32");
+  const mxcsr = f.local("i32");
+  const { state, stopped } = words(f);
+  // The interpreter wants to enter regions.
+  state(STATE.regionDepth).i32(MAX_DEPTH).op("i32.ge_u");
+  state(STATE.fetchKey).i32(FETCH_KEY_MODE).op("i32.and").i32(FETCH_KEY_64).op("i32.ne").op("i32.or");
+  stopped().op("i32.or");
+  const up = f.begin("if", "up");
+  f.get(skip).op("return").end(up);
+  state(STATE.fpuGate).set(fpu);
+  state(STATE.mxcsr).i32(MXCSR_CONTROL).op("i32.and").set(mxcsr);
+  state(STATE.regionLimit);
+  state(STATE.regionLeft).op("i32.sub").tee(from).get(skip).get(expected).get(mode).call(interpret).set(status);
+  // What ran here is no region's.
+  f.i32(0).i32(0).mem("i64.load", STATE.regionCount);
+  state(STATE.icount).get(from).op("i32.sub").op("i64.extend_i32_s").op("i64.sub").mem("i64.store", STATE.regionCount);
+  f.get(status).i32(EXIT.returned).op("i32.ne");
+  const out = f.begin("if", "out");
+  f.get(status).i32(REGION_EXIT.ran).op("i32.add").op("return").end(out);
+  f.i32(0);
+  state(STATE.regionLimit);
+  state(STATE.icount).op("i32.sub").mem("i32.store", STATE.regionLeft);
+  state(STATE.fpuGate).get(fpu).op("i32.ne");
+  state(STATE.mxcsr).i32(MXCSR_CONTROL).op("i32.and").get(mxcsr).op("i32.ne").op("i32.or");
+  const changed = f.unlikely().begin("if", "changed");
+  f.i32(0);
+  state(STATE.regionGeneration).i32(1).op("i32.add").mem("i32.store", STATE.regionGeneration).end(changed);
+  f.i32(REGION_EXIT.lookup).i32(-1);
+  state(STATE.regionGeneration).get(generation).op("i32.ne");
+  stopped().op("i32.or").op("select");
   return f;
 }
 
@@ -144,17 +221,19 @@ function writesMemory(nodes: readonly Node[]): boolean {
   return nodes.some((n) => /^(st\.|rmw\.begin|ptr\.write|call)/.test(n.op) || n.bodies.some((b) => writesMemory(b)));
 }
 
-/** run() -> EXIT. Executes from STATE.rip until something stops it. */
+/** (instructions executed in this slice, REGION_EXIT.tier0 or 0, expected rip, the mode there) -> EXIT. Executes from STATE.rip until something stops it. */
 class RunFunction {
-  private readonly fb = new FunctionBuilder([], ["i32"], "run");
+  private readonly fb = new FunctionBuilder(["i32", "i32", "i64", "i64"], ["i32"], "interpret");
+  private readonly icount = 0;
+  /** The region at the next record is not to be entered. */
+  private readonly skip = 1;
+  private readonly expected = 2;
+  private readonly mode = 3;
   private readonly rec = this.fb.local("i32");
   private readonly vpage = this.fb.local("i64");
-  private readonly icount = this.fb.local("i32");
   private readonly rip = this.fb.local("i64");
   private readonly tlb = this.fb.local("i32");
   private readonly key = this.fb.local("i64");
-  /** The region at the next record is not to be entered. */
-  private readonly skip = this.fb.local("i32");
   private readonly statusLocal = this.fb.local("i32");
   private readonly entry = this.fb.local("i32");
   private readonly counter = this.fb.local("i32");
@@ -275,11 +354,23 @@ class RunFunction {
     const { fb } = this;
     this.uncount();
     fb.i32(0).i32(0).mem("i32.load", STATE.limit).tee(this.entry).mem("i32.store", STATE.regionLimit);
-    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").i64(NOWHERE).get(this.rec).mem("i32.load", REC.region).call(this.callOut).set(this.statusLocal);
-    fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub").set(this.entry);
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").get(this.entry).get(this.icount).op("i32.sub").get(this.expected).get(this.rec).mem("i32.load", REC.region).i32(OF_TIER0).op("i32.or").call(this.callOut).tee(this.statusLocal);
+    fb.i32(REGION_EXIT.ran).op("i32.ge_s");
+    const ran = fb.begin("if", "ran", "i32");
+    fb.i32(0).mem("i32.load", STATE.icount);
+    fb.else();
+    fb.i32(0).mem("i32.load", STATE.regionLimit).i32(0).mem("i32.load", STATE.regionLeft).op("i32.sub");
+    fb.end(ran).set(this.entry);
     fb.i32(0).i32(0).mem("i64.load", STATE.regionCount).get(this.entry).get(this.icount).op("i32.sub").op("i64.extend_i32_s").op("i64.add").mem("i64.store", STATE.regionCount);
     fb.get(this.entry).set(this.icount);
+    fb.get(this.statusLocal).i32(REGION_EXIT.ran).op("i32.ge_s");
+    const out = fb.begin("if", "out");
+    fb.get(this.statusLocal).i32(REGION_EXIT.ran).op("i32.sub").op("return").end(out);
     fb.i32(0).mem("i64.load", STATE.rip).set(this.rip);
+    fb.get(this.statusLocal).i32(-1).op("i32.eq");
+    const returned = fb.begin("if", "returned");
+    this.leave(EXIT.returned, null, false);
+    fb.end(returned);
     this.loadMode();
     fb.get(this.statusLocal).i32(REGION_EXIT.tier0).op("i32.le_u");
     const on = fb.begin("if", "on");
@@ -306,6 +397,12 @@ class RunFunction {
   /** From the rip local to record and page, through the fetch TLB and the page's slot table. */
   private emitLookup(): void {
     const { fb } = this;
+    fb.get(this.rip).get(this.expected).op("i64.eq");
+    const there = fb.unlikely().begin("if", "there");
+    fb.i32(0).mem("i64.load", STATE.tlbBase).get(this.mode).op("i64.eq");
+    const returned = fb.begin("if", "returned");
+    this.leave(EXIT.returned, null, false);
+    fb.end(returned).end(there);
     fetchEntry(fb, this.rip).set(this.entry);
     fb.get(this.entry).mem("i64.load", FETCH_TLB_BASE + FETCH_TAG);
     fb.get(this.rip).i64(-4096n).op("i64.and").tee(this.vpage).get(this.key).op("i64.or").op("i64.ne");

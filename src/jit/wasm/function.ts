@@ -189,6 +189,11 @@ export class FunctionBuilder {
     this.code.byte(0);
     return this;
   }
+  /** What `emit` emits, in a chain. */
+  also(emit: () => unknown): this {
+    emit();
+    return this;
+  }
   call(functionIndex: number): this {
     this.opcode("call", "func");
     this.code.unsigned(functionIndex);

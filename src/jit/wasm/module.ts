@@ -52,6 +52,11 @@ export class ModuleBuilder {
     return this.imports.push({ module, name, type: this.type(params, results) }) - 1;
   }
 
+  /** What addFunction will give next. */
+  get nextFunction(): number {
+    return this.imports.length + this.functions.length;
+  }
+
   addFunction(body: FunctionBuilder): number {
     this.functions.push({ type: this.type(body.params, body.results), body });
     return this.imports.length + this.functions.length - 1;
