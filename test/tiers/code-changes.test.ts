@@ -74,6 +74,17 @@ const PROGRAMS: readonly Program[] = [
     rax: BigInt(2 * (15 * 3 + 15 * 5)),
   },
   {
+    name: "a function that maps the page elsewhere to which it returns",
+    source: `jmp start\nstart: mov rsi, 0x11000\n mov rdi, 0x20000\n mov ecx, 512\n rep movsq\n mov byte [0x20000+inc_-0x11000+2], 5\n mov r8d, 40\n xor ebx, ebx\nnext:\n jmp across\nback:\n dec r8d\n jnz next\n mov eax, ebx\n hlt\ng: xor qword [${TABLE}+8*0x11], 0x31000\n invlpg [0x11000]\n ${LONG} ret\ntimes ${CODE}+0xff8-$ db 0x90\nacross: ${"nop\n ".repeat(8)}call g\ninc_: add ebx, 3\n jmp back`,
+    rax: BigInt(20 * 3 + 20 * 5),
+  },
+  {
+    name: "a function that changes the rounding of its caller's arithmetic",
+    source: `movsd xmm0, [rel half]\n mov ecx, 40\n xor ebx, ebx\nnext:\n cvtsd2si eax, xmm0\n add ebx, eax\n call g\n cvtsd2si eax, xmm0\n lea ebx, [rbx+rax*8]\n dec ecx\n jnz next\n mov eax, ebx\n hlt\ng: xor dword [rel control], 0x2000\n ldmxcsr [rel control]\n ${LONG} ret\ncontrol: dd 0x1f80\nhalf: dq 0x3ff8000000000000`,
+    // 1.5 to the nearest even number is 2, down is 1: by turns before the call and behind it.
+    rax: BigInt(20 * (2 + 8 * 1) + 20 * (1 + 8 * 2)),
+  },
+  {
     name: "a loop over several regions, the last of which rewrites the second",
     source: `mov ecx, 20\n xor eax, eax\nnext:\n ${"inc rbx\n ".repeat(400)}patch: add eax, 0x1234\n ${"inc rbx\n ".repeat(400)}mov byte [rel patch+1], cl\n dec ecx\n jnz next\n hlt`,
     // The first round adds what is there, the others what the round before has written.

@@ -56,7 +56,7 @@ export function buildRegion(region: Region): RegionIr {
 
 /**
  * Pages that are known to be those that were compiled: the entry's, and those that were asked for on every way to a block. While a region is open
- * nothing changes the mapping of code, since what flushes the fetch TLB runs in tier 0, which unwinds all that are open.
+ * nothing changes the mapping of code: what flushes the fetch TLB runs in tier 0, and counts STATE.regionGeneration, by which those that are open leave.
  */
 class CheckedPages {
   private readonly asked = new Map<Block, Set<number>>();
