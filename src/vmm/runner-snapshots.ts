@@ -46,7 +46,11 @@ export class RunnerSnapshots {
   }
 
   async fork(send: ForkSend): Promise<{ readonly pauseMs: number }> {
-    const { pauseMs, done } = this.snapshotter.fork(send, () => performance.now());
+    const from = performance.now();
+    const { done } = this.snapshotter.fork(send);
+    // The first pages go at once: as much as a pause may take.
+    this.snapshotter.sweep(() => performance.now() >= from + FORK_MS);
+    const pauseMs = performance.now() - from;
     this.forking = true;
     this.pump();
     try {

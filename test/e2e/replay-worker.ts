@@ -1,5 +1,6 @@
 /** Browser tests of replays: a machine in a worker records a run, replays one of another host, or goes on from another's state. */
 import "../../src/jit/interpreter/generate.ts";
+import { loadCompiler } from "../../src/jit/region/compiler.ts";
 import type { MachineConfig } from "../../src/vmm/config.ts";
 import { KEY_BYTES } from "../../src/vmm/machine/entropy.ts";
 import { Machine } from "../../src/vmm/machine/machine.ts";
@@ -25,6 +26,7 @@ export interface ReplayAnswer {
 
 export async function perform(task: ReplayTask): Promise<ReplayAnswer> {
   const { config } = task;
+  if (config.tier === "1") await loadCompiler();
   let serial = "";
   const make = (key: Uint8Array): Machine => new Machine(config, {
     serial: (byte) => (serial += String.fromCharCode(byte)), debug: () => undefined, hostNs: () => performance.now() * 1e6, entropy: (bytes) => bytes.set(key),

@@ -44,7 +44,7 @@ describe.skipIf(guest === null)("a fork of the default guest", () => {
       if (message.kind === "pages") pages += message.pages.length;
       receiver.take(clone(message));
       whole ||= message.kind === "end";
-    }, () => performance.now());
+    });
     // The child is made while its memory is on its way, some of it out of the store already.
     const early = receiver.restore(KEY);
     const child = makeMachine({ kernel: new Uint8Array() }, MEMORY, { restore: early.apply, ...(receiver.memory === null ? {} : { memory: receiver.memory }) });

@@ -91,8 +91,7 @@ export class Snapshotter {
   }
 
   /** Between runs: begins a second machine. `sweep` is to be called from then on until the promise is settled. */
-  fork(send: ForkSend, nowMs: () => number): { readonly pauseMs: number; readonly done: Promise<void> } {
-    const from = nowMs();
+  fork(send: ForkSend): { readonly done: Promise<void> } {
     const capture = this.capture();
     const job = new ForkJob(capture, new ForkSender(capture, this.lineage, { memoryMib: this.machine.config.memoryMib, hasVideo: this.machine.video !== null }, send));
     this.job = job;
@@ -100,7 +99,7 @@ export class Snapshotter {
       this.owe(capture);
       this.job = null;
     });
-    return { pauseMs: nowMs() - from, done };
+    return { done };
   }
 
   /** Between runs. `sweep` is to be called from then on until the promise is settled. */

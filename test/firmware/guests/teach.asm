@@ -198,7 +198,7 @@ code:
   mov al, 1
   out 0x21, al
   out 0xa1, al
-  mov al, 0xfa
+  mov al, 0xfb
   out 0x21, al
   mov al, 0xbf
   out 0xa1, al
@@ -214,6 +214,10 @@ code:
   or eax, 0x80000000
   mov cr0, eax
   call disk_test
+  ; Ticks from now on: before, there is no program to switch from.
+  cli
+  mov al, 0xfa
+  out 0x21, al
   ; Program 0.
   mov dword [G_TSS + 4], G_STACK + 0x1000
   mov esp, [contexts + BASE]
