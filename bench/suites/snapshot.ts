@@ -24,6 +24,8 @@ const IDLE_SECONDS = 60;
 const MB = 1e6;
 /** Until the manager has a worker ready again (manager.ts), with some room. */
 const SPARE_MS = 5000;
+/** Until a machine that computes counts as started, and a worker is ready beside it. */
+const SETTLE_MS = 20_000;
 /** A tenth of 256 MB of pages, written in a loop until the shell is asked to stop. */
 const DIRTY = "dd if=/dev/zero of=/tmp/dirty bs=1M count=26 2>/dev/null; echo dir'ty'\n";
 
@@ -87,7 +89,7 @@ async function inChromium(context: Context, executablePath: string): Promise<Sam
         // Through the manager, as a click does; the guest computes, so that there is a first instruction to wait for.
         const id = await page.evaluate((mib) => window.snapshotTest.managedBoot(mib), memory);
         await page.evaluate((x) => window.snapshotTest.managedType(x, "while :; do :; done & echo bu''sy\n", "busy"), id);
-        await sleep(SPARE_MS);
+        await sleep(SETTLE_MS);
         const forked = async (into: number[]): Promise<void> => {
           const { child, firstMs, pauseMs } = await page.evaluate((x) => window.snapshotTest.managedFork(x), id);
           into.push(firstMs);

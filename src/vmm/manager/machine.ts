@@ -65,6 +65,8 @@ const FOLDER_PIECE = 1 << 20;
 const FOLDER_WORKER_MS = 3000;
 /** After this a machine counts as one that runs, not one that starts. */
 const SETTLED_MS = 15_000;
+/** After this one that was restored or forked: it boots nothing. */
+const WENT_ON_MS = 1500;
 
 const NO_INPUT: InputState = { leds: 0, mouse: false };
 
@@ -101,6 +103,8 @@ export class ManagedMachine {
   private startedMs = 0;
   /** When the present start was asked for; as performance.now(). */
   private begunMs = 0;
+  /** The present start was from a snapshot or a fork. */
+  private goesOn = false;
   private quickResets = 0;
   private readonly terminals = new Set<Terminal>();
   readonly backlog: Backlog;
@@ -139,7 +143,7 @@ export class ManagedMachine {
 
   /** Whether it leaves the host room: it waits for input, or has long begun. While a system starts, anything beside it makes that slower. */
   get settled(): boolean {
-    return this.phase === "running" && (this.status?.idle === true || performance.now() - this.begunMs > SETTLED_MS);
+    return this.phase === "running" && (this.status?.idle === true || performance.now() - this.begunMs > (this.goesOn ? WENT_ON_MS : SETTLED_MS));
   }
 
   summary(): MachineSummary {
@@ -225,6 +229,7 @@ export class ManagedMachine {
   /** A fresh worker, what `load` brings into it, and on with it. `earlier`: what terminals have shown of it. Rejects with the reason. */
   private async begin(load: (connection: MachineConnection, mine: () => boolean) => Promise<StartSource | undefined>, earlier: Uint8Array = new Uint8Array(0)): Promise<void> {
     this.begunMs = performance.now();
+    this.goesOn = false;
     this.discard();
     const generation = this.generation;
     const mine = (): boolean => generation === this.generation;
@@ -244,6 +249,7 @@ export class ManagedMachine {
       const connection = this.connect();
       const source = await load(connection, mine);
       if (!mine()) return;
+      this.goesOn = source !== undefined;
       this.startedMs = this.heardMs = this.host.nowMs();
       this.silent = false;
       this.attachDisplay(connection);
