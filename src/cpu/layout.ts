@@ -126,6 +126,8 @@ function layoutState(base: number) {
     selector: a.take("i64", 2),
     segmentAttr: a.take("i64", 2),
     segmentLimit: a.take("i64", 3),
+    /** FS and GS, i64 each: 2^32 where the segment spans 4 GiB and may be read and written, else 0. For compiled legacy code. */
+    segmentRoom: a.take("i64", 2),
     /** x87: control, status (without TOP), tag word (2 bits each), TOP. */
     fpuCw: a.take("i32"),
     fpuSw: a.take("i32"),
@@ -200,21 +202,21 @@ export const FETCH_SLOTS = 8;
 export const FETCH_PPN = 12;
 export const FETCH_TLB_BASE = tlbAddress(MMU_COUNT + 1);
 /**
- * Fetch keys: bits 0-1 code size, bit 2 user, bits 4-11 the number of a CS that ends below 4 GiB (its base and limit), or 0. Bit 3 is
+ * Fetch keys: bits 0-1 code size (32-bit code in flat segments has a number of its own: see CpuState.flat), bit 2 user, bits 4-11 the number of a CS that ends below 4 GiB (its base and limit), or 0. Bit 3 is
  * always set, so that zero is no valid tag.
  */
 export const FETCH_KEY_16 = 8;
 export const FETCH_KEY_32 = 9;
 export const FETCH_KEY_64 = 10;
+export const FETCH_KEY_FLAT = 11;
+/** Set in the last two: tier 1 compiles that code. */
+export const FETCH_KEY_COMPILED = 2;
 export const FETCH_KEY_USER = 4;
 export const FETCH_KEY_MODE = 11;
 export const FETCH_KEY_WINDOW_SHIFT = 4;
 export const FETCH_KEY_WINDOW = 0xff0;
 
 export const TLB_END = FETCH_TLB_BASE + FETCH_TLB_ENTRIES * FETCH_ENTRY_SIZE;
-
-/** Profile builds of the interpreter count dispatches here: one i64 for each handler number. */
-export const PROFILE_BASE = 0x80000;
 
 /** How often entry points were reached: u16 each, counting down, by the low bits of the slot's address. */
 export const COUNTER_BASE = 0x90000;
@@ -228,7 +230,7 @@ export const FILLED_MAX = 3 * TLB_ENTRIES;
 export const REGION_TABLE_SIZE = 32768;
 export const LINKED_BASE = 0xc0000;
 
-/** Inline handlers have numbers below this; profile builds count pairs of them at PAIR_PROFILE_BASE, one i64 each. */
+/** Inline handlers have numbers below this; profile builds count pairs of them at PROFILE_BASE, one i64 each, or any handlers by number. */
 export const INLINE_MAX = 1024;
 
 /** Decode cache arena. */
@@ -263,9 +265,9 @@ export const ARRIVALS_TOLD = 256;
 
 export const ARENA_SIZE = SLOT_CACHE_BASE - ARENA_BASE;
 /** In profile builds only, at the end of the arena. */
-export const PAIR_PROFILE_BASE = SLOT_CACHE_BASE - INLINE_MAX * INLINE_MAX * 8;
+export const PROFILE_BASE = SLOT_CACHE_BASE - INLINE_MAX * INLINE_MAX * 8;
 if (FILLED_BASE + 4 * FILLED_MAX > ARENA_BASE) throw new RangeError("the list of filled entries overlaps the decode cache");
-if (TLB_END > PROFILE_BASE) throw new RangeError("TLBs overlap the decode cache");
+if (TLB_END > COUNTER_BASE) throw new RangeError("TLBs overlap the decode cache");
 
 /**
  * Instruction record: 32 bytes. Register fields are absolute addresses in the state block, so that AH and AL,

@@ -1,6 +1,6 @@
 /** The architectural state of one vCPU: views over its block in linear memory, and the registers that no emitted code reads. */
 import {
-  ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64,
+  ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, DS, ES, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_FLAT,
   FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
   MMU_USER_ALIGNED, RETURNS_UNBLOCK, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
   tlbAddress,
@@ -247,6 +247,7 @@ export class CpuState {
   setSegment(s: number, selector: number, base: bigint, limit: number, attr: number): void {
     this.loadSegmentCache(s, selector, 0, limit, attr);
     this.u64[(STATE.seg + s * SEG_STRIDE + SEG_BASE) >> 3] = base;
+    this.updateFlat();
   }
 
   /** The same for a 32-bit base (what descriptors hold), without BigInt: system calls and interrupts come through here. */
@@ -278,6 +279,8 @@ export class CpuState {
     i32[at + (SEG_MAX_READ >> 2) + 1] = 0;
     i32[at + (SEG_MAX_WRITE >> 2)] = writable ? high : 0;
     i32[at + (SEG_MAX_WRITE >> 2) + 1] = 0;
+    if (s >= FS) i32[(STATE.segmentRoom >> 2) + 2 * (s - FS) + 1] = readable && writable && low === 0 && lowHi === 0 && (high | 0) === -1 ? 1 : 0;
+    else this.updateFlat();
   }
 
   get longMode(): boolean {
@@ -303,6 +306,7 @@ export class CpuState {
     const { cpl } = this;
     let key = bits === 64 ? FETCH_KEY_64 : bits === 32 ? FETCH_KEY_32 : FETCH_KEY_16;
     const limit = this.limit[CS];
+    if (bits === 32 && this.flat) key = FETCH_KEY_FLAT;
     if (bits !== 64 && limit !== 0xffffffff) key |= this.codeWindow(limit) << FETCH_KEY_WINDOW_SHIFT;
     const x87Trap = (this.cr0 & (CR0.EM | CR0.TS)) !== 0 ? 1 : 0;
     const sseTrap = x87Trap !== 0 || (this.cr4 & CR4.OSFXSR) === 0 ? 2 : 0;
@@ -315,6 +319,25 @@ export class CpuState {
     this.i32[STATE.kernelTlbBase >> 2] = tlbAddress((this.cr4 & CR4.SMAP) !== 0 ? MMU_KERNEL_SMAP : MMU_KERNEL);
     this.i32[STATE.systemCalls >> 2] = (this.efer & EFER.SCE) !== 0 && (this.efer & EFER.LMA) !== 0 ? 1 : 0;
     this.u64[STATE.spMask >> 3] = bits === 64 ? 0xffffffffffffffffn : this.attr[SS] & ATTR.DB ? 0xffffffffn : 0xffffn;
+  }
+
+  /** Offsets in CS, SS, DS and ES are linear addresses, and reach all of 4 GiB; so do stack pointers. Asked in 32-bit code alone. */
+  private get flat(): boolean {
+    if ((this.attr[SS] & ATTR.DB) === 0 || this.limit[CS] !== 0xffffffff) return false;
+    const { i32 } = this;
+    for (let s = ES; s <= DS; s++) {
+      const at = (STATE.seg + s * SEG_STRIDE) >> 2;
+      if (i32[at + (SEG_BASE >> 2)] !== 0) return false;
+      if (s !== CS && (i32[at + (SEG_MIN >> 2)] | i32[at + (SEG_MIN >> 2) + 1] | ~i32[at + (SEG_MAX_READ >> 2)] | ~i32[at + (SEG_MAX_WRITE >> 2)]) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** A data segment was loaded, which updateMode need not follow. */
+  private updateFlat(): void {
+    const key = this.i32[STATE.fetchKey >> 2];
+    if ((key & FETCH_KEY_32) !== FETCH_KEY_32) return;
+    this.i32[STATE.fetchKey >> 2] = this.flat ? key | FETCH_KEY_FLAT : key & ~(FETCH_KEY_FLAT ^ FETCH_KEY_32);
   }
 
   /** Number of the present CS's base and limit in fetch keys. When there are no more numbers, the fetch TLB starts afresh. */

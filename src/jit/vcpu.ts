@@ -56,7 +56,7 @@ const THRESHOLD = 7_500;
 const RUNNING: Wanted = { points: 16, warm: true };
 /** A system's start, until it has executed so much or been given input: most of it is executed seldom, and the host's second core is optimising the interpreter. */
 const START_INSTRUCTIONS = 400_000_000;
-const STARTING: Wanted = { points: 1600, warm: false };
+const STARTING: Wanted = { points: 1600, warm: false, crowded: 4 };
 
 /** Why Vcpu.run returned before its budget was used up. */
 export type RunStop = "budget" | "halted" | "stopped" | "triple-fault";
@@ -293,11 +293,11 @@ export class Vcpu {
     return this.cpu.interrupts.deliverHere(vector, errorCode, "fault") === "ok";
   }
 
-  /** A non-canonical address raises #SS where it refers to the stack. */
+  /** A non-canonical address, and one beyond 4 GiB in flat segments, raises #SS where it refers to the stack. */
   private reviseNonCanonical(address: bigint): void {
     const { state, mmu, phys } = this;
     mmu.walker.nonCanonical = null;
-    if (mmu.fault.vector !== VECTOR.GP || !state.mode64) return;
+    if (mmu.fault.vector !== VECTOR.GP) return;
     const bytes: number[] = [];
     // Its page is mapped, for it was fetched; the next one may not be.
     const { cr2 } = state;
@@ -309,7 +309,7 @@ export class Vcpu {
       bytes.push(state.u8[linear]);
     }
     state.cr2 = cr2;
-    mmu.fault.vector = isStackReference(Uint8Array.from(bytes), address, state.reg(4)) ? VECTOR.SS : VECTOR.GP;
+    mmu.fault.vector = isStackReference(Uint8Array.from(bytes), state.codeBits, address, state.reg(4)) ? VECTOR.SS : VECTOR.GP;
     mmu.fault.errorCode = 0;
   }
 }

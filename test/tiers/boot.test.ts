@@ -1,11 +1,11 @@
 /**
- * A deterministic boot of the default guest in tier 0 and with everything compiled at its first arrival: the same state hash at ten
- * points. TIERS_BOOT sets how many million instructions (the default ends inside the kernel's start; nightly: 520, to the prompt).
+ * Deterministic boots of the default guest and of Debian's 32-bit kernel in tier 0 and with everything compiled at its first arrival: the same
+ * state hash at ten points. TIERS_BOOT sets how many million instructions (the default ends inside the kernel's start; nightly: 520, to the prompt).
  */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { validateRegion } from "../../src/jit/region/validate.ts";
-import { existingGuest } from "../../tools/image/ensure.ts";
+import { existingGuest, guestFolder } from "../../tools/image/ensure.ts";
 import { makeMachine, type Run } from "../machine/guest.ts";
 
 const MILLIONS = Number(process.env["TIERS_BOOT"] ?? 15);
@@ -13,9 +13,11 @@ const POINTS = 10;
 
 const guest = await existingGuest();
 if (guest === null) console.log("there is no default guest (npm run image): the tiers are not compared on its boot");
+const guest32 = await existingGuest(guestFolder("linux-image-686"));
+if (guest32 === null) console.log("there is no 32-bit guest (npm run image -- --kernel linux-image-686): the tiers are not compared on its boot");
 
-describe.skipIf(guest === null)("the default guest", () => {
-  it(`${MILLIONS} M instructions in both tiers`, { timeout: 120_000 + MILLIONS * 3000 }, async () => {
+describe.each([{ name: "the default guest", guest }, { name: "Debian's 32-bit kernel", guest: guest32 }])("$name", ({ guest }) => {
+  it.skipIf(guest === null)(`${MILLIONS} M instructions in both tiers`, { timeout: 120_000 + MILLIONS * 3000 }, async () => {
     if (guest === null) return;
     const boot = (tier: "0" | "1"): Run => makeMachine({
       kernel: new Uint8Array(readFileSync(guest.files.vmlinux)), initrds: [new Uint8Array(readFileSync(guest.files["initramfs.cpio"]))], cmdline: guest.info.cmdline,

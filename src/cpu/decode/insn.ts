@@ -19,6 +19,8 @@ export class Insn {
   entry = -1;
   length = 0;
   mode: number = 64;
+  /** 32-bit code in flat segments (CpuState.flat). Whoever decodes sets it: the decoder leaves it alone. */
+  flat = false;
   /** Effective operand size: 16, 32 or 64. */
   opSize = 32;
   /** Effective address size: 16, 32 or 64. */

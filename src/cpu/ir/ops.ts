@@ -109,6 +109,8 @@ def("pure", "f32x4.demote_f64x2_zero f64x2.promote_low_f32x4", [V], V);
 def("pure", "f32x4.fma f64x2.fma", [V, V, V], V);
 /** PEXT, PDEP: (source, mask). */
 def("pure", "i64.pext i64.pdep", ["i64", "i64"], "i64");
+/** PCMPxSTRx of bytes, but for ranges: (operand 1, operand 2, imm8, their lengths or -1) -> IntRes2 | length 1 << 16 | length 2 << 21. */
+def("pure", "i8x16.pcmpstr", [V, V, "i32", "i32", "i32"], "i32");
 
 // --- The instruction record (tier 0). Immediate: byte offset. ----------------------------------------------------
 def("pure", "rec.u8 rec.u16 rec.i32", [], "i32");

@@ -44,7 +44,11 @@ export abstract class LiftContext extends Builder {
     return (this.form.operands[0]?.width ?? this.form.opSize) as Width;
   }
   get mode64(): boolean {
-    return this.form.mode !== "legacy";
+    return this.form.mode !== "legacy" && !this.flat;
+  }
+  /** 32-bit code: offsets in CS, SS, DS and ES are linear addresses, and nothing is beyond a limit. */
+  get flat(): boolean {
+    return this.form.mode === "flat";
   }
   operand(i: number): OperandForm {
     return this.form.operands[i];
@@ -105,16 +109,21 @@ export abstract class LiftContext extends Builder {
   // --- Stack ------------------------------------------------------------------------------------------------------
   /** Linear address of the stack at stack offset `sp` (already masked in legacy modes). */
   stackLinear(sp: Value, bytes: number, write: boolean): Value {
-    return this.mode64 ? sp : this.emit("seg.linear", [sp], { ref: segmentRef(SS), imm: bytes, big: write ? 1n : 0n });
+    return this.mode64 || this.flat ? sp : this.emit("seg.linear", [sp], { ref: segmentRef(SS), imm: bytes, big: write ? 1n : 0n });
   }
   /** RSP + delta, wrapped to the stack's width. */
   stackPointer(delta: Value): Value {
+    if (this.flat) return this.zext64(this.emit("i32.add", [this.get(32, gpr(RSP)), this.wrap(delta)]));
     const sp = this.emit("i64.add", [this.get(64, gpr(RSP)), delta]);
     return this.mode64 ? sp : this.emit("i64.and", [sp, this.get(64, fixed(STATE.spMask))]);
   }
   setStackPointer(sp: Value): void {
     if (this.mode64) {
       this.set(64, gpr(RSP), sp);
+      return;
+    }
+    if (this.flat) {
+      this.setReg(32, gpr(RSP), this.wrap(sp));
       return;
     }
     const mask = this.get(64, fixed(STATE.spMask));
@@ -139,22 +148,31 @@ export abstract class LiftContext extends Builder {
     };
   }
 
+  /** Loads a segment register, does the rest of the instruction, and goes on in the mode that 32-bit code has now (CpuState.flat). */
+  loadSegment(segment: Value, selector: Value, rest: () => void = () => undefined): void {
+    const key = this.variable(this.get(32, fixed(STATE.fetchKey)));
+    this.call("loadSegment", segment, selector);
+    rest();
+    this.if(this.emit("i32.ne", [this.get(32, fixed(STATE.fetchKey)), this.read(key)]), () => this.jump(this.nextRip()));
+  }
+
   // --- Near transfers in legacy modes ---------------------------------------------------------------------------------
   codeBase(): Value {
     return this.get(64, segmentRef(CS));
   }
   /** EIP/IP of the next instruction as pushed by CALL; RIP in 64-bit mode. Width follows the operand size. */
   nextOffset(width: number): Value {
-    const next = this.mode64 ? this.nextRip() : this.emit("i64.sub", [this.nextRip(), this.codeBase()]);
+    const next = this.mode64 || this.flat ? this.nextRip() : this.emit("i64.sub", [this.nextRip(), this.codeBase()]);
     return width === 64 ? next : this.wrap(next);
   }
   /** #GP(0) where an offset in CS (i64) is beyond its limit; before anything changes. SDM Vol. 2, JMP, CALL, RET, Jcc, LOOP. Legacy modes. */
   checkCodeLimit(offset: Value): void {
+    if (this.flat) return;
     this.if(this.emit("i32.gt_u", [this.wrap(offset), this.get(32, fixed(STATE.segmentLimit + 4 * CS))]), () => this.call("raise", this.i32(VECTOR.GP)));
   }
   /** Transfers to an offset in CS (i64, already truncated to the operand size and within the limit). */
   jumpOffset(offset: Value): void {
-    if (this.mode64) this.jump(offset);
+    if (this.mode64 || this.flat) this.jump(offset);
     else this.jump(this.emit("i64.and", [this.emit("i64.add", [offset, this.codeBase()]), this.i64(0xffffffffn)]));
   }
   /** The taken target of a relative branch in legacy modes, as an offset truncated to the operand size. */
@@ -164,21 +182,25 @@ export abstract class LiftContext extends Builder {
   }
   /** Checks the target of a relative transfer that will change something else before it jumps. `taken`: whether it will. */
   checkRelative(taken?: Value): void {
-    if (this.mode64) return;
+    if (this.mode64 || this.flat) return;
     if (taken === undefined) this.checkCodeLimit(this.relativeOffset());
     else this.if(taken, () => this.checkCodeLimit(this.relativeOffset()));
   }
   /** Unconditional relative transfer. `checked`: checkRelative was called. */
   jumpRelative(checked = false): void {
-    if (this.mode64) this.jumpDirect();
+    if (this.direct) this.jumpDirect();
     else this.jumpOffset(this.checkedOffset(checked));
   }
   /** Conditional relative transfer. */
   branchRelative(condition: Value, checked = false): void {
-    if (this.mode64) this.emit("branch.direct", [condition]);
+    if (this.direct) this.emit("branch.direct", [condition]);
     else {
       this.if(condition, () => this.jumpOffset(this.checkedOffset(checked)));
     }
+  }
+  /** The target is the displacement away, whatever it is. */
+  private get direct(): boolean {
+    return this.mode64 || (this.flat && this.form.opSize === 32);
   }
   private checkedOffset(checked: boolean): Value {
     const target = this.variable(this.relativeOffset());
@@ -193,6 +215,7 @@ export abstract class LiftContext extends Builder {
     const raw = this.get(a, gpr(register));
     const offset = this.zext64(raw);
     if (this.mode64) return register === RDI ? offset : this.emit("i64.add", [offset, this.get(64, this.segment())]);
+    if (this.flat) return offset;
     const ref = register === RDI ? segmentRef(ES) : this.segment();
     return this.emit("seg.linear", [offset], { ref, imm: bytes, big: write ? 1n : 0n });
   }
@@ -242,6 +265,11 @@ export class RecordContext extends LiftContext {
     return this.form.ea === "seg" ? this.emit("i64.add", [offset, this.get(64, this.segment())]) : offset;
   }
   private specialised(): Value {
+    if (this.form.ea === "bd32" || this.form.ea === "sib32") {
+      const sum = this.emit("i32.add", [this.get(32, { field: REC.base, address: 0, offset: 0 }), this.emit("rec.i32", [], { imm: REC.disp })]);
+      if (this.form.ea === "bd32") return this.zext64(sum);
+      return this.zext64(this.emit("i32.add", [sum, this.emit("i32.shl", [this.get(32, { field: REC.index, address: 0, offset: 0 }), this.emit("rec.u8", [], { imm: REC.scale })])]));
+    }
     const disp = this.emit("i64.extend_i32_s", [this.emit("rec.i32", [], { imm: REC.disp })]);
     if (this.form.ea === "rip") return this.emit("i64.add", [this.emit("vpage"), disp]);
     const base = this.emit("i64.add", [this.get(64, { field: REC.base, address: 0, offset: 0 }), disp]);

@@ -95,8 +95,7 @@ const loadFar = (segment: number) => (c: LiftContext): void => {
   const at = c.variable(c.address(w / 8 + 2));
   const offset = c.variable(c.load(w, c.read(at)));
   const selector = c.load(16, c.emit("i64.add", [c.read(at), c.i64(w / 8)]));
-  c.call("loadSegment", c.i32(segment), selector);
-  c.setReg(w, c.ref(0), c.read(offset));
+  c.loadSegment(c.i32(segment), selector, () => c.setReg(w, c.ref(0), c.read(offset)));
 };
 
 const CONDITIONS = ["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"];

@@ -15,9 +15,10 @@ export interface OperandForm {
 
 /**
  * How an effective address is computed. `generic` reads the record's own EA kind at run time. The others are
- * specialised, 64-bit mode only: base+disp, base+index+disp, RIP-relative, and the same with a segment base.
+ * specialised. 64-bit mode: base+disp, base+index+disp, RIP-relative, and the same with a segment base. 32-bit addresses in flat
+ * segments: base+disp and base+index+disp.
  */
-export type EaKind = "generic" | "bd" | "sib" | "rip" | "seg";
+export type EaKind = "generic" | "bd" | "sib" | "rip" | "seg" | "bd32" | "sib32";
 
 export interface Form {
   readonly entry: IsaEntry;
@@ -26,8 +27,8 @@ export interface Form {
   readonly addrSize: 0 | 16 | 32 | 64;
   /** 0, 0xF2, 0xF3. */
   readonly rep: number;
-  /** 64-bit mode, legacy modes, or null where the semantics do not depend on it. */
-  readonly mode: "64" | "legacy" | null;
+  /** 64-bit mode, legacy modes, 32-bit code whose segments are flat, or null where the semantics do not depend on it. */
+  readonly mode: "64" | "legacy" | "flat" | null;
   readonly operands: readonly OperandForm[];
   readonly ea: EaKind;
 }

@@ -45,8 +45,7 @@ function pop(c: LiftContext): void {
   if (o.kind === "reg" && o.reg === "seg") {
     const selector = w === 64 ? c.wrap(t.value) : t.value;
     // All six share a form: the number stands in imm2.
-    c.call("loadSegment", c.immediate2(), c.mask(16, selector));
-    t.release();
+    c.loadSegment(c.immediate2(), c.mask(16, selector), () => t.release());
     return;
   }
   if (o.kind === "mem") {

@@ -42,17 +42,19 @@ function elementsInPage(c: LiftContext, at: Value, shift: number, count: Value):
 
 const SHIFT: Record<number, number> = { 8: 0, 16: 1, 32: 2, 64: 3 };
 
-/** Whether bulk work is possible: 64-bit addresses. `upward` asks at run time for DF and TF clear. Others go element by element. */
-const bulkAllowed = (c: LiftContext): boolean => c.form.rep !== 0 && c.mode64 && c.form.addrSize === 64;
+/** Whether bulk work is possible: addresses as wide as the mode's, in no segment. `upward` asks at run time for DF and TF clear. Others go element by element. */
+const bulkAllowed = (c: LiftContext): boolean => c.form.rep !== 0 && (c.mode64 ? c.form.addrSize === 64 : c.flat && c.form.addrSize === 32);
+/** rCX. */
+const count = (c: LiftContext): Value => c.zext64(c.get(c.form.addrSize, gpr(RCX)));
 
 const upward = (c: LiftContext): Value => c.emit("i32.eqz", [c.emit("i32.and", [c.get(32, fixed(STATE.eflags)), c.i32(FLAG.DF | FLAG.TF)])]);
 const inRam = (c: LiftContext, pointer: Value): Value => c.emit("i32.ne", [pointer, c.i32(STATE.scratch)]);
 const both = (c: LiftContext, a: Value, b: Value): Value => c.emit("i32.and", [a, b]);
 
-function finishBulk(c: LiftContext, count: Value, registers: readonly number[], shift: number): void {
-  const bytes = c.emit("i64.shl", [count, c.i64(shift)]);
-  for (const r of registers) c.set(64, gpr(r), c.emit("i64.add", [c.get(64, gpr(r)), bytes]));
-  c.set(64, gpr(RCX), c.emit("i64.sub", [c.get(64, gpr(RCX)), count]));
+function finishBulk(c: LiftContext, done: Value, registers: readonly number[], shift: number): void {
+  const bytes = c.variable(c.emit("i64.shl", [done, c.i64(shift)]));
+  for (const r of registers) c.addToRegister(r, c.read(bytes));
+  c.addToRegister(RCX, c.emit("i64.sub", [c.i64(0), done]));
   c.if(countLeft(c), () => c.again(), () => c.next());
 }
 
@@ -76,7 +78,7 @@ function movs(c: LiftContext): void {
     c.if(both(c, inRam(c, c.read(source)), upward(c)), () => {
       const target = c.variable(c.emit("ptr.write", [c.read(to)], { imm: bytes }));
       c.if(inRam(c, c.read(target)), () => {
-        const n = c.variable(elementsInPage(c, c.read(to), SHIFT[w], elementsInPage(c, c.read(from), SHIFT[w], c.get(64, gpr(RCX)))));
+        const n = c.variable(elementsInPage(c, c.read(to), SHIFT[w], elementsInPage(c, c.read(from), SHIFT[w], count(c))));
         const size = c.variable(c.wrap(c.emit("i64.shl", [c.read(n), c.i64(SHIFT[w])])));
         // A target shortly above its source repeats what it has just written: element by element.
         const distance = c.emit("i32.sub", [c.read(target), c.read(source)]);
@@ -105,7 +107,7 @@ function stos(c: LiftContext): void {
       const to = c.variable(c.stringLinear(RDI, bytes, true));
       const target = c.variable(c.emit("ptr.write", [c.read(to)], { imm: bytes }));
       c.if(inRam(c, c.read(target)), () => {
-        const n = c.variable(elementsInPage(c, c.read(to), SHIFT[w], c.get(64, gpr(RCX))));
+        const n = c.variable(elementsInPage(c, c.read(to), SHIFT[w], count(c)));
         const size = c.wrap(c.emit("i64.shl", [c.read(n), c.i64(SHIFT[w])]));
         const value = c.zext64(c.get(w, gpr(RAX)));
         if (w === 8) c.emit("bulk.fill", [c.read(target), size, c.wrap(value)]);

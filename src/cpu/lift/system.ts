@@ -112,7 +112,7 @@ const movFromSeg: Lifter = (c) => {
 /** The segment number stands in imm2. CS cannot be loaded: the decoder refuses it. */
 const movToSeg: Lifter = (c) => {
   const v = c.readOp(1, 16);
-  c.call("loadSegment", c.immediate2(), v);
+  c.loadSegment(c.immediate2(), v);
 };
 
 const bound: Lifter = (c) => {

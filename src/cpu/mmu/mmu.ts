@@ -6,7 +6,7 @@ import type { Breakpoints } from "../breakpoints.ts";
 import type { AccessTap } from "../debug-tap.ts";
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
-  FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX,
+  FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_KEY_FLAT, FETCH_KEY_MODE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX,
   MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB2_BASE, TLB2_ENTRIES, TLB2_GENERATIONS, TLB2_GLOBAL,
   TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
   TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
@@ -321,9 +321,20 @@ export class Mmu {
     return false;
   }
 
+  /** True, with #GP as the fault, for an access into the page behind the last one by code whose segments are flat: it has checked no limit. */
+  private beyondFlat(lo: number, hi: number): boolean {
+    if (lo >>> 12 !== 0xfffff || hi !== 0 || (this.state.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE) !== FETCH_KEY_FLAT) return false;
+    // The run loop turns it into #SS for stack references.
+    this.walker.nonCanonical = BigInt(lo >>> 0);
+    this.fault.vector = VECTOR.GP;
+    this.fault.errorCode = 0;
+    return true;
+  }
+
   private readAs(lo: number, hi: number, size: number, index: number): number {
     const first = 4096 - (lo & 4095);
     const mmuIndex = index === MMU_USER_ALIGNED ? MMU_USER : index;
+    if (first < size && this.beyondFlat(lo, hi)) return 0;
     const a = this.walker.translate(lo, hi, ACCESS_READ, mmuIndex);
     if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;
@@ -359,6 +370,7 @@ export class Mmu {
     const size = sizeAndFlag & 0xff;
     const first = 4096 - (lo & 4095);
     const mmuIndex = index === MMU_USER_ALIGNED ? MMU_USER : index;
+    if (first < size && this.beyondFlat(lo, hi)) return 0;
     const a = this.walker.translate(lo, hi, ACCESS_WRITE, mmuIndex);
     if (a < 0 || (index === MMU_USER_ALIGNED && !this.aligned(lo, size))) return 0;
     const watched = this.watch?.watchesPage(lo, hi, size) === true;

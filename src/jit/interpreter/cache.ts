@@ -5,7 +5,7 @@
 import { DECODE_OK, DECODE_TOO_LONG, DECODE_TRUNCATED, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
 import { BREAKPOINT_REACHED, VECTOR } from "../../cpu/fault.ts";
 import {
-  ARENA_BASE, ARENA_SIZE, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_KEY_WINDOW, REC, RECORD_SIZE,
+  ARENA_BASE, ARENA_SIZE, CS, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_FLAT, FETCH_KEY_MODE, FETCH_KEY_WINDOW, REC, RECORD_SIZE,
   SLOT_CACHE_BASE, SLOT_CACHE_ENTRIES, SLOT_CACHE_ENTRY_SIZE, SLOT_CACHE_SLOT, SLOT_TABLE_SIZE, STATE,
 } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
@@ -33,6 +33,8 @@ const FAR = PAGE + 15;
 interface CodePage {
   readonly ppn: number;
   readonly mode: CodeMode;
+  /** Decoded as 32-bit code in flat segments: apart from other 32-bit code. */
+  readonly flat: boolean;
   /** Offset in the page of the last byte that CS's limit allows. */
   readonly last: number;
   readonly slots: number;
@@ -41,7 +43,7 @@ interface CodePage {
   crossers: { slot: number; record: number; ip: number }[];
 }
 
-const MODE_OF_KEY: Record<number, CodeMode> = { [FETCH_KEY_16]: 16, [FETCH_KEY_32]: 32, [FETCH_KEY_64]: 64 };
+const MODE_OF_KEY: Record<number, CodeMode> = { [FETCH_KEY_16]: 16, [FETCH_KEY_32]: 32, [FETCH_KEY_64]: 64, [FETCH_KEY_FLAT]: 32 };
 
 /** What holds compiled code of the pages, told of their changes. */
 export interface CompiledCode {
@@ -121,9 +123,13 @@ export class DecodeCache implements CodePages {
     return MODE_OF_KEY[this.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE] ?? 64;
   }
 
-  private static key(ppn: number, mode: CodeMode, last: number): number {
+  private flat(): boolean {
+    return (this.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE) === FETCH_KEY_FLAT;
+  }
+
+  private static key(ppn: number, mode: CodeMode, flat: boolean, last: number): number {
     // The common ones are small integers, which maps find soonest.
-    const whole = ppn * 4 + (mode >> 5);
+    const whole = ppn * 4 + (flat ? 3 : mode >> 5);
     return last === WHOLE ? whole : -1 - (whole * WHOLE + last);
   }
 
@@ -135,19 +141,20 @@ export class DecodeCache implements CodePages {
     return Math.min(FAR, (lo & 4095) + state.limit[CS] - offset);
   }
 
+  /** What regions are made of: 32-bit code has flat segments. */
   private whole(ppn: number, mode: CodeMode): CodePage | undefined {
-    return this.pages.get(DecodeCache.key(ppn, mode, WHOLE));
+    return this.pages.get(DecodeCache.key(ppn, mode, mode === 32, WHOLE));
   }
 
-  private page(ppn: number, mode: CodeMode, last: number): CodePage {
-    const key = DecodeCache.key(ppn, mode, last);
+  private page(ppn: number, mode: CodeMode, flat: boolean, last: number): CodePage {
+    const key = DecodeCache.key(ppn, mode, flat, last);
     let page = this.pages.get(key);
     if (page === undefined) {
       // An empty record behind it: what stands before a run's first record is never taken for one of its pairs.
       const size = SLOT_TABLE_SIZE + RECORD_SIZE;
       const slots = this.allocate(size);
       if (slots < this.written) this.state.i32.fill(0, slots >> 2, Math.min(slots + size, this.written) >> 2);
-      page = { ppn, mode, last, slots, writes: 0, crossers: [] };
+      page = { ppn, mode, flat, last, slots, writes: 0, crossers: [] };
       this.pages.set(key, page);
       const all = this.ofPpn.get(ppn);
       if (all === undefined) this.ofPpn.set(ppn, [page]);
@@ -165,6 +172,8 @@ export class DecodeCache implements CodePages {
    * Prepares execution at linear address hi:lo: fetch TLB entry and records. False when the fetch faults: mmu.fault is set.
    */
   prepare(lo: number, hi: number): boolean {
+    // Jumps in flat code may go around. Running on past the last page does not.
+    if (hi !== 0 && this.flat() && (lo !== 0 || hi < 0)) hi = this.i32[(STATE.rip >> 2) + 1] = 0;
     this.reserve();
     const last = this.lastOf(lo);
     // Running on past the limit. SDM 3A §5.3.1.
@@ -174,7 +183,7 @@ export class DecodeCache implements CodePages {
     const paddr = this.mmu.translateFetch(lo, hi);
     if (paddr < 0) return false;
     const ppn = Math.floor(paddr / PAGE);
-    const page = this.page(ppn, this.mode(), last);
+    const page = this.page(ppn, this.mode(), this.flat(), last);
     if (this.stops !== null) {
       for (const offset of this.stops.mapped(lo, hi, ppn)) this.forgetIn(page, offset);
       if (this.stops.at(lo, hi, ppn)) return this.stopHere();
@@ -215,7 +224,7 @@ export class DecodeCache implements CodePages {
     if (paddr < 0) return -1;
     const ppn = Math.floor(paddr / PAGE);
     const last = this.lastOf(lo2);
-    if (last >= 0) this.mmu.fillFetch(lo2, hi2, ppn, this.page(ppn, this.mode(), last).slots);
+    if (last >= 0) this.mmu.fillFetch(lo2, hi2, ppn, this.page(ppn, this.mode(), this.flat(), last).slots);
     return ppn;
   }
 
@@ -240,6 +249,7 @@ export class DecodeCache implements CodePages {
     this.protect(page.ppn);
     const { bytes, base } = this.bytesOf(page.ppn);
     const { insn, writer, i32 } = this;
+    insn.flat = page.flat;
     let ip = lo & 4095;
     // An instruction's record is written before its slot, so that a fault on the way leaves nothing.
     const start = this.top;
@@ -305,11 +315,12 @@ export class DecodeCache implements CodePages {
     this.window.set(first.bytes.subarray(first.base + ip, first.base + PAGE));
     const second = this.secondPage(lo, hi);
     if (second < 0) return false;
-    const { crossers } = this.page(second, page.mode, WHOLE);
+    const { crossers } = this.page(second, page.mode, page.flat, WHOLE);
     // Pages may have been made.
     at = this.top;
     const tail = this.bytesOf(second);
     this.window.set(tail.bytes.subarray(tail.base, tail.base + 15), head);
+    this.insn.flat = page.flat;
     const status = decode(this.window, 0, head + 15, page.mode, this.insn);
     this.instructionsDecoded++;
     this.protect(second);
@@ -407,7 +418,7 @@ export class DecodeCache implements CodePages {
 
   /** Writes to this page are to be seen: a region holds its code. */
   watch(ppn: number, mode: CodeMode): void {
-    this.page(ppn, mode, WHOLE).writes = 0;
+    this.page(ppn, mode, mode === 32, WHOLE).writes = 0;
     this.protect(ppn);
   }
 

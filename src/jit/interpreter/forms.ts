@@ -2,6 +2,7 @@
 import { Insn } from "../../cpu/decode/insn.ts";
 import { getOperand, Operand, operandCount } from "../../cpu/decode/operands.ts";
 import { ISA, type IsaEntry } from "../../cpu/isa/isa.ts";
+import { CS, FS } from "../../cpu/layout.ts";
 import { type EaKind, type Form, formKey, liftName, type OperandForm, type RegKind } from "../../cpu/lift/form.ts";
 import { LIFTERS } from "../../cpu/lift/index.ts";
 import { USES_ADDRESS_SIZE } from "../../cpu/lift/registry.ts";
@@ -21,6 +22,11 @@ function opSizeMatters(entry: IsaEntry): boolean {
   return entry.operands.some((o) => (o.fixed !== undefined ? FOLLOWS_FIXED.has(o.fixed) : FOLLOWS_OPERAND_SIZE.has(o.size)));
 }
 
+/** Flat as far as this instruction goes: it is about none of the segments that need not be. */
+export const isFlat = (insn: Insn): boolean => insn.flat && insn.seg !== CS && insn.seg < FS;
+/** Jumps by a displacement, which in flat code are those of 64-bit code. */
+const JUMPS = new Set(["jmp", "jcxz", "loop", "loope", "loopne", ...["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"].map((c) => `j${c}`)]);
+
 /** The generic form of a decoded instruction. */
 export function formOf(insn: Insn): Form {
   const entry = ISA[insn.entry];
@@ -36,12 +42,14 @@ export function formOf(insn: Insn): Form {
     const width = kind === "imm" || kind === "rel" || kind === "one" ? (operands[0]?.width ?? 0) : scratch.width;
     operands.push({ kind, width, reg });
   }
+  const flat = isFlat(insn);
+  const jump = flat && insn.opSize === 32 && operands[0]?.kind === "rel" && JUMPS.has(name);
   return {
     entry, operands,
-    opSize: (stateful || opSizeMatters(entry) ? insn.opSize : 32) as 16 | 32 | 64,
+    opSize: jump ? 64 : (stateful || opSizeMatters(entry) ? insn.opSize : 32) as 16 | 32 | 64,
     addrSize: (USES_ADDRESS_SIZE.has(name) ? insn.addrSize : 0) as 0 | 16 | 32 | 64,
     rep: entry.rep === "none" ? 0 : entry.rep === "rep" ? (insn.rep ? 0xf3 : 0) : insn.rep,
-    mode: stateful ? (insn.mode === 64 ? "64" : "legacy") : null,
+    mode: stateful ? (insn.mode === 64 || jump ? "64" : flat ? "flat" : "legacy") : null,
     ea: "generic",
   };
 }
@@ -51,7 +59,8 @@ export const VARIANTS = 256;
 
 /** Packs what formOf depends on besides the entry. */
 export function variantOf(insn: Insn): number {
-  const op = insn.opSize >> 5;
+  // Legacy code has no operands of 64 bits.
+  const op = (insn.opSize >> 5) | (isFlat(insn) ? 2 : 0);
   const memory = insn.modrm >= 0 && insn.mod !== 3 ? 4 : 0;
   const long = insn.mode === 64 ? 8 : 0;
   const rep = insn.rep === 0 ? 0 : insn.rep === 0xf3 ? 16 : 32;
@@ -67,8 +76,9 @@ export function allForms(vex = false): Form[] {
     const name = liftName(entry);
     const addrSizes = USES_ADDRESS_SIZE.has(name) ? [16, 32, 64] : [64];
     const reps = entry.rep === "none" ? [0] : [0, 0xf3, 0xf2];
-    for (const mode of [64, 32]) {
+    for (const [mode, flat] of [[64, false], [32, false], [32, true]] as const) {
       if ((mode === 64 && entry.i64) || (mode === 32 && entry.o64)) continue;
+      insn.flat = flat;
       for (const opSize of mode === 64 ? [16, 32, 64] : [16, 32]) {
         for (const mod of entry.hasModrm ? (entry.modKind === "reg" ? [3] : entry.modKind === "mem" ? [0] : [0, 3]) : [3]) {
           for (const addrSize of addrSizes) {
@@ -90,9 +100,11 @@ export function allForms(vex = false): Form[] {
 }
 
 const SPECIALISED: readonly EaKind[] = ["bd", "sib", "rip", "seg"];
+const SPECIALISED_FLAT: readonly EaKind[] = ["bd32", "sib32"];
 
-/** The same form for each way to compute its address, when it has a memory operand and can run in 64-bit mode. */
+/** The same form for each way to compute its address, when it has a memory operand. */
 export function specialisations(form: Form): Form[] {
   if (form.mode === "legacy" || form.addrSize !== 0 || !form.operands.some((o) => o.kind === "mem")) return [];
-  return SPECIALISED.map((ea) => ({ ...form, ea }));
+  const kinds = form.mode === "64" ? SPECIALISED : form.mode === "flat" ? SPECIALISED_FLAT : [...SPECIALISED, ...SPECIALISED_FLAT];
+  return kinds.map((ea) => ({ ...form, ea }));
 }

@@ -8,7 +8,7 @@ import { generateInterpreter, type HandlerRequest } from "./module.ts";
 
 /** Forms that few guests execute are compiled when they are met (late.ts), and not loaded by every page. */
 const isLate = (form: Form): boolean => !AT_START.has(formKey(form)) && (
-  form.mode === "legacy" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || RARE.some((names) => names.test(liftName(form.entry))) ||
+  form.mode === "legacy" || form.mode === "flat" || form.opSize === 16 || !COMMON_FEATURES.has(form.entry.feature) || RARE.some((names) => names.test(liftName(form.entry))) ||
   form.operands.some((o) => o.reg === "mmx" || o.reg === "st")
 );
 /** Much code, of which a kernel and a shell have little: floating-point arithmetic, integers in vectors, far transfers and what else is old. */

@@ -1,7 +1,7 @@
 /** Which forms stand in the interpreter's br_table, specialised by effective address: chosen by profile (tools/profile-forms.ts). */
 import { type Form, formKey } from "../../cpu/lift/form.ts";
 import { specialisations } from "./forms.ts";
-import { HOT_KEYS, HOT_PAIRS } from "./hot-keys.ts";
+import { HOT_KEYS, HOT_KEYS_32, HOT_PAIRS } from "./hot-keys.ts";
 
 export const specialisedKey = (form: Form): string => (form.ea === "generic" ? formKey(form) : `${formKey(form)}@${form.ea}`);
 
@@ -12,7 +12,7 @@ export function hotForms(all: readonly Form[]): Form[] {
     byKey.set(formKey(f), f);
     for (const s of specialisations(f)) byKey.set(specialisedKey(s), s);
   }
-  return HOT_KEYS.split("\n").flatMap((key) => byKey.get(key) ?? []);
+  return `${HOT_KEYS}${HOT_KEYS_32}`.split("\n").flatMap((key) => byKey.get(key) ?? []);
 }
 
 /** The hot sequences of two, as indices into `hot`. */

@@ -3,7 +3,7 @@
  * further form behind a table. Both come from the same lifters (DESIGN.md §3).
  */
 import {
-  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_KEY_64, FETCH_KEY_MODE, FETCH_TLB_BASE, INLINE_MAX, PAIR_PROFILE_BASE, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, REGION_TABLE_SIZE,
+  EXIT, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_KEY_COMPILED, FETCH_TLB_BASE, INLINE_MAX, PROFILE_BASE, REC, RECORD_SIZE, REGION_EXIT, REGION_TABLE_SIZE,
   STATE, STATUS,
 } from "../../cpu/layout.ts";
 import { MXCSR_CONTROL } from "../../cpu/helpers/sse-ops.ts";
@@ -31,7 +31,7 @@ export interface HandlerRequest {
 }
 
 export interface GenerateOptions {
-  /** "forms" counts dispatches by handler at PROFILE_BASE, "pairs" those of one inline handler after another at PAIR_PROFILE_BASE. */
+  /** "forms" counts dispatches by handler at PROFILE_BASE, "pairs" those of one inline handler after another, both at PROFILE_BASE. */
   readonly profile?: "forms" | "pairs" | null;
   /** With function names. */
   readonly names?: boolean;
@@ -176,7 +176,7 @@ function words(f: FunctionBuilder): { state(at: number): FunctionBuilder; stoppe
 
 /**
  * (REGION_EXIT.tier0 or 0, expected rip, the mode there, STATE.regionGeneration at the call) -> -1 or REGION_EXIT, as callOut: tier 0 from STATE.rip on, in
- * 64-bit code alone, for legacy modes take segments for granted.
+ * code that tier 1 compiles.
  */
 function interpretHereFunction(interpret: number): FunctionBuilder {
   const f = new FunctionBuilder(["i32", "i64", "i64", "i32"], ["i32"], "interpretHere");
@@ -188,7 +188,7 @@ function interpretHereFunction(interpret: number): FunctionBuilder {
   const { state, stopped } = words(f);
   // The interpreter wants to enter regions.
   state(STATE.regionDepth).i32(MAX_DEPTH).op("i32.ge_u");
-  state(STATE.fetchKey).i32(FETCH_KEY_MODE).op("i32.and").i32(FETCH_KEY_64).op("i32.ne").op("i32.or");
+  state(STATE.fetchKey).i32(FETCH_KEY_COMPILED).op("i32.and").op("i32.eqz").op("i32.or");
   stopped().op("i32.or");
   const up = f.begin("if", "up");
   f.get(skip).op("return").end(up);
@@ -455,7 +455,7 @@ class RunFunction {
     const counted = fb.begin("if", "counted");
     fb.get(this.previous).mem("i32.load16_u", REC.handler).i32(INLINE_MAX).op("i32.mul");
     fb.get(this.rec).mem("i32.load16_u", REC.handler).op("i32.add").i32(3).op("i32.shl").tee(this.entry);
-    fb.get(this.entry).mem("i64.load", PAIR_PROFILE_BASE).i64(1n).op("i64.add").mem("i64.store", PAIR_PROFILE_BASE);
+    fb.get(this.entry).mem("i64.load", PROFILE_BASE).i64(1n).op("i64.add").mem("i64.store", PROFILE_BASE);
     fb.end(counted).get(this.rec).set(this.previous);
   }
 

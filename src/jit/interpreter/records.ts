@@ -3,13 +3,13 @@ import { InternalError } from "../../base/errors.ts";
 import type { Insn } from "../../cpu/decode/insn.ts";
 import { getOperand, Operand, operandCount } from "../../cpu/decode/operands.ts";
 import { ISA, type IsaEntry } from "../../cpu/isa/isa.ts";
-import { DS, FS, GS, REC, RECORD_SIZE, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
+import { CS, DS, FS, GS, REC, RECORD_SIZE, SEG_STRIDE, STATE, XMM_STRIDE } from "../../cpu/layout.ts";
 import { EA, type EaKind, type Form, formKey, liftName } from "../../cpu/lift/form.ts";
-import { formOf, VARIANTS, variantOf } from "./forms.ts";
+import { formOf, isFlat, VARIANTS, variantOf } from "./forms.ts";
 import { PSEUDO, type InterpreterModule } from "./handlers.ts";
 
-const KINDS: readonly EaKind[] = ["generic", "bd", "sib", "rip", "seg"];
-const K_GENERIC = 0, K_BD = 1, K_SIB = 2, K_RIP = 3, K_SEG = 4;
+const KINDS: readonly EaKind[] = ["generic", "bd", "sib", "rip", "seg", "bd32", "sib32"];
+const K_GENERIC = 0, K_BD = 1, K_SIB = 2, K_RIP = 3, K_SEG = 4, K_BD32 = 5, K_SIB32 = 6;
 
 /** Features that change an encoding's meaning instead of making it undefined (SDM Vol. 2: TZCNT, LZCNT, prefetches). */
 const FALLBACK: Readonly<Record<string, string>> = { tzcnt: "bsf", lzcnt: "bsr" };
@@ -195,7 +195,7 @@ export class RecordWriter {
           break;
         case "rel": {
           // Legacy forms take the displacement itself; it is also a 32-bit immediate there.
-          if (insn.mode !== 64) break;
+          if (insn.mode !== 64 && !(isFlat(insn) && insn.opSize === 32)) break;
           const target = (next + insn.immLo) | 0;
           i32[w + (REC.target >> 2)] = target;
           i32[w + (REC.link >> 2)] = target >= 0 && target < 4096 ? slots + target * 4 : 0;
@@ -243,7 +243,8 @@ export class RecordWriter {
       u16[h + (REC.seg >> 1)] = segAddress(o.seg);
       u8[at + REC.ea] = insn.addrSize === 16 ? EA.legacy16 : EA.legacy32;
       i32[w + (REC.disp >> 2)] = o.disp;
-      return K_GENERIC;
+      if (!insn.flat || insn.addrSize === 16 || o.seg >= FS || o.seg === CS) return K_GENERIC;
+      return o.index < 0 ? K_BD32 : K_SIB32;
     }
     // Only FS and GS have a base in 64-bit mode.
     const segment = o.seg === FS || o.seg === GS ? segAddress(o.seg) : STATE.zero;

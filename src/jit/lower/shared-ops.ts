@@ -116,12 +116,56 @@ function parallelBits(f: FunctionBuilder, deposit: boolean): void {
   f.get(result);
 }
 
+/** SDM Vol. 2 §4.1; helpers/sse-pcmpstr.ts has all of it. */
+function compareBytes(f: FunctionBuilder): void {
+  const [a, b, imm, la, lb] = [0, 1, 2, 3, 4];
+  const bits = f.local("i32"), validB = f.local("i32"), i = f.local("i32"), found = f.local("v128");
+  const length = (v: number, l: number): void => {
+    f.get(l).i32(0).op("i32.lt_s");
+    const implicit = f.begin("if", "implicit");
+    f.get(v).i32(0).op("i8x16.splat").op("i8x16.eq").op("i8x16.bitmask").i32(0x10000).op("i32.or").op("i32.ctz").set(l).end(implicit);
+  };
+  const below = (l: number): FunctionBuilder => f.i32(1).get(l).op("i32.shl").i32(1).op("i32.sub");
+  /** For i from 0 to the first length: v128, true where operand 2 has element i of operand 1. */
+  const each = (body: () => void): void => {
+    const done = f.begin("block", "done");
+    const loop = f.begin("loop", "each");
+    f.get(i).get(la).op("i32.ge_s").brIf(done);
+    f.get(b).get(a).get(i).op("i8x16.splat").op("i8x16.swizzle").op("i8x16.eq");
+    body();
+    f.get(i).i32(1).op("i32.add").set(i).br(loop).end(loop).end(done);
+  };
+  length(a, la);
+  length(b, lb);
+  below(lb).set(validB);
+  f.get(imm).i32(8).op("i32.and");
+  const order = f.begin("if", "order");
+  f.get(imm).i32(4).op("i32.and");
+  const ordered = f.begin("if", "ordered");
+  // Elements that would stand behind the sixteenth are taken for equal.
+  f.i32(-1).set(bits);
+  each(() => f.op("i8x16.bitmask").get(validB).op("i32.and").i32(-0x10000).op("i32.or").get(i).op("i32.shr_s").get(bits).op("i32.and").set(bits));
+  f.else();
+  f.get(a).get(b).op("i8x16.eq").op("i8x16.bitmask");
+  below(la).op("i32.and").get(validB).op("i32.and");
+  below(la).get(validB).op("i32.or").i32(-1).op("i32.xor").op("i32.or").set(bits);
+  f.end(ordered).else();
+  each(() => f.get(found).op("v128.or").set(found));
+  f.get(found).op("i8x16.bitmask").get(validB).op("i32.and").set(bits);
+  f.end(order);
+  f.get(imm).i32(16).op("i32.and");
+  const negative = f.begin("if", "negative");
+  f.get(bits).get(validB).i32(-1).get(imm).i32(32).op("i32.and").op("select").op("i32.xor").set(bits).end(negative);
+  f.get(bits).i32(0xffff).op("i32.and").get(la).i32(16).op("i32.shl").op("i32.or").get(lb).i32(21).op("i32.shl").op("i32.or");
+}
+
 const V = "v128";
 export const SHARED_OPS: ReadonlyMap<string, SharedOp> = new Map<string, SharedOp>([
   ["f32x4.fma", { params: [V, V, V], result: V, build: fmaSingle }],
   ["f64x2.fma", { params: [V, V, V], result: V, build: fmaDouble }],
   ["i64.pext", { params: ["i64", "i64"], result: "i64", build: (f) => parallelBits(f, false) }],
   ["i64.pdep", { params: ["i64", "i64"], result: "i64", build: (f) => parallelBits(f, true) }],
+  ["i8x16.pcmpstr", { params: [V, V, "i32", "i32", "i32"], result: "i32", build: compareBytes }],
 ]);
 
 export function sharedFunction(op: string): FunctionBuilder {

@@ -1,6 +1,6 @@
 /** What the code of a region takes for granted, and the check of it when the region is entered. */
 import { MXCSR_CONTROL, MXCSR_DEFAULT } from "../../cpu/helpers/sse-ops.ts";
-import { CS, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, STATE } from "../../cpu/layout.ts";
+import { STATE } from "../../cpu/layout.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 
 export interface Assumptions {
@@ -8,11 +8,6 @@ export interface Assumptions {
   fpuGate: number;
   /** MXCSR's control bits are the default. */
   mxcsr: boolean;
-  /** Legacy modes: segments that span 4 GiB, by number; and those whose base is zero too. */
-  wholeSegments: number;
-  flatSegments: number;
-  /** Legacy modes: the stack is 32 bits wide. */
-  wideStack: boolean;
 }
 
 /** Leaves a value on the stack that is nonzero when one of them does not hold. `tlbBase`: the data TLB that the code is for. */
@@ -23,26 +18,5 @@ export function emitAssumptions(fb: FunctionBuilder, assumptions: Assumptions, t
   if (assumptions.mxcsr) {
     fb.i32(0).mem("i32.load", STATE.mxcsr).i32(MXCSR_CONTROL).op("i32.and").i32(MXCSR_DEFAULT).op("i32.ne");
     or();
-  }
-  if (assumptions.wideStack) {
-    fb.i32(0).mem("i64.load", STATE.spMask).i64(0xffffffffn).op("i64.ne");
-    or();
-  }
-  for (let n = 0; n < 6; n++) {
-    const at = STATE.seg + n * SEG_STRIDE;
-    if ((assumptions.wholeSegments | assumptions.flatSegments) & (1 << n)) {
-      fb.i32(0).mem("i64.load", at + SEG_MIN).op("i64.eqz").op("i32.eqz");
-      or();
-      fb.i32(0).mem("i64.load", at + SEG_MAX_READ).i64(0xffffffffn).op("i64.ne");
-      or();
-      if (n !== CS) {
-        fb.i32(0).mem("i64.load", at + SEG_MAX_WRITE).i64(0xffffffffn).op("i64.ne");
-        or();
-      }
-    }
-    if (assumptions.flatSegments & (1 << n)) {
-      fb.i32(0).mem("i64.load", at).op("i64.eqz").op("i32.eqz");
-      or();
-    }
   }
 }

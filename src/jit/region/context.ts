@@ -55,7 +55,7 @@ export class RegionState {
   root!: Block;
   block!: Block;
   list: RegionNode[] = [];
-  readonly assumptions: Assumptions = { fpuGate: 0, mxcsr: false, wholeSegments: 0, flatSegments: 0, wideStack: false };
+  readonly assumptions: Assumptions = { fpuGate: 0, mxcsr: false };
   readonly edges: Edge[] = [];
   readonly exits: ExitState[] = [];
   /** The state at the one edge that leads to a block, by block. */
@@ -216,12 +216,10 @@ export class DecodedContext extends LiftContext {
     return;
   }
   override jumpRelative(): void {
-    this.assumeFlat(CS);
     if (this.callEdge(() => this.rip(this.targetOffset), this.targetOffset)) return;
     this.edge(this.targetOffset, this.calleeContext());
   }
   override branchRelative(taken: Value): void {
-    this.assumeFlat(CS);
     this.if(taken, () => this.edge(this.targetOffset, this.inlining), () => this.edge(this.at.offset + this.at.length, this.inlining));
   }
   /** A call that is followed goes into a context of its own. */
@@ -303,11 +301,6 @@ export class DecodedContext extends LiftContext {
   /** The page of this instruction (or the one after it, where it crosses) must still be the one that was compiled. */
   checkPage(delta: number): void {
     this.r.append(this.r.node("page.check", null, [], { imm: delta }, this.here()));
-  }
-
-  // --- Assumptions ---------------------------------------------------------------------------------------------------------
-  private assumeFlat(segment: number): void {
-    if (this.insn.mode !== 64) this.r.assumptions.flatSegments |= 1 << segment;
   }
 
   // --- Emission --------------------------------------------------------------------------------------------------------------
@@ -410,13 +403,12 @@ export class DecodedContext extends LiftContext {
     const n = ((extra.ref?.address ?? 0) - STATE.seg) / SEG_STRIDE;
     if (n === CS) throw new Unsupported("data in CS");
     if (n === FS || n === GS) {
-      this.r.assumptions.wholeSegments |= 1 << n;
       const linear = this.emit("i64.and", [this.emit("i64.add", [offset, this.get(64, segmentRef(n))]), this.i64(0xffffffffn)]);
-      const last = this.i64(0x100000000n - BigInt(extra.imm ?? 1));
-      // What reaches beyond the limit goes to tier 0, which faults. Where the base is zero, two pages do so anyhow.
-      return this.emit("select.i64", [linear, this.i64(BigInt(SEGMENT_FAULT | n) << 32n), this.emit("i64.le_u", [offset, last])]);
+      const end = this.emit("i64.add", [offset, this.i64(extra.imm ?? 1)]);
+      // What reaches beyond the limit goes to tier 0, which faults, and so does what is not in a segment of 4 GiB.
+      return this.emit("select.i64", [linear, this.i64(BigInt(SEGMENT_FAULT | n) << 32n), this.emit("i64.le_u", [end, this.get(64, fixed(STATE.segmentRoom + 8 * (n - FS)))])]);
     }
-    this.r.assumptions.flatSegments |= 1 << n;
+    // The others are flat: regions are made of no other code (interpreter/cache.ts, whole). Two pages are tier 0's anyhow.
     return offset;
   }
 
@@ -456,14 +448,8 @@ export class DecodedContext extends LiftContext {
     if (s < 0) {
       if (address === STATE.zero) return this.i64(0);
       if (this.insn.mode !== 64) {
-        if (address === STATE.spMask) {
-          r.assumptions.wideStack = true;
-          return this.i64(0xffffffffn);
-        }
-        if (address === segmentRef(CS).address || address === segmentRef(SS).address) {
-          r.assumptions.flatSegments |= address === segmentRef(CS).address ? 1 << CS : 1 << SS;
-          return this.i64(0);
-        }
+        if (address === STATE.spMask) return this.i64(0xffffffffn);
+        if (address === segmentRef(CS).address || address === segmentRef(SS).address) return this.i64(0);
       }
       return r.append(r.make(meta, meta.result, [], extra, null, null));
     }

@@ -194,10 +194,6 @@ export function optimisedText(ir: RegionIr, live: Liveness): string {
   const taken: string[] = [];
   if (a.fpuGate !== 0) taken.push(`fpuGate & ${hex(a.fpuGate)} == 0`);
   if (a.mxcsr) taken.push("MXCSR's control is the default");
-  const segments = (mask: number): string => ["es", "cs", "ss", "ds", "fs", "gs"].filter((_, n) => mask & (1 << n)).join(" ");
-  if (a.wholeSegments !== 0) taken.push(`4 GiB: ${segments(a.wholeSegments)}`);
-  if (a.flatSegments !== 0) taken.push(`flat: ${segments(a.flatSegments)}`);
-  if (a.wideStack) taken.push("32-bit stack");
   return `${taken.length === 0 ? "" : `assumes ${taken.join("; ")}\n`}${new RegionPrinter(ir, live).print()}`;
 }
 

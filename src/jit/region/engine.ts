@@ -4,7 +4,7 @@
  */
 import { type CodeMode } from "../../cpu/decode/decoder.ts";
 import type { HelperName } from "../../cpu/helpers/signatures.ts";
-import { COUNTER_BASE, COUNTERS, LINKED_BASE, MMU_KERNEL, MMU_KERNEL_SMAP, REGION_TABLE_SIZE, SLOT_TABLE_SIZE, STATE, FETCH_KEY_WINDOW, tlbAddress } from "../../cpu/layout.ts";
+import { COUNTER_BASE, COUNTERS, LINKED_BASE, MMU_KERNEL, MMU_KERNEL_SMAP, REGION_TABLE_SIZE, SLOT_TABLE_SIZE, STATE, FETCH_KEY_64, FETCH_KEY_FLAT, FETCH_KEY_MODE, tlbAddress } from "../../cpu/layout.ts";
 import type { Mmu } from "../../cpu/mmu/mmu.ts";
 import type { CpuState } from "../../cpu/state.ts";
 import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
@@ -14,7 +14,7 @@ import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
-import { type CodeSource, type Region, RegionScanner, targetsOf } from "./scan.ts";
+import { type CodeSource, type Region, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -154,8 +154,9 @@ export class RegionEngine implements CompiledCode {
 
   /** The entry point at hi:lo has been reached often: a point for it. */
   hot(lo: number, hi: number): void {
-    const slot = this.parts.mmu.fetchedSlots(lo, hi) + ((lo & 4095) << 2);
-    if (this.heat.point(slot, this.idle)) this.compileAt(lo, hi);
+    const page = this.parts.mmu.fetchedSlots(lo, hi);
+    const slot = page + ((lo & 4095) << 2);
+    if (this.isDue(slot, page, lo, hi)) this.compileAt(lo, hi);
     else this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
   }
   /** Counting begins anew. */
@@ -183,18 +184,19 @@ export class RegionEngine implements CompiledCode {
   sample(lo: number, hi: number): void {
     const { state, mmu } = this.parts;
     const leader = state.i32[STATE.leader >> 2];
-    const offset = leader - mmu.fetchedSlots(lo, hi);
+    const page = mmu.fetchedSlots(lo, hi);
+    const offset = leader - page;
+    this.heat.earn(page);
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
-    this.heat.earn();
-    if (this.heat.point(leader, this.idle)) this.compileAt((lo & ~4095) | (offset >> 2), hi);
+    const at = (lo & ~4095) | (offset >> 2);
+    if (this.isDue(leader, page, at, hi)) this.compileAt(at, hi);
   }
 
   private form(lo: number, hi: number): Installed | null {
     const { state, mmu, cache } = this.parts;
-    if ((state.i32[STATE.fetchKey >> 2] & FETCH_KEY_WINDOW) !== 0) return null;
-    const key = state.i32[STATE.fetchKey >> 2] & 3;
-    const mode: CodeMode = key === 2 ? 64 : key === 1 ? 32 : 16;
-    if (mode === 16 || cache.breakpointsArmed) return null;
+    const code = state.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE;
+    if ((code !== FETCH_KEY_64 && code !== FETCH_KEY_FLAT) || cache.breakpointsArmed) return null;
+    const mode: CodeMode = code === FETCH_KEY_64 ? 64 : 32;
     const page = (BigInt.asUintN(32, BigInt(hi)) << 32n) | BigInt((lo & ~4095) >>> 0);
     const own = mmu.fetched(lo, hi);
     if (own < 0 || mmu.phys.ramAddress(own * 4096) < 0) return null;
@@ -225,6 +227,11 @@ export class RegionEngine implements CompiledCode {
         const distance = target === null ? null : BigInt.asIntN(64, target - page);
         return distance === null || distance < -0x40000000n || distance > 0x40000000n ? null : Number(distance);
       },
+      pointerAt: (linear) => {
+        const target = mmu.peek64(BigInt(linear >>> 0));
+        const distance = target === null ? null : Number(BigInt.asUintN(32, target)) - Number(page);
+        return distance === null || distance < -0x40000000 || distance > 0x40000000 ? null : distance;
+      },
       stop: (offset) => cache.stops?.offsets.has(offset & 4095) === true,
       reached: (offset) => {
         const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
@@ -233,7 +240,7 @@ export class RegionEngine implements CompiledCode {
     };
     const excluded = this.excluded.get(name) ?? new Set<number>();
     for (;;) {
-      const scanner = new RegionScanner(source, excluded);
+      const scanner = new RegionScanner(source, excluded, this.heat.isCrowded(mmu.fetchedSlots(lo, hi)) ? MAX_INSTRUCTIONS_CROWDED : undefined);
       const found = scanner.scan(ip, (insn) => this.parts.writer.supports(insn));
       if (found === null) {
         this.refused.add(name);
@@ -265,6 +272,18 @@ export class RegionEngine implements CompiledCode {
       excluded.add(unsupported);
       this.drop(region);
     }
+  }
+
+  /** Another point for the instruction at hi:lo: whether it is to be compiled. What a region that is coming contains need not be another's entry. */
+  private isDue(slot: number, page: number, lo: number, hi: number): boolean {
+    if (!this.idle) {
+      const ppn = this.parts.mmu.fetched(lo, hi);
+      for (const region of this.byPage.get(ppn) ?? []) {
+        const ranges = region.index < 0 ? (region.ranges.get(ppn) ?? []) : [];
+        for (let i = 0; i < ranges.length; i += 2) if (ranges[i] <= (lo & 4095) && (lo & 4095) < ranges[i + 1]) return false;
+      }
+    }
+    return this.heat.point(slot, page, this.idle);
   }
 
   private bytesAt(shape: Region, offset: number, length: number): Uint8Array {

@@ -27,7 +27,7 @@ export function looseCode(code: Uint8Array, mode: CodeSource["mode"], start = 0)
   bytes.set(code, start);
   const inside = (offset: number): boolean => offset >= start && offset < start + code.length;
   return {
-    mode, bytes, known: inside, reached: inside, pointer: () => null,
+    mode, bytes, known: inside, reached: inside, pointer: () => null, pointerAt: () => null,
     page: (delta) => (delta >= 0 && delta < pages ? { ppn: delta, at: delta * 4096 } : null),
   };
 }

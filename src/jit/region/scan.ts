@@ -23,6 +23,8 @@ export interface CodeSource {
   reached(offset: number): boolean;
   /** Offset that the 64-bit pointer at this offset holds now, or null: what a jump through it is expected to go to. */
   pointer(offset: number): number | null;
+  /** The same for the 32-bit pointer at a linear address. */
+  pointerAt(linear: number): number | null;
 }
 export interface CodePageView {
   readonly ppn: number;
@@ -82,6 +84,8 @@ export interface Region {
 }
 
 const MAX_INSTRUCTIONS = 320;
+/** Where the guest does little else: a loop that is one region need not be left. */
+export const MAX_INSTRUCTIONS_CROWDED = 1000;
 const MAX_PAGES = 4;
 /** Callees of at most so many instructions are followed. */
 const MAX_CALLEE = 48;
@@ -133,6 +137,7 @@ export class RegionScanner {
     private readonly source: CodeSource,
     /** Offsets of instructions that are left to tier 0. */
     private readonly excluded: ReadonlySet<number>,
+    private readonly most = MAX_INSTRUCTIONS,
   ) {}
 
   /** Null when not even the first instruction can be compiled. */
@@ -148,7 +153,7 @@ export class RegionScanner {
         if (this.found.has(key)) {
           break;
         }
-        if (this.found.size >= MAX_INSTRUCTIONS) break;
+        if (this.found.size >= this.most) break;
         const at = this.decode(offset);
         if (at === null || at.kind === "stop-before") {
           this.barred.add(offset);
@@ -215,8 +220,9 @@ export class RegionScanner {
   /** Jumps through a pointer at a fixed place (procedure linkage tables): where it points now. */
   private expectedTarget(at: RegionInsn): number | null {
     const { insn } = at;
-    if (at.name !== "jmp" || insn.mode !== 64 || insn.mod === 3 || insn.ripRelative === 0 || insn.seg >= 0) return null;
-    return this.source.pointer(at.offset + at.length + insn.disp);
+    if (at.name !== "jmp" || insn.mod === 3 || insn.seg >= 0) return null;
+    if (insn.mode === 64) return insn.ripRelative === 0 ? null : this.source.pointer(at.offset + at.length + insn.disp);
+    return insn.addrSize !== 32 || insn.base >= 0 || insn.index >= 0 ? null : this.source.pointerAt(insn.disp);
   }
   private readonly expected = new Map<number, number>();
 
@@ -255,6 +261,7 @@ export class RegionScanner {
     }
     if (status !== DECODE_OK || this.excluded.has(offset) || this.source.stop?.(offset) === true || !this.hasFeature(this.scratch)) return null;
     const insn = Object.assign(new Insn(), this.scratch);
+    insn.flat = insn.mode === 32;
     const name = liftName(ISA[insn.entry]);
     const kind = flowOf(insn, name, this.source.guarded === true);
     const target = offset + insn.length + insn.immLo;
