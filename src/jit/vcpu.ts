@@ -157,7 +157,7 @@ export class Vcpu {
   }
 
   private get starting(): boolean {
-    return this.retired < START_INSTRUCTIONS && !this.used;
+    return this.retired - this.retiredInRegions < START_INSTRUCTIONS && !this.used;
   }
 
   /** Instructions retired up to and including the present one, also from inside a helper or device. */
