@@ -1,6 +1,6 @@
 /** One instruction on the host CPU (sse-host.c) and on ours, from the same state. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CpuEnvironment } from "../../src/cpu/env.ts";
 import { CpuModel } from "../../src/cpu/helpers/index.ts";
@@ -8,6 +8,7 @@ import { CS, DS, ES, RAM_BASE, SS, STATE, XMM_STRIDE } from "../../src/cpu/layou
 import { CR0, CR4, EFER } from "../../src/cpu/state.ts";
 import "../../src/jit/interpreter/generate.ts";
 import { Vcpu } from "../../src/jit/vcpu.ts";
+import { hostVendor, type Vendor } from "../silicon/vendor.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -30,6 +31,12 @@ export function buildHost(): string | null {
     return null;
   }
   return out;
+}
+
+/** Features by Linux's names, none where there is no /proc/cpuinfo. */
+export function describeHost(): { readonly flags: ReadonlySet<string>; readonly vendor: Vendor } {
+  const text = existsSync("/proc/cpuinfo") ? readFileSync("/proc/cpuinfo", "utf8") : "";
+  return { flags: new Set((/^flags\s*:(.*)$/m.exec(text)?.[1] ?? "").trim().split(" ")), vendor: hostVendor() };
 }
 
 export function runOnHost(host: string, cases: Uint8Array): Uint8Array {

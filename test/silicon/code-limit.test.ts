@@ -4,10 +4,11 @@
  */
 import { afterAll, describe, expect, it } from "vitest";
 import { describeCase, differences } from "./compare.ts";
-import { AREA, type Case, DATA, type Outcome, OutcomeReader } from "./format.ts";
+import { AREA, type Case, CODE, DATA, type Outcome, OutcomeReader } from "./format.ts";
 import { type CodeSegment, openHost } from "./host.ts";
 import { Machine } from "./machine.ts";
 import { makePool, Prng } from "./pool.ts";
+import { adapt } from "./vendor.ts";
 
 const CASES = 1000;
 const bytesOf = (v: number, n: number): number[] => Array.from({ length: n }, (_, i) => (v >> (8 * i)) & 255);
@@ -86,6 +87,7 @@ describe.skipIf(usable === null)("CS's limit against real silicon", () => {
   it.each([16, 32] as const)("%d-bit code", (bits) => {
     if (usable === null) return;
     const faults = new Map<number, number>();
+    let adapted = 0;
     for (const limit of LIMITS) {
       const segment: CodeSegment = { limit, bits };
       const r = new Prng(limit * 3 + bits);
@@ -97,13 +99,18 @@ describe.skipIf(usable === null)("CS's limit against real silicon", () => {
       for (const c of cases) {
         const theirs = reader.next(c);
         faults.set(theirs.vector, (faults.get(theirs.vector) ?? 0) + 1);
-        if (odd(c, theirs, segment)) continue;
-        const found = differences(c, theirs, machine.run(c));
+        if (usable.vendor !== "intel" && odd(c, theirs, segment)) continue;
+        const ours = machine.run(c);
+        let found = differences(c, theirs, ours);
+        if (found.length > 0 && adapt(usable.vendor, c, pool, theirs, ours, bits, CODE).length > 0) {
+          found = differences(c, theirs, ours);
+          adapted++;
+        }
         if (found.length > 0) wrong.push(`limit ${limit.toString(16)}: ${Buffer.from(c.code).toString("hex")} at ${c.codeOffset.toString(16)}, ${describeCase(c)}\n${found.join("\n")}`);
       }
       expect(wrong.slice(0, 4)).toEqual([]);
     }
-    console.info(`${bits}-bit code: ${LIMITS.length * CASES} executions, #GP in ${faults.get(13) ?? 0}, #UD at the end in ${faults.get(6) ?? 0}`);
+    console.info(`${bits}-bit code: ${LIMITS.length * CASES} executions, #GP in ${faults.get(13) ?? 0}, #UD at the end in ${faults.get(6) ?? 0}${adapted > 0 ? `, ${adapted} agree by rules for this vendor` : ""}`);
     expect(faults.get(13)).toBeGreaterThan(1000);
   });
 });

@@ -96,6 +96,13 @@ export function initialUpper(c: Case, pool: Uint8Array): Uint8Array {
   return out;
 }
 
+/** The quadword at an aligned offset of the data area before the case. */
+export function initialWord(c: Case, pool: Uint8Array, offset: number): bigint {
+  const bytes = pool.slice(offset, offset + 8);
+  for (const p of c.patches) for (let i = 0; i < 8; i++) if (offset + i >= p.offset && offset + i < p.offset + p.bytes.length) bytes[i] = p.bytes[offset + i - p.offset];
+  return new DataView(bytes.buffer).getBigUint64(0, true);
+}
+
 export function encodeCases(pool: Uint8Array, cases: readonly Case[]): Uint8Array {
   const lengths = cases.map((c) => (CASE_SIZE + c.code.length + c.patches.reduce((n, p) => n + 4 + p.bytes.length, 0) + 7) & ~7);
   const out = new Uint8Array(HEADER_SIZE + lengths.reduce((a, b) => a + b, 0));

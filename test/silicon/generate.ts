@@ -15,6 +15,7 @@ import { AREA, CODE, type Case, DATA } from "./format.ts";
 import { addVex } from "./generate-vex.ts";
 import { interesting, Prng, SLOT_KINDS } from "./pool.ts";
 import { ALONE, BRANCHES, COMMON, exclusion, isBranch, type Mode, type Shape, shapesOf, STRINGS } from "./scope.ts";
+import { standsAlone, type Vendor } from "./vendor.ts";
 
 const STACK_SIZE: Record<string, number> = { push: 8, pushf: 8, call: 8 };
 const scratch = new Insn();
@@ -345,6 +346,8 @@ export interface GeneratorOptions {
   readonly pool: Uint8Array;
   /** Flags of the host CPU; null: assume everything. */
   readonly hostFlags: ReadonlySet<string> | null;
+  /** Of the host CPU. */
+  readonly vendor?: Vendor;
   /** Only entries for which it is true. */
   readonly only?: (entry: IsaEntry) => boolean;
   /** Share of multi-instruction cases. */
@@ -377,7 +380,7 @@ export class Generator {
     const entries = ISA.filter((e) => exclusion(e, options.hostFlags, mode) === null && (options.only?.(e) ?? true));
     // Strings have more forms in a shape than others, by address size and REP prefix.
     const shapes = entries.flatMap((e) => (STRINGS.has(liftName(e)) ? [1, 2, 3] : [1]).flatMap(() => shapesOf(e, mode)));
-    const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
+    const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)) && !standsAlone(options.vendor ?? "other", s.entry, s.opSize));
     return {
       shapes, chained,
       common: chained.filter((s) => COMMON.has(liftName(s.entry)) && s.opSize !== 16),

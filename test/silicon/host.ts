@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Case, encodeCases } from "./format.ts";
+import { hostVendor, type Vendor } from "./vendor.ts";
 
 const SOURCE = fileURLToPath(new URL("harness.c", import.meta.url));
 
@@ -17,6 +18,7 @@ export interface CodeSegment {
 
 export interface Host {
   readonly cpu: string;
+  readonly vendor: Vendor;
   readonly flags: ReadonlySet<string>;
   /** Results as the harness writes them: see OutcomeReader. */
   run(pool: Uint8Array, cases: readonly Case[], code?: CodeSegment): Uint8Array;
@@ -35,6 +37,7 @@ export function openHost(): Host | string {
   execFileSync(compiler, ["-O2", "-o", program, SOURCE], { stdio: "pipe" });
   return {
     cpu: /model name\s*:\s*(.*)/.exec(info)?.[1] ?? "unknown",
+    vendor: hostVendor(),
     flags: new Set((/^flags\s*:\s*(.*)/m.exec(info)?.[1] ?? "").split(" ")),
     run: (pool, cases, code) => {
       const r = spawnSync(program, code === undefined ? [] : [String(code.limit), String(code.bits)], { input: encodeCases(pool, cases), maxBuffer: 1 << 30 });

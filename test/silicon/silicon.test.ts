@@ -11,6 +11,7 @@ import { openHost } from "./host.ts";
 import { Machine } from "./machine.ts";
 import { makePool } from "./pool.ts";
 import { readVectors } from "./vectors.ts";
+import { vendorOf } from "./vendor.ts";
 
 const CASES = Number(process.env["SILICON_CASES"] ?? 190_000);
 const SEED = Number(process.env["SILICON_SEED"] ?? 1);
@@ -28,7 +29,7 @@ describe("recorded vectors", () => {
     const { cpu, pool, cases, results } = readVectors();
     compared = cases.length;
     const report = emptyReport();
-    compareAll(new Machine(pool), pool, cases, results, report);
+    compareAll(new Machine(pool), pool, cases, results, vendorOf(cpu), report);
     console.log(`recorded on ${cpu}: ${summary(report, null)}`);
     expect(mismatchText(report)).toBe("");
     expect(report.executions).toBe(cases.length);

@@ -9,7 +9,7 @@ import { describeCase, makePointerCase, makePool, pointerDifference, Random, X87
 import { comparePointers, compareX87 } from "./x87-run.ts";
 
 const host = openHost();
-const usable = typeof host !== "string" && /AMD/.test(host.cpu) ? host : null;
+const usable = typeof host !== "string" && host.vendor === "amd" ? host : null;
 
 describe.skipIf(usable === null)("x87 against real silicon", () => {
   afterAll(() => usable?.close());
