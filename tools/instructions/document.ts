@@ -36,6 +36,7 @@ export function instructionsDocument(): string {
     "- Sticky MXCSR flags other than IE are not set under the default MXCSR (docs/OPEN.md).",
     "- A gather that faults leaves the mask as AMD does: elements below the faulting one are zero, the others as they were.",
     "- Flags that the manual leaves undefined may differ (`test/silicon/flags.ts`).",
+    "- Where vendors' processors differ ours does what AMD's do, under any model: docs/TESTING.md, \"Where vendors differ\".",
     "", "## Extensions", "",
     "| extension | entries | implemented | |", "|---|---|---|---|",
   ];
