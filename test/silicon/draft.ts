@@ -2,6 +2,7 @@
 import { AREA, CODE, DATA, type Patch } from "./format.ts";
 import { interesting, type Prng } from "./pool.ts";
 import type { Mode } from "./scope.ts";
+import type { Vendor } from "./vendor.ts";
 
 export const RAX = 0, RCX = 1, RDX = 2, RBX = 3, RSP = 4, RBP = 5, RSI = 6, RDI = 7;
 export const MASK64 = (1n << 64n) - 1n;
@@ -27,7 +28,7 @@ export class Draft {
   down: boolean;
   readonly xmm: Uint16Array;
 
-  constructor(readonly r: Prng, readonly pool: Uint8Array, readonly codeOffset: number, readonly mode: Mode) {
+  constructor(readonly r: Prng, readonly pool: Uint8Array, readonly codeOffset: number, readonly mode: Mode, readonly vendor: Vendor = "other") {
     this.down = r.chance(0.3);
     const kind = r.below(5);
     this.xmm = Uint16Array.from({ length: 16 }, () => (kind === 4 || r.chance(0.1) ? r.below(AREA / 16 - 1) * 16 + r.below(2) * 8 : (r.below(AREA / 64) * 4 + kind) * 16));

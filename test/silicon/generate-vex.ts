@@ -7,6 +7,7 @@ import { flagEffect } from "./flags.ts";
 import { AREA, CODE, DATA } from "./format.ts";
 import { INDEX_BYTES } from "./pool.ts";
 import type { Shape } from "./scope.ts";
+import { standsAlone } from "./vendor.ts";
 
 const ALIGNED = /^vmov(ap|dqa|nt)/;
 const PP = { none: 0, NP: 0, NFx: 0, 66: 1, F3: 2, F2: 3 } as const;
@@ -112,6 +113,7 @@ export function addVex(d: Draft, shape: Shape, sequence: boolean): void {
   if (out.length > 15 || start + out.length > 100) throw GIVE_UP;
   const check = Uint8Array.from(out);
   if (decode(check, 0, check.length, d.mode, scratch) !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== out.length) throw GIVE_UP;
+  if (sequence && standsAlone(d.vendor, scratch, check)) throw GIVE_UP;
   d.code.push(...out);
   d.undefinedNow = (d.undefinedNow & ~effect.defines) | effect.undefines;
   d.undefinedEver |= d.undefinedNow;

@@ -269,6 +269,7 @@ function addInstruction(d: Draft, shape: Shape, sequence: boolean, last: boolean
   const status = decode(check, 0, check.length, d.mode, scratch);
   const locked = prefixes.includes(0xf0) && !lockable;
   if (!locked && (status !== DECODE_OK || scratch.entry !== entry.id || scratch.length !== bytes.length)) throw GIVE_UP;
+  if (sequence && !locked && standsAlone(d.vendor, scratch, check)) throw GIVE_UP;
   d.code.push(...bytes);
   d.branches ||= branch;
   d.undefinedNow = (d.undefinedNow & ~effect.defines) | effect.undefines;
@@ -380,7 +381,7 @@ export class Generator {
     const entries = ISA.filter((e) => exclusion(e, options.hostFlags, mode) === null && (options.only?.(e) ?? true));
     // Strings have more forms in a shape than others, by address size and REP prefix.
     const shapes = entries.flatMap((e) => (STRINGS.has(liftName(e)) ? [1, 2, 3] : [1]).flatMap(() => shapesOf(e, mode)));
-    const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)) && !standsAlone(options.vendor ?? "other", s.entry, s.opSize));
+    const chained = shapes.filter((s) => !isBranch(s.entry) && !ALONE.has(liftName(s.entry)));
     return {
       shapes, chained,
       common: chained.filter((s) => COMMON.has(liftName(s.entry)) && s.opSize !== 16),
@@ -418,7 +419,7 @@ export class Generator {
 
   private single(mode: Mode, pick: Pick): Case {
     const shape = pick.shapes[pick.turn % pick.shapes.length];
-    const d = new Draft(this.r, this.options.pool, this.place(), mode);
+    const d = new Draft(this.r, this.options.pool, this.place(), mode, this.options.vendor);
     addInstruction(d, shape, false, true);
     pick.turn++;
     return this.finish(d, shape.entry.id);
@@ -426,7 +427,7 @@ export class Generator {
 
   private sequence(mode: Mode, pick: Pick): Case {
     const { r } = this;
-    const d = new Draft(r, this.options.pool, this.place(), mode);
+    const d = new Draft(r, this.options.pool, this.place(), mode, this.options.vendor);
     // In 32-bit code one that no instruction writes without naming it.
     const base = mode === 64 ? 8 + r.below(8) : RBP;
     d.reserved = (1 << base) | (1 << RSP);

@@ -30,6 +30,8 @@ interface Sample {
 const SAMPLES: Readonly<Record<RuleName, Sample>> = {
   // push ds
   pushSegment: { c: caseOf([0x1e], 32, { 4: BigInt(DATA + 0x108) }), theirs: (o) => void o.memory.set(0x100, 0x9191002b91919191n) },
+  // f3 rex.b 90
+  pauseWithRexB: { c: caseOf([0xf3, 0x41, 0x90], 64, { 0: 1n, 8: 2n }), theirs: (o, c) => o.gpr.set(c.gpr) },
   // call rax
   callAtLimit: { c: caseOf([0xff, 0xd0], 64, { 0: 1n << 63n, 4: BigInt(DATA + 0x108) }), theirs: (o) => void o.memory.set(0x100, 0x20000402n) },
   // rep stosb with 32-bit addresses

@@ -1,7 +1,7 @@
 /**
- * Where the vendors' processors differ, and how a comparison with one of them allows for it. Our CPU behaves as AMD's does, whatever vendor a
- * model names (but see `vendor` in cpu/helpers/features.ts); on an AMD host nothing here applies. Each rule changes our result to what the
- * other vendor's processor would have given, or where that is open takes over the real one's within bounds; all else is compared as ever.
+ * Where the vendors' processors differ, and how a comparison with one of them allows for it. Ours does what AMD's do, whatever vendor a model
+ * names (system calls and x87 pointers apart, which follow the model); on an AMD host nothing here applies. Each rule changes our result to
+ * what the other vendor's processor would have given, or where that is open takes over the real one's within bounds; all else is compared as ever.
  */
 import { readFileSync } from "node:fs";
 import { decode, DECODE_OK, Insn } from "../../src/cpu/decode/decoder.ts";
@@ -65,6 +65,8 @@ const faulted = (o: Outcome, start: bigint): boolean => (o.vector === 13 || o.ve
 const canonical = (v: bigint): boolean => BigInt.asUintN(64, BigInt.asIntN(48, v)) === v;
 const SEGMENTS: Readonly<Record<string, number>> = { ES: 0x2b, CS: 0x23, SS: 0x2b, DS: 0x2b, FS: 0, GS: 0 };
 const isPushSegment = (entry: IsaEntry): boolean => entry.lift === "push" && SEGMENTS[entry.operands[0]?.fixed ?? ""] !== undefined;
+/** F3, REX.B and 90. */
+const isPauseOrXchg = (i: Insn, code: Uint8Array): boolean => i.rep === 0xf3 && (i.rex & 1) !== 0 && i.length > 2 && code[i.length - 1] === 0x90 && liftName(ISA[i.entry]) === "xchg" && i.modrm < 0;
 const DOT = /^v?dpp[sd]$/;
 const STRING = /^(movs|cmps|stos|lods|scas|ins|outs)$/;
 
@@ -154,6 +156,12 @@ export const RULES = {
         x.ours.gpr[4] = slot;
         put(x, slot, littleEndian(BigInt(SEGMENTS[x.entry.operands[0].fixed ?? ""]), 2));
       } else if (!faulted(x.ours, x.start)) put(x, slot + 2n, initial(x, slot + 2n, 2));
+    },
+  },
+  pauseWithRexB: {
+    vendor: "intel", source: "measured", text: "F3 90 with REX.B is PAUSE, not XCHG with r8 under a prefix that means nothing",
+    adapt: (x) => {
+      if (isPauseOrXchg(x.insn, x.c.code)) for (const r of [0, 8]) x.ours.gpr[r] = x.c.gpr[r];
     },
   },
   callAtLimit: {
@@ -250,9 +258,10 @@ export function adapt(vendor: Vendor, c: Case, pool: Uint8Array, real: Outcome, 
   return used;
 }
 
-/** What must stand alone on such a host: whatever read its result would differ, too. */
-export function standsAlone(vendor: Vendor, entry: IsaEntry, opSize: number): boolean {
-  return vendor === "intel" && (DOT.test(liftName(entry)) || (isPushSegment(entry) && opSize === 32));
+/** What must stand alone on such a host: whatever read its result would differ, too. `i` was decoded from `code`. */
+export function standsAlone(vendor: Vendor, i: Insn, code: Uint8Array): boolean {
+  const entry = ISA[i.entry];
+  return vendor === "intel" && (DOT.test(liftName(entry)) || (isPushSegment(entry) && i.opSize === 32) || isPauseOrXchg(i, code));
 }
 
 /**
