@@ -96,7 +96,7 @@ function layoutState(base: number) {
     leader: a.take("i32"),
     /** Instructions retired in regions. */
     regionCount: a.take("i64"),
-    /** Current record while a helper or slow path runs, and the linear address of its page. */
+    /** A string instruction's record while the slow path runs for all that it does in one go, else 0; and the linear address of its page. */
     rec: a.take("i32"),
     vpage: a.take("i64"),
     /** Where data of MMIO, page-crossing and code-page accesses is staged: 64 bytes. */

@@ -6,10 +6,11 @@ import { DECODE_OK, decode, Insn } from "../cpu/decode/decoder.ts";
 import type { AccessTap, DeliveryTap, PortTap } from "../cpu/debug-tap.ts";
 import type { EventKind } from "../cpu/fault.ts";
 import { ISA } from "../cpu/isa/isa.ts";
-import { FLAG, REC, STATE } from "../cpu/layout.ts";
+import { FETCH_KEY_FLAT, FETCH_KEY_MODE, FLAG, REC, STATE } from "../cpu/layout.ts";
 import { liftName } from "../cpu/lift/form.ts";
 import type { Mmu } from "../cpu/mmu/mmu.ts";
 import type { CpuState } from "../cpu/state.ts";
+import { inOtherSegments } from "./interpreter/forms.ts";
 
 export type Access = "read" | "write" | "access";
 
@@ -164,18 +165,21 @@ export class VcpuDebug implements AccessTap, PortTap, DeliveryTap {
   private bulkBytes(size: number): number {
     const { state } = this.host;
     const { i32 } = state;
-    if (!state.mode64 || i32[STATE.eflags >> 2] & (FLAG.DF | FLAG.TF)) return size;
+    const flat = (i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE) === FETCH_KEY_FLAT;
+    if (!(state.mode64 || flat) || i32[STATE.eflags >> 2] & (FLAG.DF | FLAG.TF)) return size;
     const record = i32[STATE.rec >> 2];
+    if (record === 0) return size;
     const at = state.u64[STATE.vpage >> 3] + BigInt(new DataView(state.memory.buffer).getUint16(record + REC.ip, true));
     const string = this.stringAt(at);
-    if (string === null || (string.name !== "movs" && string.name !== "stos") || string.addrSize !== 64) return size;
+    if (string === null || (string.name !== "movs" && string.name !== "stos") || string.addrSize !== (flat ? 32 : 64) || (flat && string.apart)) return size;
     const room = (r: number): number => Math.floor((4096 - Number(state.reg(r) & 0xfffn)) / size);
-    const count = state.reg(1) > 4096n ? 4096 : Number(state.reg(1));
+    const left = flat ? state.reg(1) & 0xffffffffn : state.reg(1);
+    const count = left > 4096n ? 4096 : Number(left);
     return size * Math.max(1, Math.min(count, room(7), string.name === "movs" ? room(6) : count));
   }
 
   /** The repeated string instruction at a linear address, or null. */
-  stringAt(at: bigint): { readonly name: string; readonly addrSize: number } | null {
+  stringAt(at: bigint): { readonly name: string; readonly addrSize: number; readonly apart: boolean } | null {
     const { state, mmu } = this.host;
     const bytes = new Uint8Array(15);
     let n = 0;
@@ -187,7 +191,7 @@ export class VcpuDebug implements AccessTap, PortTap, DeliveryTap {
     const insn = new Insn();
     if (decode(bytes, 0, n, state.codeBits, insn) !== DECODE_OK || insn.rep === 0) return null;
     const name = liftName(ISA[insn.entry]);
-    return STRINGS.has(name) ? { name, addrSize: insn.addrSize } : null;
+    return STRINGS.has(name) ? { name, addrSize: insn.addrSize, apart: inOtherSegments(insn) } : null;
   }
 
   // --- Ports and events ----------------------------------------------------------------------------------------------

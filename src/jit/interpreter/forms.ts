@@ -22,8 +22,10 @@ function opSizeMatters(entry: IsaEntry): boolean {
   return entry.operands.some((o) => (o.fixed !== undefined ? FOLLOWS_FIXED.has(o.fixed) : FOLLOWS_OPERAND_SIZE.has(o.size)));
 }
 
-/** Flat as far as this instruction goes: it is about none of the segments that need not be. */
-export const isFlat = (insn: Insn): boolean => insn.flat && insn.seg !== CS && insn.seg < FS;
+/** It names a segment that is none of those which are flat in flat code. */
+export const inOtherSegments = (insn: Insn): boolean => insn.seg === CS || insn.seg >= FS;
+/** Flat as far as this instruction goes. */
+export const isFlat = (insn: Insn): boolean => insn.flat && !inOtherSegments(insn);
 /** Jumps by a displacement, which in flat code are those of 64-bit code. */
 const JUMPS = new Set(["jmp", "jcxz", "loop", "loope", "loopne", ...["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"].map((c) => `j${c}`)]);
 

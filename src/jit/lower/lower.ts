@@ -216,12 +216,22 @@ export class Lowerer {
     locals.release(e);
   }
 
-  private pointer(n: Node, kind: "read" | "write" | "store" | "rmw", bytes: number): void {
+  private pointer(n: Node, kind: "read" | "store" | "rmw", bytes: number): void {
     const { fb, support } = this.frame;
     this.value(n.args[0]);
     if (kind === "read") this.translate(bytes, TLB_READ, () => fb.i32(bytes).call(support.readSlow));
-    // "write" is for what goes on behind its first element: string instructions.
-    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : kind === "write" ? SLOW_BULK : 0)).call(support.writeSlow));
+    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : 0)).call(support.writeSlow));
+  }
+
+  /** For what goes on behind its first element: string instructions. A debugger that watches the page is told which. */
+  private bulkPointer(n: Node, write: boolean): void {
+    const { fb, support, rec, vpage } = this.frame;
+    this.value(n.args[0]);
+    this.translate(n.imm, write ? TLB_WRITE : TLB_READ, () => {
+      fb.i32(0).get(rec).mem("i32.store", STATE.rec).i32(0).get(vpage).mem("i64.store", STATE.vpage);
+      fb.i32(n.imm | (write ? SLOW_BULK : 0)).call(write ? support.writeSlow : support.readSlow);
+      fb.i32(0).i32(0).mem("i32.store", STATE.rec);
+    });
   }
 
   private load(n: Node): void {
@@ -270,8 +280,8 @@ export class Lowerer {
     switch (n.op) {
       case "cc.set": return this.setFlags(n);
       case "rmw.begin": this.pointer(n, "rmw", n.imm); return this.keep(n, uses);
-      case "ptr.write": this.pointer(n, "write", n.imm); return this.keep(n, uses);
-      case "ptr.read": this.pointer(n, "read", n.imm); return this.keep(n, uses);
+      case "ptr.write": this.bulkPointer(n, true); return this.keep(n, uses);
+      case "ptr.read": this.bulkPointer(n, false); return this.keep(n, uses);
       case "ptr.store": this.pointer(n, "store", n.imm); return this.keep(n, uses);
       case "rmw.end": {
         this.value(n.args[0]);
