@@ -13,7 +13,7 @@ if (typeof host === "string") {
   process.exit(2);
 }
 const pool = makePool(SEED);
-const generator = new Generator({ seed: SEED, pool, hostFlags: host.flags, sequences: 0.08, compact: true });
+const generator = new Generator({ seed: SEED, pool, hostFlags: host.flags, vendor: host.vendor, sequences: 0.08, compact: true });
 const cases = Array.from({ length: count }, () => generator.next());
 const size = writeVectors({ cpu: host.cpu, pool, cases, results: host.run(pool, cases) });
 host.close();
