@@ -40,8 +40,12 @@ const SAMPLES: Readonly<Record<RuleName, Sample>> = {
   repeatedFlags: { c: caseOf([0xf3, 0xa6], 64, { 1: 5n, 6: END - 2n, 7: BigInt(DATA + 2048 + 16) }), theirs: (o, c) => void (o.flags = (o.flags & ~0x8d5) | c.flags) },
   // cmpsb
   compareOrder: { c: caseOf([0xa6], 64, { 6: END, 7: END + 64n }), theirs: (o) => void (o.cr2 = END + 64n) },
+  // bound ecx,[edx]
+  boundOrder: { c: caseOf([0x62, 0x0a], 32, { 1: 0xffffffffn, 2: END - 4n }), theirs: (o) => void Object.assign(o, { vector: 5, error: 0, cr2: 0n }) },
   // lodsd
   wrapAtFourGigabytes: { c: caseOf([0xad], 32, { 6: 0xffffffffn }), theirs: (o) => void Object.assign(o, { vector: 14, error: 4, cr2: 0xffffffffn }) },
+  // maskmovdqu cs:xmm1,xmm2
+  emptyMask: { c: caseOf([0x2e, 0x66, 0x0f, 0xf7, 0xca], 32, { 7: BigInt(DATA) }), theirs: (o) => void Object.assign(o, { vector: 13, error: 0, rip: 0x20000400n }) },
   // vmaskmovps [rdi],xmm1,xmm2
   maskedStore: { c: caseOf([0xc4, 0xe2, 0x71, 0x2e, 0x17], 64, { 7: END - 6n }, [0, 0, 0]), theirs: (o) => void (o.cr2 = END + 1n) },
   // vpgatherdd xmm1,[rdi+xmm2*1],xmm3

@@ -5,11 +5,12 @@
  */
 import { readFileSync } from "node:fs";
 import { decode, DECODE_OK, Insn } from "../../src/cpu/decode/decoder.ts";
+import { SEG_CS } from "../../src/cpu/decode/insn.ts";
 import { ISA, type IsaEntry } from "../../src/cpu/isa/isa.ts";
 import { ARITH_FLAGS } from "../../src/cpu/layout.ts";
 import { liftName } from "../../src/cpu/lift/form.ts";
 import type { Cell } from "../../tools/instructions/space.ts";
-import { AREA, type Case, CODE, DATA, initialUpper, initialWord, initialXmm, type Outcome } from "./format.ts";
+import { AREA, type Case, CODE, DATA, initialFpr, initialUpper, initialWord, initialXmm, type Outcome } from "./format.ts";
 
 export type Vendor = "amd" | "intel" | "other";
 
@@ -201,6 +202,19 @@ export const RULES = {
       Object.assign(x.ours, { vector: x.real.vector, error: x.real.vector === 14 ? 4 : 0, cr2: x.real.cr2 });
     },
   },
+  boundOrder: {
+    vendor: "intel", source: "measured", text: "BOUND with an index below the lower bound raises #BR without reading the upper one",
+    adapt: (x) => {
+      const { ours, insn: i } = x;
+      if (x.lift !== "bound" || ours.vector !== 14 || ours.rip !== x.start || x.real.vector !== 5) return;
+      const register = (n: number): bigint => (n < 0 ? 0n : x.c.gpr[n]);
+      const lower = BigInt.asUintN(i.addrSize, register(i.base) + (register(i.index) << BigInt(i.scale)) + BigInt(i.disp));
+      const bytes = i.opSize / 8;
+      if (lower < BigInt(DATA) || lower + BigInt(bytes) > ours.cr2) return;
+      const bound = initial(x, lower, bytes).reduceRight((v, byte) => (v << 8n) | BigInt(byte), 0n);
+      if (BigInt.asIntN(i.opSize, x.c.gpr[i.reg]) < BigInt.asIntN(i.opSize, bound)) Object.assign(ours, { vector: 5, error: 0, cr2: 0n });
+    },
+  },
   wrapAtFourGigabytes: {
     vendor: "intel", source: "SDM Vol. 3A §5.3",
     text: "an access that wraps at 4 GiB in a segment with a limit of FFFFFFFFh may go on past the limit check (to #PF here) instead of faulting there",
@@ -209,6 +223,15 @@ export const RULES = {
       if (x.insn.mode === 64 || (ours.vector !== 13 && ours.vector !== 12) || ours.error !== 0 || ours.rip !== x.start || real.vector !== 14) return;
       if (real.cr2 <= 0xffffffffn - 32n || real.cr2 > 0xffffffffn || (real.error !== 4 && real.error !== 6)) return;
       Object.assign(ours, { vector: 14, error: real.error, cr2: real.cr2 });
+    },
+  },
+  emptyMask: {
+    vendor: "intel", source: 'SDM Vol. 2 "MASKMOVQ", "MASKMOVDQU": implementation dependent', text: "a byte-masked store with an empty mask still faults where its segment cannot be written",
+    adapt: (x) => {
+      const { ours, real, insn: i } = x;
+      if (!/^v?maskmov(q|dqu)$/.test(x.lift) || ours.rip !== x.start + BigInt(i.length) || real.vector !== 13 || i.mode === 64 || i.seg !== SEG_CS) return;
+      const mask = x.lift === "maskmovq" ? initialFpr(x.c, x.pool).subarray(16 * i.rm, 16 * i.rm + 8) : initialXmm(x.c, x.pool).subarray(16 * i.rm, 16 * i.rm + 16);
+      if (mask.every((byte) => byte < 0x80)) Object.assign(ours, { vector: 13, error: 0, cr2: 0n, rip: x.start });
     },
   },
   maskedStore: {
