@@ -26,8 +26,8 @@ function opSizeMatters(entry: IsaEntry): boolean {
 export const inOtherSegments = (insn: Insn): boolean => insn.seg === CS || insn.seg >= FS;
 /** Flat as far as this instruction goes. */
 export const isFlat = (insn: Insn): boolean => insn.flat && !inOtherSegments(insn);
-/** Jumps by a displacement, which in flat code are those of 64-bit code. */
-const JUMPS = new Set(["jmp", "jcxz", "loop", "loope", "loopne", ...["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"].map((c) => `j${c}`)]);
+/** Jumps by a displacement, which in flat code are those of 64-bit code: lifters as the table names them. */
+const JUMPS = new Set(["jmp", "jcc", "jcxz", "loop", "loope", "loopne"]);
 
 /** The generic form of a decoded instruction. */
 export function formOf(insn: Insn): Form {
@@ -45,7 +45,7 @@ export function formOf(insn: Insn): Form {
     operands.push({ kind, width, reg });
   }
   const flat = isFlat(insn);
-  const jump = flat && insn.opSize === 32 && operands[0]?.kind === "rel" && JUMPS.has(name);
+  const jump = flat && insn.opSize === 32 && operands[0]?.kind === "rel" && JUMPS.has(entry.lift);
   return {
     entry, operands,
     opSize: jump ? 64 : (stateful || opSizeMatters(entry) ? insn.opSize : 32) as 16 | 32 | 64,

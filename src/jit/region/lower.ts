@@ -5,7 +5,6 @@
 import { InternalError } from "../../base/errors.ts";
 import { MMU_KERNEL, REGION_EXIT, STATE, TLB_READ, TLB_WRITE, tlbAddress } from "../../cpu/layout.ts";
 import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
-import { emitPattern } from "../lower/bulk.ts";
 import { LocalPool } from "../lower/frame.ts";
 import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import { SHARED_OPS } from "../lower/shared-ops.ts";
@@ -17,6 +16,7 @@ import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
 import { type Link, linkKey } from "./links.ts";
 import type { Liveness } from "./liveness.ts";
+import { MemoryLowerer } from "./memory.ts";
 import { Nesting } from "./nesting.ts";
 import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
 import type { Block } from "./scan.ts";
@@ -47,6 +47,7 @@ class RegionLowerer {
   private readonly bodies = new Map<Block, BlockIr>();
   private readonly nesting: Nesting;
   private readonly pages: PageCache;
+  private readonly memory: MemoryLowerer;
   private clock = 0;
 
   constructor(
@@ -69,6 +70,10 @@ class RegionLowerer {
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
     this.pages = new PageCache(this.fb, ir);
+    this.memory = new MemoryLowerer({
+      fb: this.fb, support, locals: this.locals, pages: this.pages, tlbBase: () => this.tlbBase,
+      value: (n) => this.value(n), keep: (n) => this.keep(n), inLocal: (n, type) => this.inLocal(n, type), leaveIf: (n) => this.sideIf(n),
+    });
   }
   private reset(nodes: readonly RegionNode[]): void {
     for (const n of nodes) {
@@ -445,7 +450,7 @@ class RegionLowerer {
         this.keep(n);
       }
     } else if (cls === "read") this.read(n);
-    else if (kind === KIND.load) this.load(n);
+    else if (kind === KIND.load) this.memory.load(n);
     else this.effect(n);
   }
 
@@ -467,81 +472,20 @@ class RegionLowerer {
   private get tlbBase(): number {
     return this.block.open ? tlbAddress(MMU_KERNEL) : this.options.tlbBase;
   }
-  private translate(n: RegionNode, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number, flags: number): void {
-    const { fb } = this;
-    const a = this.inLocal(n.args[0], "i64");
-    const e = this.locals.take("i32");
-    const miss = (): void => {
-      fb.get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
-      this.sideIf(n);
-      fb.get(e);
-    };
-    this.pages.translate(n, this.tlbBase, a.local, e, bytes, tag, miss);
-    this.locals.release(e);
-    a.done();
-  }
-  private pointer(n: RegionNode, tag: typeof TLB_READ | typeof TLB_WRITE, flags: number): void {
-    this.translate(n, n.imm, tag, tag === TLB_READ ? this.support.read : this.support.write, flags);
-    this.keep(n);
-  }
-  private load(n: RegionNode): void {
-    const width = n.meta.width;
-    this.translate(n, Number(width) / 8, TLB_READ, this.support.read, 0);
-    this.fb.mem(LOAD_OP[width]);
-    this.keep(n);
-  }
-  private store(n: RegionNode): void {
-    const { fb } = this;
-    const width = Number(n.meta.width);
-    const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
-    const a = this.inLocal(n.args[0], "i64");
-    const v = this.inLocalOrConst(n.args[1], type);
-    const e = this.locals.take("i32");
-    const done = fb.begin("block", "done");
-    const slow = fb.begin("block", "slow");
-    this.pages.translate(n, this.tlbBase, a.local, e, width / 8, TLB_WRITE, () => fb.br(slow));
-    v.push();
-    fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
-    v.push();
-    fb.call(this.support.store[width]);
-    this.sideIf(n);
-    fb.end(done);
-    this.locals.release(e);
-    v.done();
-    a.done();
-  }
-  private inLocalOrConst(n: RegionNode, type: ValueType): { push: () => void; done: () => void } {
-    if (n.op === "i32.const") return { push: () => this.fb.i32(n.imm), done: () => undefined };
-    if (n.op === "i64.const") return { push: () => this.fb.i64(n.big), done: () => undefined };
-    const l = this.inLocal(n, type);
-    return { push: () => this.fb.get(l.local), done: l.done };
-  }
-
-  private pattern(n: RegionNode): void {
-    const to = this.inLocal(n.args[0], "i32");
-    const left = this.locals.take("i32");
-    this.value(n.args[1]);
-    this.fb.set(left);
-    const v = this.inLocal(n.args[2], "i64");
-    emitPattern(this.fb, n.imm / 8, to.local, left, v.local);
-    this.locals.release(left);
-    v.done();
-    to.done();
-  }
 
   // --- Effects --------------------------------------------------------------------------------------------------------------
   private effect(n: RegionNode): void {
     const { fb, support } = this;
     switch (n.op) {
-      case "rmw.begin": return this.pointer(n, TLB_WRITE, SLOW_RMW);
-      case "ptr.write": return this.pointer(n, TLB_WRITE, SLOW_BULK);
-      case "ptr.store": return this.pointer(n, TLB_WRITE, 0);
-      case "ptr.read": return this.pointer(n, TLB_READ, 0);
+      case "rmw.begin": return this.memory.pointer(n, TLB_WRITE, SLOW_RMW);
+      case "ptr.write": return this.memory.pointer(n, TLB_WRITE, SLOW_BULK);
+      case "ptr.store": return this.memory.pointer(n, TLB_WRITE, 0);
+      case "ptr.read": return this.memory.pointer(n, TLB_READ, 0);
       // What would be staged has left for tier 0.
       case "rmw.end": return;
       case "bulk.copy": for (const a of n.args) this.value(a); fb.memoryCopy(); return;
       case "bulk.fill": this.value(n.args[0]); this.value(n.args[2]); this.value(n.args[1]); fb.memoryFill(); return;
-      case "bulk.pattern": return this.pattern(n);
+      case "bulk.pattern": return this.memory.pattern(n);
       case "sync":
         if (n.exit !== null) this.sync(n.exit);
         return;
@@ -595,7 +539,7 @@ class RegionLowerer {
         // STAC, CLAC: pages are those of one TLB.
         if (n.ref?.address === STATE.tlbBase) this.pages.forget();
         return;
-      case KIND.store: this.store(n); return;
+      case KIND.store: this.memory.store(n); return;
       case KIND.rawStore:
         this.value(n.args[0]);
         this.value(n.args[1]);
