@@ -45,12 +45,13 @@ start:
   out 0x40, al
   mov al, 0xfe
   out 0x21, al
-  sti
+  ; looked at with interrupts off: the last tick may come between look and HLT on a slow host
 .wait:
+  sti
   hlt
+  cli
   cmp dword [ticks], 10
   jb .wait
-  cli
   %hex [ticks]
   %line
   ; one that was latched behind the mask is taken here
@@ -235,12 +236,12 @@ start:
   out 0xa1, al
   mov dword [limit], 5
   mov dword [ticks], 0
-  sti
 .rtc:
+  sti
   hlt
+  cli
   cmp dword [ticks], 5
   jb .rtc
-  cli
   %hex [ticks]
   mov al, 0xff
   out 0x21, al
