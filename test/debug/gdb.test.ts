@@ -168,17 +168,18 @@ p *(int*)0x123456789000
   it.each([32, 64] as const)("%d-bit guest: 1,000 single steps, all registers as QEMU's", async (bits) => {
     const { kernel } = build(bits);
     const main = (assembleWithSymbols(GUESTS[bits]).symbols.get("main") ?? 0n).toString(16);
-    /** The registers after each step. */
-    const steps = async (stub: Stub): Promise<string[]> => {
+    /** The registers after each step. `idle`: QEMU's on a busy host may have executed nothing, and count for none then. */
+    const steps = async (stub: Stub, idle: boolean): Promise<string[]> => {
       try {
         const client = await RspClient.connect(stub.port);
         await client.ask("qSupported");
         expect(await client.ask(`Z1,${main},1`)).toBe("OK");
         expect(await client.ask("c")).toMatch(/^T05/);
         const seen: string[] = [];
-        for (let i = 0; i < 1000; i++) {
+        while (seen.length < 1000) {
           expect(await client.ask("s")).toMatch(/^T05/);
-          seen.push(comparable(await client.ask("g")));
+          const now = comparable(await client.ask("g"));
+          if (!idle || now !== seen.at(-1)) seen.push(now);
         }
         client.close();
         return seen;
@@ -186,10 +187,10 @@ p *(int*)0x123456789000
         await stub.stop();
       }
     };
-    const ours = await steps(await startOurs(["-kernel", kernel, "-m", "32", ...CPU]));
+    const ours = await steps(await startOurs(["-kernel", kernel, "-m", "32", ...CPU]), false);
     expect(new Set(ours).size).toBeGreaterThan(990);
     if (!QEMU) return;
-    const qemu = (await steps(await startQemu(["-kernel", kernel, "-m", "32", ...QEMU_CPU]))).map(byTop);
+    const qemu = (await steps(await startQemu(["-kernel", kernel, "-m", "32", ...QEMU_CPU]), true)).map(byTop);
     expect(ours.findIndex((g, i) => g !== qemu[i])).toBe(-1);
   }, 100_000);
 });

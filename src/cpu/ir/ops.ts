@@ -194,6 +194,10 @@ def("effect", "page.check", [], null);
 def("effect", "edge", [], null);
 /** Calls whatever region is at a linear address; goes to another block of this one when it returns there. */
 def("effect", "edge.call", ["i64"], null);
+/** To the entry that was asked for: a body with an edge.enter for each. */
+def("effect", "dispatch", [], null);
+/** To a block at which the registers are in the state block. */
+def("effect", "edge.enter", [], null);
 /** Leaves the region for a linear address that is computed. */
 def("effect", "edge.indirect", ["i64"], null);
 

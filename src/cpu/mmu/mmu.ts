@@ -47,6 +47,7 @@ export class Mmu {
   ) {
     this.walker = new PageWalker(state, phys);
     this.fault = this.walker.fault;
+    this.opened = new Uint8Array(phys.pageFlags.length);
     const never = tlbAddress(MMU_USER_ALIGNED) >> 2;
     for (let i = never; i < never + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2); i += TLB_ENTRY_SIZE >> 2) state.i32[i] = state.i32[i + 2] = 1;
     this.flushAll();
@@ -149,9 +150,14 @@ export class Mmu {
     i32[STATE.regionGeneration >> 2]++;
   }
 
+  /** Pages that a TLB may let writes through to, by page number: most code pages are none, and looking for them in all entries takes long. */
+  private readonly opened: Uint8Array;
+
   /** Physical page `ppn` now holds decoded code: writes to it must take the slow path. */
   protectCodePage(ppn: number): void {
     this.phys.pageFlags[ppn] |= PAGE_CODE;
+    if (this.opened[ppn] === 0) return;
+    this.opened[ppn] = 0;
     const i32 = this.state.i32;
     const step = TLB_ENTRY_SIZE >> 2;
     const end = (TLB_BASE >> 2) + MMU_COUNT * TLB_ENTRIES * step;
@@ -193,6 +199,7 @@ export class Mmu {
     i32[i + (TLB_READ >> 2)] = readable;
     i32[i + (TLB_READ >> 2) + 1] = hi;
     const writable = this.walker.mayWrite(mmuIndex) && this.phys.pageFlags[ppn] === 0 && this.phys.isWritable(ppn);
+    if (writable) this.opened[ppn] = 1;
     i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;

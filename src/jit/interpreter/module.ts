@@ -133,7 +133,7 @@ function callOutFunction(regionType: number, interpretHere: number): FunctionBui
   countEntry(f, index, entry);
   // For the function that stands where nothing is compiled.
   f.i32(0).get(rip).mem("i64.store", STATE.rip).i32(0).get(left).mem("i32.store", STATE.regionLeft);
-  f.get(rip).i64(-4096n).op("i64.and").get(left).get(index).callIndirect(regionType, REGION_TABLE).set(status);
+  f.get(rip).get(left).get(index).callIndirect(regionType, REGION_TABLE).set(status);
   f.get(status).i32(REGION_EXIT.tier0).op("i32.gt_u");
   const must = f.unlikely().begin("if", "must");
   leave(() => f.get(status));

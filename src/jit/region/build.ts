@@ -3,6 +3,7 @@ import { lift } from "../../cpu/lift/index.ts";
 import { formOf } from "../interpreter/forms.ts";
 import type { Assumptions } from "./assumptions.ts";
 import { DecodedContext, RegionState, Unsupported } from "./context.ts";
+import { isDoor } from "./entries.ts";
 import { type Edge, Env, type ExitState, type RegionNode } from "./node.ts";
 import type { Block, Region } from "./scan.ts";
 
@@ -35,6 +36,7 @@ export function buildRegion(region: Region): RegionIr {
     r.root = inherited?.root ?? block;
     r.block = block;
     r.list = [];
+    if (isDoor(block)) enterBlocks(r, block);
     block.insns.forEach((at, i) => {
       if (r.env.ended) return;
       const c = new DecodedContext(formOf(at.insn), r, at, block.inlining);
@@ -52,6 +54,18 @@ export function buildRegion(region: Region): RegionIr {
     out.push({ block, root: r.root, nodes: r.list });
   }
   return { region, blocks: out, edges: r.edges, exits: r.exits, assumptions: r.assumptions, phis: r.phis, nodeCount: r.nodeCount };
+}
+
+/** The nodes of a door: an edge to each entry. */
+function enterBlocks(r: RegionState, door: Block): void {
+  const bodies = [...door.successors.values()].map((target) => {
+    const exit = { root: door, offset: target.start, next: target.start, count: 0, synced: true, dirtyLow: 0, dirtyHigh: 0, slots: r.env.slots.slice() };
+    const edge: Edge = { target, exit };
+    r.exits.push(exit);
+    r.edges.push(edge);
+    return [r.node("edge.enter", null, [], {}, exit, edge)];
+  });
+  r.append(r.node("dispatch", null, [], { bodies }));
 }
 
 /**

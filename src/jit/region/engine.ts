@@ -40,12 +40,21 @@ const BATCH = 16;
 /** Bytes of WebAssembly code that may be installed; machine code is about ten times as much. */
 const MAX_CODE_BYTES = 8 << 20;
 
+/** A place at which a region is entered. */
+interface Entry {
+  readonly ip: number;
+  /** Key in byEntry, and of its link. */
+  readonly name: string;
+  /** In the table of regions; 0 before it is installed. */
+  index: number;
+  record: number;
+}
+
 interface Installed {
   readonly ppn: number;
   readonly mode: CodeMode;
-  readonly ip: number;
-  /** Key in byEntry. */
-  readonly name: string;
+  /** All on page `ppn`; the first is the one that it was formed for. */
+  readonly entries: readonly Entry[];
   /** With EngineOptions.keep. */
   readonly formed: Region | null;
   /** Keys of the links that its code uses. */
@@ -53,9 +62,8 @@ interface Installed {
   readonly tlbBase: number;
   /** Byte ranges of its code by physical page: first, end, first, end, ... */
   readonly ranges: ReadonlyMap<number, readonly number[]>;
-  index: number;
-  record: number;
-  dead: boolean;
+  /** Of no use any more, or not yet. */
+  state: "coming" | "installed" | "dead";
   readonly instructions: number;
   readonly linear: bigint;
   wasmBytes: number;
@@ -260,7 +268,7 @@ export class RegionEngine implements CompiledCode {
         links.set(at, { index, ppn: view.ppn });
       });
       const shape = { ...found, links };
-      const region = this.enter(shape, own, ip, page, name, tlbBase, keys);
+      const region = this.enter(shape, own, page, tlbBase, keys);
       const title = `x${region.linear.toString(16)}`;
       if (this.options.compile === "async") {
         this.pending.push({ request: { ...encodeRegion(shape, (offset, length) => this.bytesAt(shape, offset, length)), tlbBase, name: title }, region });
@@ -279,7 +287,7 @@ export class RegionEngine implements CompiledCode {
     if (!this.idle) {
       const ppn = this.parts.mmu.fetched(lo, hi);
       for (const region of this.byPage.get(ppn) ?? []) {
-        const ranges = region.index < 0 ? (region.ranges.get(ppn) ?? []) : [];
+        const ranges = region.state === "coming" ? (region.ranges.get(ppn) ?? []) : [];
         for (let i = 0; i < ranges.length; i += 2) if (ranges[i] <= (lo & 4095) && (lo & 4095) < ranges[i + 1]) return false;
       }
     }
@@ -300,12 +308,13 @@ export class RegionEngine implements CompiledCode {
   }
 
   /** From now on writes to the region's code are seen. */
-  private enter(shape: Region, ppn: number, ip: number, page: bigint, name: string, tlbBase: number, links: readonly string[]): Installed {
+  private enter(shape: Region, ppn: number, page: bigint, tlbBase: number, links: readonly string[]): Installed {
     const { cache } = this.parts;
     const ranges = rangesOf(shape);
+    const entries = shape.entries.map((ip): Entry => ({ ip, name: this.key(ppn, shape.mode, ip, tlbBase), index: 0, record: 0 }));
     const region: Installed = {
-      ppn, mode: shape.mode, ip, name, formed: this.options.keep === true ? shape : null, links, tlbBase, ranges, index: -1, record: 0, dead: false,
-      instructions: shape.instructions, linear: page + BigInt(ip), wasmBytes: 0, compileNs: 0, seen: -1,
+      ppn, mode: shape.mode, entries, formed: this.options.keep === true ? shape : null, links, tlbBase, ranges, state: "coming",
+      instructions: shape.instructions, linear: page + BigInt(shape.entry), wasmBytes: 0, compileNs: 0, seen: -1,
     };
     for (const p of ranges.keys()) {
       cache.watch(p, shape.mode);
@@ -313,7 +322,7 @@ export class RegionEngine implements CompiledCode {
       if (set === undefined) this.byPage.set(p, (set = new Set()));
       set.add(region);
     }
-    this.byEntry.set(name, region);
+    for (const { name } of entries) if (!this.byEntry.has(name)) this.byEntry.set(name, region);
     return region;
   }
 
@@ -349,7 +358,7 @@ export class RegionEngine implements CompiledCode {
   /** Sends some of what is waiting to be compiled, the newest first: it is what the guest is at. One batch is under way at a time. */
   flush(): void {
     if (this.compiling.size > 0 || this.pending.length === 0) return;
-    this.pending = this.pending.filter((p) => !p.region.dead);
+    this.pending = this.pending.filter((p) => p.region.state !== "dead");
     const batch = this.pending.splice(-BATCH);
     this.stats.queue = this.pending.length + batch.length;
     if (batch.length === 0) return;
@@ -371,11 +380,12 @@ export class RegionEngine implements CompiledCode {
     regions.forEach((region, i) => {
       const result = reply.results[i];
       if ("unsupported" in result) {
-        const excluded = this.excluded.get(region.name) ?? new Set<number>();
-        this.excluded.set(region.name, excluded.add(result.unsupported));
+        const [{ ip, name }] = region.entries;
+        const excluded = this.excluded.get(name) ?? new Set<number>();
+        this.excluded.set(name, excluded.add(result.unsupported));
         // It is formed again, without that instruction, when it is reached next.
-        const slot = this.parts.cache.slotOf(region.ppn, region.mode, region.ip);
-        if (!region.dead && slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = 1;
+        const slot = this.parts.cache.slotOf(region.ppn, region.mode, ip);
+        if (region.state !== "dead" && slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = 1;
         this.drop(region);
       } else {
         region.compileNs += result.ns;
@@ -389,21 +399,35 @@ export class RegionEngine implements CompiledCode {
   }
 
   private install(region: Installed, code: unknown, size: number): void {
-    if (region.dead) return;
-    if (this.parts.cache.breakpointsArmed) {
+    const { cache } = this.parts;
+    if (region.state === "dead") return;
+    if (cache.breakpointsArmed) {
       this.drop(region);
       return;
     }
-    const index = this.links.take(region.name);
-    const record = index === 0 ? 0 : this.parts.cache.installRegion(region.ppn, region.mode, region.ip, index);
-    if (record === 0) {
-      if (index !== 0) this.links.giveBack(region.name);
+    for (const entry of region.entries) {
+      const other = this.byEntry.get(entry.name);
+      if (other !== undefined && other !== region) {
+        if (other.state !== "installed" || !covers(region, other)) continue;
+        this.drop(other);
+      }
+      this.byEntry.set(entry.name, region);
+      const index = this.links.take(entry.name);
+      const record = index === 0 ? 0 : cache.installRegion(region.ppn, region.mode, entry.ip, index);
+      if (record === 0) {
+        if (index !== 0) this.links.giveBack(entry.name);
+        continue;
+      }
+      this.links.set(index, code);
+      entry.index = index;
+      entry.record = record;
+    }
+    // No instruction is there now.
+    if (region.entries[0].record === 0) {
       this.drop(region);
       return;
     }
-    this.links.set(index, code);
-    region.index = index;
-    region.record = record;
+    region.state = "installed";
     region.wasmBytes = size;
     this.installed.add(region);
     this.stats.compiled++;
@@ -416,7 +440,7 @@ export class RegionEngine implements CompiledCode {
     const { cache } = this.parts;
     const most = this.options.maxCodeBytes ?? MAX_CODE_BYTES;
     if (this.stats.wasmBytes <= most) return;
-    const entriesOf = (r: Installed): number => this.links.entered(r.index);
+    const entriesOf = (r: Installed): number => this.entered(r);
     const ageOf = (r: Installed): number => (newest.includes(r) ? 2 : r.seen < 0 ? 1 : 0);
     const ranked = [...this.installed].map((region) => ({ region, age: ageOf(region), entered: entriesOf(region) - Math.max(region.seen, 0) }));
     ranked.sort((a, b) => a.age - b.age || a.entered - b.entered);
@@ -428,23 +452,27 @@ export class RegionEngine implements CompiledCode {
       this.stats.evicted++;
       this.drop(region);
       // It may become hot again.
-      const slot = cache.slotOf(region.ppn, region.mode, region.ip);
-      if (slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold;
+      for (const { ip } of region.entries) {
+        const slot = cache.slotOf(region.ppn, region.mode, ip);
+        if (slot !== 0) this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold;
+      }
     }
   }
 
   /** Uninstalls; the function is freed once its whole module is unused. */
   private drop(region: Installed): void {
-    if (region.dead) return;
-    region.dead = true;
+    if (region.state === "dead") return;
+    region.state = "dead";
     for (const p of region.ranges.keys()) this.byPage.get(p)?.delete(region);
-    if (this.byEntry.get(region.name) === region) this.byEntry.delete(region.name);
     for (const key of region.links) this.links.giveBack(key);
-    if (region.index < 0) return;
-    this.parts.cache.removeRegion(region.ppn, region.mode, region.ip, region.record);
-    this.links.set(region.index, null);
-    this.links.giveBack(region.name);
-    this.installed.delete(region);
+    for (const { ip, name, index, record } of region.entries) {
+      if (this.byEntry.get(name) === region) this.byEntry.delete(name);
+      if (record === 0) continue;
+      this.parts.cache.removeRegion(region.ppn, region.mode, ip, record);
+      this.links.set(index, null);
+      this.links.giveBack(name);
+    }
+    if (!this.installed.delete(region)) return;
     this.stats.regions = this.installed.size;
     this.stats.wasmBytes -= region.wasmBytes;
   }
@@ -467,14 +495,14 @@ export class RegionEngine implements CompiledCode {
 
   forgetAll(): void {
     for (const region of [...this.installed]) {
-      region.dead = true;
-      this.links.set(region.index, null);
+      region.state = "dead";
+      for (const { index, record } of region.entries) if (record !== 0) this.links.set(index, null);
     }
     // What is being compiled will not be installed, and what is open leaves: nobody uses the old ones.
     this.parts.state.i32[STATE.regionStop >> 2] = 1;
     this.links = this.newLinks();
-    for (const p of this.pending) p.region.dead = true;
-    for (const region of this.compiling) region.dead = true;
+    for (const p of this.pending) p.region.state = "dead";
+    for (const region of this.compiling) region.state = "dead";
     this.compiling.clear();
     this.installed.clear();
     this.byPage.clear();
@@ -488,8 +516,12 @@ export class RegionEngine implements CompiledCode {
     this.resetCounters();
   }
 
+  private entered(r: Installed): number {
+    return r.entries.reduce((sum, { index, record }) => sum + (record === 0 ? 0 : this.links.entered(index)), 0);
+  }
+
   private info(r: Installed): RegionInfo {
-    return { address: r.linear, entries: this.links.entered(r.index), instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
+    return { address: r.linear, entries: this.entered(r), instructions: r.instructions, wasmBytes: r.wasmBytes, compileNs: r.compileNs };
   }
 
   /** The installed regions, most entered first. */
@@ -501,10 +533,21 @@ export class RegionEngine implements CompiledCode {
   formed(): FormedRegion[] {
     const out: FormedRegion[] = [];
     for (const r of this.installed) {
-      if (r.formed !== null) out.push({ info: this.info(r), region: r.formed, page: r.linear - BigInt(r.ip), tlbBase: r.tlbBase });
+      if (r.formed !== null) out.push({ info: this.info(r), region: r.formed, page: r.linear - BigInt(r.formed.entry), tlbBase: r.tlbBase });
     }
     return out.sort((a, b) => b.info.entries - a.info.entries);
   }
+}
+
+/** Whether all code of `b` is in `a`, too. */
+function covers(a: Installed, b: Installed): boolean {
+  for (const [ppn, ranges] of b.ranges) {
+    const own = a.ranges.get(ppn) ?? [];
+    const has = new Uint8Array(4096);
+    for (let i = 0; i < own.length; i += 2) has.fill(1, own[i], own[i + 1]);
+    for (let i = 0; i < ranges.length; i += 2) if (has.subarray(ranges[i], ranges[i + 1]).includes(0)) return false;
+  }
+  return true;
 }
 
 function rangesOf(region: Region): Map<number, number[]> {

@@ -3,11 +3,11 @@ import type { Insn } from "../../cpu/decode/insn.ts";
 import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
 import { type CodeSource, RegionScanner } from "./scan.ts";
 
-/** Null when not even the instruction at `entry` (an offset) can be compiled. */
-export function formRegion(source: CodeSource, entry: number, supports: (insn: Insn) => boolean): RegionIr | null {
+/** Null when not even the instruction at `entry` (an offset) can be compiled. `several`: it may be entered in the middle, too. */
+export function formRegion(source: CodeSource, entry: number, supports: (insn: Insn) => boolean, several = false): RegionIr | null {
   const excluded = new Set<number>();
   for (;;) {
-    const region = new RegionScanner(source, excluded).scan(entry, supports);
+    const region = new RegionScanner(source, excluded, undefined, several).scan(entry, supports);
     if (region === null) return null;
     try {
       return buildRegion(region);

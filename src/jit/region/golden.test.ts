@@ -17,6 +17,8 @@ interface Golden {
   readonly code: string;
   /** Offset of the first byte in its page. */
   readonly start?: number;
+  /** Whether it may be entered in the middle. */
+  readonly several?: boolean;
 }
 
 const CASES: readonly Golden[] = [
@@ -26,6 +28,7 @@ const CASES: readonly Golden[] = [
   { name: "memory-rmw", mode: 64, code: "add dword [rbx+rcx*4], 5\n inc qword [rbx]\n xor byte [rdi], al\n hlt" },
   { name: "call-ret", mode: 64, code: "mov edi, 3\n call twice\n add eax, edi\n hlt\ntwice:\n lea eax, [rdi+rdi]\n ret" },
   { name: "call-out", mode: 64, code: "push rbx\n call qword [rax]\n add rbx, rax\n pop rbx\n ret" },
+  { name: "entries", mode: 64, several: true, code: "cmp edi, 3\n jb small\n call qword [rax]\n inc ebx\nsmall:\n lea ecx, [rdi+1]\nnext:\n add rsi, rcx\n dec ecx\n jnz next\n hlt" },
   { name: "rep-movs", mode: 64, code: "mov ecx, 16\n rep movsq\n hlt" },
   { name: "sse-double", mode: 64, code: "next:\n movsd xmm1, [rdi]\n mulsd xmm1, xmm2\n addsd xmm0, xmm1\n add rdi, 8\n cmp rdi, rsi\n jne next\n hlt" },
   { name: "partial-registers", mode: 64, code: "mov al, 5\n mov ah, bl\n mov cx, ax\n add ch, cl\n movsx edx, cx\n hlt" },
@@ -38,7 +41,7 @@ const CASES: readonly Golden[] = [
 function region(g: Golden): { ir: RegionIr; source: CodeSource; page: bigint } {
   const start = g.start ?? 0;
   const source = looseCode(assembleProgram(g.code, { mode: g.mode, origin: 0x400000 + start }).bytes, g.mode, start);
-  const ir = formRegion(source, start, () => true);
+  const ir = formRegion(source, start, () => true, g.several);
   if (ir === null) throw new Error("no region");
   return { ir, source, page: 0x400000n };
 }

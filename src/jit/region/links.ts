@@ -17,7 +17,7 @@ export interface Link {
 /** Key of Region.links: the target's offset, and what its Block.open would be. */
 export const linkKey = (offset: number, open: boolean): number => offset * 2 + (open ? 1 : 0);
 
-/** A region's parameters: the linear address of its entry's page, and instructions that are left. */
+/** A region's parameters: the linear address of its entry, and instructions that are left. STATE.rip and STATE.regionLeft say the same. */
 const REGION_PARAMETERS = ["i64", "i32"] as const;
 
 /** "jumpOut" needs tail calls, "unlinked" nothing. */
@@ -44,7 +44,7 @@ function linkModule(tailCalls: boolean, shared: boolean): Uint8Array<ArrayBuffer
     const stop = f.unlikely().begin("if", "stop");
     f.i32(REGION_EXIT.lookup).op("return").end(stop);
     countEntry(f, index, at);
-    f.get(rip).i64(-4096n).op("i64.and").get(left).get(index).returnCallIndirect(type, 0);
+    f.get(rip).get(left).get(index).returnCallIndirect(type, 0);
     m.export("jumpOut", m.addFunction(f));
   }
   return m.encode(false);

@@ -20,7 +20,7 @@ export interface Liveness {
 }
 
 /** An edge, a call that is not followed and a store to the state block are on the executed way. */
-const onTheWay = (n: RegionNode): boolean => n.op === "edge" || n.op === "edge.indirect" || n.op === "edge.call" || n.op === "sync";
+const onTheWay = (n: RegionNode): boolean => n.op === "edge" || n.op === "edge.indirect" || n.op === "edge.call" || n.op === "edge.enter" || n.op === "sync";
 
 export function analyse(ir: RegionIr): Liveness {
   const roots = new Set(ir.blocks.map((b) => b.root));
@@ -32,12 +32,19 @@ export function analyse(ir: RegionIr): Liveness {
   const at = (m: Map<Block, boolean[]>, b: Block): boolean[] => m.get(b) ?? none();
   const dirtyIn = new Map<Block, boolean[]>();
   for (const b of roots) dirtyIn.set(b, none());
-  const calls = new Set<Edge>();
-  for (const b of ir.blocks) for (const n of b.nodes) if (n.op === "edge.call" && n.edge !== null) calls.add(n.edge);
+  // Their targets load what they need.
+  const fresh = new Set<Edge>();
+  const collect = (nodes: readonly RegionNode[]): void => {
+    for (const n of nodes) {
+      if ((n.op === "edge.call" || n.op === "edge.enter") && n.edge !== null) fresh.add(n.edge);
+      if (n.op === "dispatch") n.bodies.forEach(collect);
+    }
+  };
+  for (const b of ir.blocks) collect(b.nodes);
   for (let changed = true; changed; ) {
     changed = false;
     for (const e of ir.edges) {
-      if (e.target === null || !roots.has(e.target) || calls.has(e)) continue;
+      if (e.target === null || !roots.has(e.target) || fresh.has(e)) continue;
       const from = at(dirtyIn, e.exit.root);
       const to = at(dirtyIn, e.target);
       for (let s = 0; s < SLOT_COUNT; s++) {

@@ -11,6 +11,7 @@ import { SHARED_OPS } from "../lower/shared-ops.ts";
 import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
+import { isDoor } from "./entries.ts";
 import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
@@ -91,7 +92,7 @@ class RegionLowerer {
     for (const w of this.live.waysOut.all.values()) for (const s of [...w.base, ...w.order]) used.add(s);
     for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
     this.prologue(entry);
-    for (const s of used) if (liveIn[s]) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    this.loadSlots(liveIn);
     this.pages.forget();
     this.common = fb.begin("block", "out");
     this.outs = this.live.waysOut.begin(fb);
@@ -113,14 +114,47 @@ class RegionLowerer {
 
   private helperExits = false;
 
-  /** Refuses, before anything has happened, when an assumption does not hold or the budget might not suffice. */
+  /** Refuses, before anything has happened, when an assumption does not hold or the budget might not suffice: STATE.rip and STATE.regionLeft are the caller's. */
   private prologue(entry: Block): void {
     const { fb } = this;
     emitAssumptions(fb, this.ir.assumptions, this.options.tlbBase);
     fb.get(LEFT).i32(this.nesting.longest(entry)).op("i32.lt_s").op("i32.or");
     const refuse = fb.unlikely().begin("if", "refuse");
-    this.setRip(entry.start);
-    fb.i32(0).get(LEFT).mem("i32.store", STATE.regionLeft).i32(REGION_EXIT.tier0).op("return").end(refuse);
+    fb.i32(REGION_EXIT.tier0).op("return").end(refuse);
+    if (isDoor(entry)) fb.get(BASE).op("i32.wrap_i64").i32(4095).op("i32.and").set(this.offset);
+    fb.get(BASE).i64(-4096n).op("i64.and").set(BASE);
+  }
+  /** Slots from the state block. */
+  private loadSlots(live: readonly boolean[]): void {
+    live.forEach((l, s) => {
+      if (l) this.fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
+    });
+  }
+
+  /** To the entry at offset `this.offset`: the first one at once, the others by halves. */
+  private dispatch(n: RegionNode): void {
+    const { fb } = this;
+    const edges = n.bodies.map((body) => body[0].edge?.target).filter((t) => t !== undefined && t !== null);
+    const enter = (target: Block): void => {
+      this.loadSlots(this.live.liveIn.get(target) ?? []);
+      this.arrive(target);
+    };
+    const either = (condition: () => void, yes: () => void, no: () => void): void => {
+      condition();
+      const label = fb.begin("if", "entry");
+      yes();
+      fb.else();
+      no();
+      fb.end(label);
+    };
+    const among = (from: number, to: number): void => {
+      if (to - from === 1) return enter(others[from]);
+      const middle = (from + to) >> 1;
+      either(() => fb.get(this.offset).i32(others[middle].start).op("i32.lt_u"), () => among(from, middle), () => among(middle, to));
+    };
+    const others = edges.slice(1).sort((a, b) => a.start - b.start);
+    either(() => fb.get(this.offset).i32(edges[0].start).op("i32.eq"), () => enter(edges[0]), () => among(0, others.length));
+    fb.op("unreachable");
   }
 
   // --- Control flow ------------------------------------------------------------------------------------------------------
@@ -179,10 +213,7 @@ class RegionLowerer {
     fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
     const gone = fb.unlikely().begin("if", "gone");
     fb.get(this.status).op("return").end(gone);
-    const live = this.live.liveIn.get(e.target) ?? [];
-    live.forEach((l, s) => {
-      if (l) fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
-    });
+    this.loadSlots(this.live.liveIn.get(e.target) ?? []);
     fb.i32(0).mem("i32.load", STATE.regionLeft).set(LEFT);
     this.pages.forget();
     this.arrive(e.target);
@@ -490,6 +521,7 @@ class RegionLowerer {
         if (n.exit !== null) this.sync(n.exit);
         return;
       case "edge.call": return this.callEdge(n);
+      case "dispatch": return this.dispatch(n);
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
         return this.sideIf(n);

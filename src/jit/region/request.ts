@@ -43,6 +43,7 @@ export function encodeRegion(region: Region, bytesAt: (offset: number, length: n
     t.push(m.size);
     for (const [a, b] of m) t.push(a, b);
   };
+  t.push(region.entries.length, ...region.entries);
   pairs(region.pages);
   pairs(region.expected);
   t.push(region.links.size);
@@ -95,6 +96,7 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
     }
     return m;
   };
+  const entries = Array.from({ length: next() }, next);
   const pages = pairs();
   const expected = pairs();
   const links = new Map<number, Link>();
@@ -143,5 +145,5 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
     block.immediateDominator = dominator < 0 ? null : blocks[dominator];
     for (const s of successors) block.successors.set(blockKey(blocks[s].start, blocks[s].inlining), blocks[s]);
   }
-  return { entry, mode, blocks, pages, instructions, expected, links };
+  return { entry, entries, mode, blocks, pages, instructions, expected, links };
 }

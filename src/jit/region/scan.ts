@@ -5,6 +5,7 @@
 import { DECODE_OK, decode, Insn, type CodeMode } from "../../cpu/decode/decoder.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
 import { liftName } from "../../cpu/lift/form.ts";
+import { otherEntries } from "./entries.ts";
 import type { Link } from "./links.ts";
 
 /** Where code comes from. Offsets are relative to the linear page of the region's entry. */
@@ -71,8 +72,10 @@ export interface Block {
 
 export interface Region {
   readonly entry: number;
+  /** Offsets at which it can be entered, all in one page: `entry`, and those of entries.ts. */
+  readonly entries: readonly number[];
   readonly mode: CodeMode;
-  /** In reverse post-order; the first is the entry. */
+  /** In reverse post-order; the first is the entry, or with several the door to them (entries.ts). */
   readonly blocks: Block[];
   /** Physical page by page delta. */
   readonly pages: ReadonlyMap<number, number>;
@@ -122,6 +125,10 @@ function flowOf(insn: Insn, name: string, guarded: boolean): FlowKind {
   return "next";
 }
 
+const newBlock = (start: number, inlining: Inlining | null): Block => ({
+  index: -1, start, inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false, reentry: false, open: false,
+});
+
 /** An offset in a context as one number. */
 export const blockKey = (offset: number, inlining: Inlining | null): number => (inlining?.id ?? 0) * 0x1_0000_0000 + (offset >>> 0);
 
@@ -138,6 +145,8 @@ export class RegionScanner {
     /** Offsets of instructions that are left to tier 0. */
     private readonly excluded: ReadonlySet<number>,
     private readonly most = MAX_INSTRUCTIONS,
+    /** Whether it may be entered in the middle, too. */
+    private readonly several = true,
   ) {}
 
   /** Null when not even the first instruction can be compiled. */
@@ -302,9 +311,7 @@ export class RegionScanner {
       if (known !== undefined) return known;
       const at = this.found.get(key);
       if (at === undefined) return null;
-      const block: Block = {
-        index: -1, start: at.at.offset, inlining: at.inlining, insns: [], successors: new Map(), predecessors: 0, immediateDominator: null, loopHeader: false, reentry: false, open: false,
-      };
+      const block = newBlock(at.at.offset, at.inlining);
       blocks.set(key, block);
       return block;
     };
@@ -335,9 +342,15 @@ export class RegionScanner {
     }
     const root = blocks.get(first);
     if (root === undefined) return null;
-    const ordered = order(root);
+    let ordered = order(root);
+    const others = this.several ? otherEntries(ordered) : [];
+    if (others.length > 0) {
+      const door = newBlock(entry, null);
+      for (const b of [root, ...others]) door.successors.set(blockKey(b.start, null), b);
+      ordered = order(door);
+    }
     return {
-      entry, mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected, links: new Map<number, Link>(),
+      entry, entries: [entry, ...others.map((b) => b.start)], mode: this.source.mode, blocks: ordered, pages: this.pages, expected: this.expected, links: new Map<number, Link>(),
       instructions: ordered.reduce((n, b) => n + b.insns.length, 0),
     };
   }
@@ -367,9 +380,9 @@ function order(root: Block): Block[] {
     });
     const predecessors = blocks.map(() => [] as Block[]);
     for (const b of blocks) {
-      const last = b.insns[b.insns.length - 1];
+      const last = b.insns.at(-1);
       // A repeated instruction leaves from several places; so does a branch to what follows it.
-      const several = last.kind === "repeat" || (last.kind === "branch" && last.insn.immLo === 0);
+      const several = last?.kind === "repeat" || (last?.kind === "branch" && last.insn.immLo === 0);
       for (const s of b.successors.values()) {
         predecessors[s.index].push(b);
         if (several) predecessors[s.index].push(b);
@@ -398,8 +411,8 @@ function settleAccess(blocks: readonly Block[]): boolean {
   let cut = false;
   const known = new Set<Block>([blocks[0]]);
   for (const b of blocks) {
-    const last = b.insns[b.insns.length - 1];
-    const after = last.kind === "access" ? last.name === "stac" : b.open;
+    const last = b.insns.at(-1);
+    const after = last?.kind === "access" ? last.name === "stac" : b.open;
     for (const [key, s] of [...b.successors]) {
       if (!known.has(s)) {
         known.add(s);
@@ -450,7 +463,8 @@ function intersect(idom: readonly number[], a: number, b: number): number {
 /** Offsets that a region is left for by direct calls and jumps, and by what follows its last instructions, with Block.open there. `visit` may see one twice. */
 export function targetsOf(region: Region, visit: (offset: number, open: boolean) => void): void {
   for (const b of region.blocks) {
-    const last = b.insns[b.insns.length - 1];
+    const last = b.insns.at(-1);
+    if (last === undefined) continue;
     const after = last.offset + last.length;
     const target = (after + last.insn.immLo) | 0;
     const inside = (offset: number): boolean => [...b.successors.values()].some((s) => s.start === offset);

@@ -31,7 +31,7 @@ export const STORE_OP: Record<string, string> = {
 export const SLOT_STORE = { i32: "i32.store", i64: "i64.store", v128: "v128.store" } as const;
 export const SLOT_LOAD = { i32: "i32.load", i64: "i64.load", v128: "v128.load" } as const;
 
-/** Parameters: the linear address of the entry's page, and the instructions that are left. */
+/** Parameters: the linear address of the entry, of which the region keeps its page's; and the instructions that are left. */
 export const BASE = 0, LEFT = 1;
 /** In `info`: a helper has ended the instruction. */
 export const HELPER = 1 << 31;

@@ -4,6 +4,7 @@ import { HELPERS } from "../../cpu/helpers/signatures.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { NEVER_NEXT } from "./context.ts";
+import { isDoor } from "./entries.ts";
 import type { Liveness } from "./liveness.ts";
 import { KIND } from "./meta.ts";
 import { type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
@@ -13,7 +14,7 @@ import { SLOT_COUNT, SLOT_NAME, SLOT_TYPE, slotAt } from "./slots.ts";
 /** What the builder must have turned into something else. */
 const RESOLVED = new Set(["cc.set", "cc.test", "seg.linear", "ea.linear", "ea.offset", "next", "again", "jump", "jump.direct", "branch.direct"]);
 /** After these nothing stands in a list. */
-const ENDS = new Set(["edge", "edge.call", "edge.indirect"]);
+const ENDS = new Set(["edge", "edge.call", "edge.enter", "edge.indirect"]);
 /** Stand for themselves, wherever they are used. */
 const EVERYWHERE = new Set<number>([KIND.constant, KIND.page, KIND.slot]);
 
@@ -83,6 +84,10 @@ class Validator {
         if (back.length === 1) for (const v of back[0].inner) scope.add(v);
         else if (back.length === 2) for (const v of back[0].inner) if (back[1].inner.has(v)) scope.add(v);
       }
+      if (n.op === "dispatch") {
+        for (const body of n.bodies) if (!this.list(b, body, new Set(scope))) this.fail(b, n, "an entry goes nowhere");
+        ended = true;
+      }
       ended ||= ENDS.has(n.op) || (n.op === "call" && n.name !== null && NEVER_NEXT.has(n.name));
       if (n.meta.kind === KIND.phiSet) scope.add(this.ir.phis[n.imm]);
       else scope.add(n);
@@ -114,7 +119,8 @@ class Validator {
     if (n.meta.kind === KIND.setState && slotAt((n.ref?.address ?? 0) + (n.ref?.offset ?? 0)) >= 0) this.fail(b, n, "writes a slot's place behind its back");
     if ((n.meta.leaves || n.op === "call" || n.op === "sync" || n.op === "page.check" || ENDS.has(n.op)) && n.exit === null) this.fail(b, n, "has no way out");
     if (n.exit !== null) this.exit(b, n, n.exit, scope);
-    if (n.op === "edge" || n.op === "edge.call") this.edge(b, n);
+    if (n.op === "edge" || n.op === "edge.call" || n.op === "edge.enter") this.edge(b, n);
+    if (n.op === "dispatch" && (!isDoor(b.block) || b.block.index !== 0 || n.bodies.length !== this.ir.region.entries.length)) this.fail(b, n, "is no door");
   }
 
   private exit(b: BlockIr, n: RegionNode, x: ExitState, scope: Scope): void {
@@ -144,6 +150,7 @@ class Validator {
     if (target.predecessors > 1) {
       for (let s = 0; s < SLOT_COUNT; s++) if (n.op === "edge" && this.live.assigns(e, s) && e.exit.slots[s] === null) this.fail(b, n, `sets ${SLOT_NAME[s]} to nothing`);
     }
+    if (n.op === "edge.enter" && !(this.ir.region.entries.includes(target.start) && target.inlining === null && to.root === target)) this.fail(b, n, "enters where the region has no entry");
     if (n.op === "edge.call" && !target.reentry) this.fail(b, n, "returns to a block that does not expect it");
   }
 
