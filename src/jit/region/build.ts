@@ -3,9 +3,8 @@ import { lift } from "../../cpu/lift/index.ts";
 import { formOf } from "../interpreter/forms.ts";
 import type { Assumptions } from "./assumptions.ts";
 import { DecodedContext, RegionState, Unsupported } from "./context.ts";
-import { isDoor } from "./entries.ts";
 import { type Edge, Env, type ExitState, type RegionNode } from "./node.ts";
-import type { Block, Region } from "./scan.ts";
+import { type Block, isDoor, type Region } from "./shape.ts";
 
 export interface BlockIr {
   readonly block: Block;

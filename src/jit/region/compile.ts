@@ -3,7 +3,7 @@ import { buildRegion, type RegionIr, UnsupportedAt } from "./build.ts";
 import { analyse, type Liveness } from "./liveness.ts";
 import { type BatchItem, buildModule, type BatchModule } from "./module.ts";
 import { type BatchReply, type CompiledRegion, decodeRegion, type RegionRequest } from "./request.ts";
-import type { Region } from "./scan.ts";
+import type { Region } from "./shape.ts";
 
 /** Throws if the IR breaks a rule (validate.ts). */
 export type RegionCheck = (ir: RegionIr, live: Liveness) => void;

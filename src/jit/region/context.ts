@@ -17,8 +17,7 @@ import type { Assumptions } from "./assumptions.ts";
 import { condition } from "./conditions.ts";
 import { KIND, metaOf, type OpMeta } from "./meta.ts";
 import { type Edge, Env, type ExitState, IN_MEMORY, type RegionNode, type SlotValue } from "./node.ts";
-import type { Block, Inlining, RegionInsn } from "./scan.ts";
-import { blockKey } from "./scan.ts";
+import { type Block, blockKey, type Inlining, type RegionInsn } from "./shape.ts";
 import { simplify } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R, SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE, slotAt } from "./slots.ts";
 

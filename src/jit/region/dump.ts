@@ -12,7 +12,8 @@ import { analyse, type Liveness } from "./liveness.ts";
 import { KIND } from "./meta.ts";
 import { buildModule } from "./module.ts";
 import { type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
-import type { Block, CodeSource, Region, RegionInsn } from "./scan.ts";
+import type { CodeSource } from "./scan.ts";
+import type { Block, Region, RegionInsn } from "./shape.ts";
 import { SLOT_COUNT, SLOT_NAME } from "./slots.ts";
 
 export const STAGES = ["decode", "ir", "optimised", "wasm"] as const;

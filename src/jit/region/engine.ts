@@ -14,7 +14,8 @@ import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
-import { type CodeSource, type Region, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
+import { type CodeSource, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
+import type { Region } from "./shape.ts";
 
 export type TierMode = "0" | "1" | "auto";
 
@@ -406,11 +407,9 @@ export class RegionEngine implements CompiledCode {
       return;
     }
     for (const entry of region.entries) {
-      const other = this.byEntry.get(entry.name);
-      if (other !== undefined && other !== region) {
-        if (other.state !== "installed" || !covers(region, other)) continue;
-        this.drop(other);
-      }
+      // Where another region was before it stays: its code is optimised already.
+      const known = this.byEntry.get(entry.name);
+      if (known !== undefined && known !== region) continue;
       this.byEntry.set(entry.name, region);
       const index = this.links.take(entry.name);
       const record = index === 0 ? 0 : cache.installRegion(region.ppn, region.mode, entry.ip, index);
@@ -537,17 +536,6 @@ export class RegionEngine implements CompiledCode {
     }
     return out.sort((a, b) => b.info.entries - a.info.entries);
   }
-}
-
-/** Whether all code of `b` is in `a`, too. */
-function covers(a: Installed, b: Installed): boolean {
-  for (const [ppn, ranges] of b.ranges) {
-    const own = a.ranges.get(ppn) ?? [];
-    const has = new Uint8Array(4096);
-    for (let i = 0; i < own.length; i += 2) has.fill(1, own[i], own[i + 1]);
-    for (let i = 0; i < ranges.length; i += 2) if (has.subarray(ranges[i], ranges[i + 1]).includes(0)) return false;
-  }
-  return true;
 }
 
 function rangesOf(region: Region): Map<number, number[]> {

@@ -2,7 +2,7 @@
  * Where else a region can be entered. Control leaves a region for tier 0 in many ways (a time slice ends, an interrupt, an arm that was never taken)
  * and comes back in the middle: without entries there, the rest would become a region once more.
  */
-import type { Block } from "./scan.ts";
+import type { Block } from "./shape.ts";
 
 /** Each costs a comparison at the door, and loads. */
 const MOST = 12;
@@ -36,6 +36,3 @@ export function otherEntries(blocks: readonly Block[]): Block[] {
   for (const b of blocks) if (b.loopHeader) for (const l of loopAt(b, predecessors)) if (l !== b) inside.add(l);
   return blocks.filter((b, i) => i > 0 && (b.reentry || b.predecessors > 1) && b.inlining === null && !b.open && b.start >> 12 === 0 && !inside.has(b)).slice(0, MOST);
 }
-
-/** The block without instructions from which a region of several entries goes to each of them. */
-export const isDoor = (b: Block): boolean => b.insns.length === 0;

@@ -5,7 +5,7 @@
 import type { RegionIr } from "./build.ts";
 import { type Edge, type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
 import { KIND } from "./meta.ts";
-import type { Block } from "./scan.ts";
+import type { Block } from "./shape.ts";
 import { SLOT_COUNT } from "./slots.ts";
 import { lacks, WaysOut } from "./ways-out.ts";
 

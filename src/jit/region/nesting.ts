@@ -1,7 +1,7 @@
 /** How a region's blocks nest in WebAssembly's structured control flow, and how long the ways through them are. */
 import type { RegionIr } from "./build.ts";
 import type { RegionNode } from "./node.ts";
-import type { Block } from "./scan.ts";
+import type { Block } from "./shape.ts";
 
 export class Nesting {
   /** Edges from earlier blocks, by target. */

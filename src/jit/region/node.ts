@@ -2,7 +2,7 @@
 import type { Node } from "../../cpu/ir/ir.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
 import type { OpMeta } from "./meta.ts";
-import type { Block } from "./scan.ts";
+import type { Block } from "./shape.ts";
 import { SLOT_COUNT } from "./slots.ts";
 
 export interface RegionNode extends Node {

@@ -5,7 +5,7 @@ import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import { ISA } from "../../cpu/isa/isa.ts";
 import { liftName } from "../../cpu/lift/form.ts";
 import { type Link, linkKey } from "./links.ts";
-import { type Block, blockKey, type FlowKind, type Inlining, type Region, type RegionInsn } from "./scan.ts";
+import { type Block, blockKey, type FlowKind, type Inlining, type Region, type RegionInsn } from "./shape.ts";
 
 export interface RegionRequest {
   readonly table: Int32Array<ArrayBuffer>;

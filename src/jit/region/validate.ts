@@ -4,11 +4,11 @@ import { HELPERS } from "../../cpu/helpers/signatures.ts";
 import { IR_OPS } from "../../cpu/ir/ops.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { NEVER_NEXT } from "./context.ts";
-import { isDoor } from "./entries.ts";
 import type { Liveness } from "./liveness.ts";
 import { KIND } from "./meta.ts";
 import { type ExitState, IN_MEMORY, isDirty, type RegionNode } from "./node.ts";
 import { dominates } from "./scan.ts";
+import { isDoor } from "./shape.ts";
 import { SLOT_COUNT, SLOT_NAME, SLOT_TYPE, slotAt } from "./slots.ts";
 
 /** What the builder must have turned into something else. */

@@ -5,7 +5,7 @@
  */
 import { type ExitState, IN_MEMORY, isDirty } from "./node.ts";
 import type { FunctionBuilder, Label } from "../wasm/function.ts";
-import type { Block } from "./scan.ts";
+import type { Block } from "./shape.ts";
 import { SLOT_COUNT } from "./slots.ts";
 
 export interface WayOut {
