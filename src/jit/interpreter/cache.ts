@@ -19,6 +19,8 @@ import type { RecordWriter } from "./records.ts";
 const PAGE = 4096;
 /** Instructions decoded in one go at most. */
 const RUN_LIMIT = 64;
+/** Bytes of arena that any machine has: the start of a kernel empties it once. */
+const LEAST_ARENA = 24 << 20;
 /** After so many writes near code without a new decode, the page counts as data again. */
 const WRITES_BEFORE_DROP = 64;
 
@@ -66,6 +68,8 @@ export class DecodeCache implements CodePages {
   /** All of a physical page. */
   private readonly ofPpn = new Map<number, CodePage[]>();
   private top = ARENA_BASE;
+  /** Where the arena ends for this machine: in proportion to its RAM, for what was written once stays the host's to hold. */
+  private readonly end: number;
   /** What lies above has never been written: slots there are zero as they are, and the host need not give them memory. */
   private written: number;
   private readonly insn = new Insn();
@@ -83,6 +87,7 @@ export class DecodeCache implements CodePages {
     fresh = false,
   ) {
     this.written = fresh ? ARENA_BASE : ARENA_BASE + ARENA_SIZE;
+    this.end = ARENA_BASE + Math.min(ARENA_SIZE, Math.max(LEAST_ARENA, phys.ramSize / 4));
     phys.codePages = this;
     this.u16 = new Uint16Array(state.memory.buffer);
   }
@@ -165,7 +170,7 @@ export class DecodeCache implements CodePages {
 
   /** Makes room for one more run and its pages. */
   private reserve(): void {
-    if (this.top + 4 * (SLOT_TABLE_SIZE + RECORD_SIZE) + (RUN_LIMIT + 4) * 2 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) this.flush();
+    if (this.top + 4 * (SLOT_TABLE_SIZE + RECORD_SIZE) + (RUN_LIMIT + 4) * 2 * RECORD_SIZE > this.end) this.flush();
   }
 
   /**
@@ -428,7 +433,7 @@ export class DecodeCache implements CodePages {
    */
   installRegion(ppn: number, mode: CodeMode, ip: number, index: number): number {
     const page = this.whole(ppn, mode);
-    if (page === undefined || this.top + 3 * RECORD_SIZE > ARENA_BASE + ARENA_SIZE) return 0;
+    if (page === undefined || this.top + 3 * RECORD_SIZE > this.end) return 0;
     const slot = page.slots + ip * 4;
     let own = this.plain(this.i32[slot >> 2]);
     if (own === 0) return 0;
