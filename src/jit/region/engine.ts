@@ -415,6 +415,7 @@ export class RegionEngine implements CompiledCode {
       const record = index === 0 ? 0 : cache.installRegion(region.ppn, region.mode, entry.ip, index);
       if (record === 0) {
         if (index !== 0) this.links.giveBack(entry.name);
+        this.byEntry.delete(entry.name);
         continue;
       }
       this.links.set(index, code);
