@@ -28,13 +28,15 @@ class Allocator {
 
 /** Bytes of one segment register's cached descriptor in the state block: base, then the limit checks. */
 export const SEG_STRIDE = 32;
-/** Offsets inside it. All i64. An access of n bytes at offset o passes when min <= o and o + n - 1 <= max (unsigned). */
+/** Offsets inside it. All i64. An access of n bytes at offset o passes when min <= o (unsigned) and o + n - 1 <= max (signed). */
 export const SEG_BASE = 0;
 export const SEG_MIN = 8;
 /** SEG_MIN of a segment that allows no access: above all offsets. */
 export const SEG_UNUSABLE = 0x100_0000_0000n;
 export const SEG_MAX_READ = 16;
 export const SEG_MAX_WRITE = 24;
+/** Maximum of what a segment does not allow: below all offsets, and its lower half is zero. */
+export const SEG_FORBIDDEN = -0x1_0000_0000n;
 
 /** Upper half of a linear address whose segment check failed: SEGMENT_FAULT | segment number. Never a legacy address. */
 export const SEGMENT_FAULT = 0x40000000;

@@ -2,7 +2,7 @@
 import {
   ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, DS, ES, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_FLAT,
   FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
-  MMU_USER_ALIGNED, RETURNS_UNBLOCK, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
+  MMU_USER_ALIGNED, RETURNS_UNBLOCK, SEG_BASE, SEG_FORBIDDEN, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
   tlbAddress,
 } from "./layout.ts";
 
@@ -23,6 +23,8 @@ export interface SystemSegment {
   limit: number;
   attr: number;
 }
+
+const FORBIDDEN_HIGH = Number(SEG_FORBIDDEN >> 32n);
 
 const systemSegment = (): SystemSegment => ({ selector: 0, base: 0n, limit: 0xffff, attr: 0 });
 
@@ -276,9 +278,9 @@ export class CpuState {
     i32[at + (SEG_MIN >> 2)] = readable || writable ? low : 0;
     i32[at + (SEG_MIN >> 2) + 1] = readable || writable ? lowHi : Number(SEG_UNUSABLE >> 32n);
     i32[at + (SEG_MAX_READ >> 2)] = readable ? high : 0;
-    i32[at + (SEG_MAX_READ >> 2) + 1] = 0;
+    i32[at + (SEG_MAX_READ >> 2) + 1] = readable ? 0 : FORBIDDEN_HIGH;
     i32[at + (SEG_MAX_WRITE >> 2)] = writable ? high : 0;
-    i32[at + (SEG_MAX_WRITE >> 2) + 1] = 0;
+    i32[at + (SEG_MAX_WRITE >> 2) + 1] = writable ? 0 : FORBIDDEN_HIGH;
     if (s >= FS) i32[(STATE.segmentRoom >> 2) + 2 * (s - FS) + 1] = readable && writable && low === 0 && lowHi === 0 && (high | 0) === -1 ? 1 : 0;
     else this.updateFlat();
   }

@@ -74,6 +74,9 @@ describe.each(TIERS)("flat 32-bit code, tier $tier", ({ tier }) => {
     ["a read by EBP beyond 4 GiB", "mov ebp, 0xfffffffe\n mov eax, [ebp]", SS_FAULT],
     ["POP beyond 4 GiB", "mov esp, 0xfffffffe\n pop eax", SS_FAULT],
     ["PUSH around 4 GiB", "mov esp, 2\n push eax", SS_FAULT],
+    ["a byte at offset 0 of the code segment written", "mov cs:[0], al", GP],
+    ["the same by an address in the instruction", "db 0x2e, 0xa2, 0, 0, 0, 0", GP],
+    ["a byte at offset 0 of the code segment read", "mov al, cs:[0]", NONE],
     ["an index that goes around", `mov ebx, 0xffffffff\n mov eax, [ebx*4+${FAULT_AT + 8}]`, NONE],
   ])("%s", (_name, body, vector) => {
     // The stack is put back for the handler.

@@ -5,7 +5,7 @@
  */
 import { fixed, plus, type Ref, type Value } from "../ir/ir.ts";
 import {
-  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_USER, FLAG, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STI, SS, STATE,
+  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_USER, FLAG, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_FORBIDDEN, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STI, SS, STATE,
   tlbAddress,
 } from "../layout.ts";
 import { ATTR } from "../state.ts";
@@ -32,8 +32,8 @@ function loadFlat(c: LiftContext, s: number, selector: Value, attr: Value, writa
   c.set(32, word(STATE.segmentLimit + 4 * s), unless(c.i32(CALL_SEGMENTS.limit), c.i32(0)));
   c.set(64, plus(base, SEG_BASE), c.i64(0));
   c.set(64, plus(base, SEG_MIN), unless(c.i64(0), c.i64(SEG_UNUSABLE)));
-  c.set(64, plus(base, SEG_MAX_READ), unless(c.i64(CALL_SEGMENTS.limit), c.i64(0)));
-  c.set(64, plus(base, SEG_MAX_WRITE), unless(c.i64(writable ? CALL_SEGMENTS.limit : 0), c.i64(0)));
+  c.set(64, plus(base, SEG_MAX_READ), unless(c.i64(CALL_SEGMENTS.limit), c.i64(SEG_FORBIDDEN)));
+  c.set(64, plus(base, SEG_MAX_WRITE), unless(c.i64(writable ? CALL_SEGMENTS.limit : SEG_FORBIDDEN), c.i64(SEG_FORBIDDEN)));
 }
 
 /** 64-bit code with a flat stack at privilege level `cpl`: 0 or 3, also where it is known at run time alone. */

@@ -85,7 +85,7 @@ function segmentLinearFunction(): FunctionBuilder {
   f.i64(32n).op("i64.shl");
   f.get(offset).get(segment).mem("i64.load", SEG_MIN).op("i64.ge_u");
   f.get(offset).get(size).i32(1).op("i32.sub").op("i64.extend_i32_u").op("i64.add");
-  f.get(segment).mem("i64.load", SEG_MAX_WRITE).get(segment).mem("i64.load", SEG_MAX_READ).get(write).op("select").op("i64.le_u");
+  f.get(segment).mem("i64.load", SEG_MAX_WRITE).get(segment).mem("i64.load", SEG_MAX_READ).get(write).op("select").op("i64.le_s");
   f.op("i32.and").op("select");
   return f;
 }
