@@ -8,9 +8,9 @@ import { SLOW_BULK, SLOW_RMW } from "../../cpu/mmu/mmu.ts";
 import { LocalPool } from "../lower/frame.ts";
 import { DryBuilder, FunctionBuilder, type Label, type ValueType } from "../wasm/function.ts";
 import { SHARED_OPS } from "../lower/shared-ops.ts";
-import { emitAssumptions } from "./assumptions.ts";
 import type { BlockIr, RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
+import { EntryLowerer } from "./entering.ts";
 import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { PageCache } from "./page-cache.ts";
@@ -19,7 +19,7 @@ import type { Liveness } from "./liveness.ts";
 import { MemoryLowerer } from "./memory.ts";
 import { Nesting } from "./nesting.ts";
 import { type Edge, type ExitState, IN_MEMORY, type RegionNode } from "./node.ts";
-import { type Block, isDoor } from "./shape.ts";
+import type { Block } from "./shape.ts";
 import { SLOT_ADDRESS, SLOT_COUNT, SLOT_TYPE } from "./slots.ts";
 import { BASE, HELPER, LEFT, leaveAtOffset, LOAD_OP, type RegionSupport, SLOT_LOAD, SLOT_STORE, STORE_OP } from "./support.ts";
 import { lacks } from "./ways-out.ts";
@@ -48,6 +48,7 @@ class RegionLowerer {
   private readonly nesting: Nesting;
   private readonly pages: PageCache;
   private readonly memory: MemoryLowerer;
+  private readonly entering: EntryLowerer;
   private clock = 0;
 
   constructor(
@@ -70,6 +71,7 @@ class RegionLowerer {
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
     this.pages = new PageCache(this.fb, ir);
+    this.entering = new EntryLowerer(this.fb, ir, live, options.tlbBase, this.slotLocal, this.offset);
     this.memory = new MemoryLowerer({
       fb: this.fb, support, locals: this.locals, pages: this.pages, tlbBase: () => this.tlbBase,
       value: (n) => this.value(n), keep: (n) => this.keep(n), inLocal: (n, type) => this.inLocal(n, type), leaveIf: (n) => this.sideIf(n),
@@ -85,13 +87,12 @@ class RegionLowerer {
   build(): FunctionBuilder {
     const { fb, ir } = this;
     const entry = ir.region.blocks[0];
-    const liveIn = this.live.liveIn.get(entry) ?? [];
     const used = new Set<number>();
     for (const l of this.live.liveIn.values()) l.forEach((x, s) => x && used.add(s));
     for (const w of this.live.waysOut.all.values()) for (const s of [...w.base, ...w.order]) used.add(s);
     for (const s of used) this.slotLocal[s] = fb.local(SLOT_TYPE[s]);
-    this.prologue(entry);
-    this.loadSlots(liveIn);
+    this.entering.prologue(entry, this.nesting.longest(entry));
+    this.entering.loadSlots(entry);
     this.pages.forget();
     this.common = fb.begin("block", "out");
     this.outs = this.live.waysOut.begin(fb);
@@ -112,49 +113,6 @@ class RegionLowerer {
   private readonly status: number;
 
   private helperExits = false;
-
-  /** Refuses, before anything has happened, when an assumption does not hold or the budget might not suffice: STATE.rip and STATE.regionLeft are the caller's. */
-  private prologue(entry: Block): void {
-    const { fb } = this;
-    emitAssumptions(fb, this.ir.assumptions, this.options.tlbBase);
-    fb.get(LEFT).i32(this.nesting.longest(entry)).op("i32.lt_s").op("i32.or");
-    const refuse = fb.unlikely().begin("if", "refuse");
-    fb.i32(REGION_EXIT.tier0).op("return").end(refuse);
-    if (isDoor(entry)) fb.get(BASE).op("i32.wrap_i64").i32(4095).op("i32.and").set(this.offset);
-    fb.get(BASE).i64(-4096n).op("i64.and").set(BASE);
-  }
-  /** Slots from the state block. */
-  private loadSlots(live: readonly boolean[]): void {
-    live.forEach((l, s) => {
-      if (l) this.fb.i32(0).mem(SLOT_LOAD[SLOT_TYPE[s]], SLOT_ADDRESS[s]).set(this.slotLocal[s]);
-    });
-  }
-
-  /** To the entry at offset `this.offset`: the first one at once, the others by halves. */
-  private dispatch(n: RegionNode): void {
-    const { fb } = this;
-    const edges = n.bodies.map((body) => body[0].edge?.target).filter((t) => t !== undefined && t !== null);
-    const enter = (target: Block): void => {
-      this.loadSlots(this.live.liveIn.get(target) ?? []);
-      this.arrive(target);
-    };
-    const either = (condition: () => void, yes: () => void, no: () => void): void => {
-      condition();
-      const label = fb.begin("if", "entry");
-      yes();
-      fb.else();
-      no();
-      fb.end(label);
-    };
-    const among = (from: number, to: number): void => {
-      if (to - from === 1) return enter(others[from]);
-      const middle = (from + to) >> 1;
-      either(() => fb.get(this.offset).i32(others[middle].start).op("i32.lt_u"), () => among(from, middle), () => among(middle, to));
-    };
-    const others = edges.slice(1).sort((a, b) => a.start - b.start);
-    either(() => fb.get(this.offset).i32(edges[0].start).op("i32.eq"), () => enter(edges[0]), () => among(0, others.length));
-    fb.op("unreachable");
-  }
 
   // --- Control flow ------------------------------------------------------------------------------------------------------
   private tree(b: Block): void {
@@ -212,7 +170,7 @@ class RegionLowerer {
     fb.call(this.support.callOut).tee(this.status).i32(-1).op("i32.ne");
     const gone = fb.unlikely().begin("if", "gone");
     fb.get(this.status).op("return").end(gone);
-    this.loadSlots(this.live.liveIn.get(e.target) ?? []);
+    this.entering.loadSlots(e.target);
     fb.i32(0).mem("i32.load", STATE.regionLeft).set(LEFT);
     this.pages.forget();
     this.arrive(e.target);
@@ -520,7 +478,7 @@ class RegionLowerer {
         if (n.exit !== null) this.sync(n.exit);
         return;
       case "edge.call": return this.callEdge(n);
-      case "dispatch": return this.dispatch(n);
+      case "dispatch": return this.entering.dispatch(n, (target) => this.arrive(target));
       case "page.check": {
         fb.get(BASE).i64(BigInt(n.imm) * 4096n).op("i64.add").i32(this.ir.region.pages.get(n.imm) ?? -1).call(support.checkPage).op("i32.eqz");
         return this.sideIf(n);

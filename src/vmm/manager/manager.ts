@@ -10,6 +10,7 @@ import { drivesOf } from "../definition/wiring.ts";
 import type { DefaultGuest } from "../images/guest.ts";
 import type { LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
+import { holdWebLock } from "../web-lock.ts";
 import { ManagedMachine, type MachineHost, type MachineRecord } from "./machine.ts";
 import { canKeep, FORGOTTEN, KeptFiles, lockName, overlayBytes, removeMachineFiles, removeOverlay, STORE_USED, sweepMachineFiles } from "./places.ts";
 import type { Records } from "./records.ts";
@@ -395,16 +396,13 @@ export class MachineManager implements Manager {
   }
 }
 
+/** So long the page before a reload may take to end. */
+const LOCK_MS = 5000;
+
 /** One page at a time runs a machine. The lock goes with the page. */
 async function lock(name: string): Promise<() => void> {
   if (typeof navigator === "undefined" || !("locks" in navigator)) return () => undefined;
-  return new Promise((resolve, reject) => {
-    navigator.locks.request(name, { ifAvailable: true }, (held) => {
-      if (held === null) {
-        reject(new UserError("the machine runs in another tab already"));
-        return undefined;
-      }
-      return new Promise<void>((release) => resolve(() => release()));
-    }).catch(reject);
-  });
+  const release = await holdWebLock(name, LOCK_MS);
+  if (release === null) throw new UserError("the machine runs in another tab already");
+  return release;
 }

@@ -2,6 +2,7 @@
 import { keys, promisifyRequest, type UseStore } from "idb-keyval";
 import { hasOpfs, openOpfs, removeOpfs } from "../storage/opfs-store.ts";
 import type { ByteStore } from "../storage/byte-store.ts";
+import { holdWebLock } from "../web-lock.ts";
 import type { PackSource } from "./api.ts";
 import type { ExportFile, HostSpace, PackFolder, RecordFiles, StoreHost } from "./host.ts";
 import { MemoryHost } from "./memory-host.ts";
@@ -135,15 +136,6 @@ async function clearExports(ageMs: number): Promise<void> {
   }
 }
 
-/** Holds the lock of all tabs until the answer is called, or the worker ends. Null: another tab has it. */
-function takeLock(): Promise<(() => void) | null> {
-  return new Promise((resolve, reject) => {
-    navigator.locks
-      .request(LOCK, { signal: AbortSignal.timeout(LOCK_MS) }, () => new Promise<void>((release) => resolve(release)))
-      .catch((e: Error) => (e.name === "TimeoutError" || e.name === "AbortError" ? resolve(null) : reject(e)));
-  });
-}
-
 /** The best host that this browser has. One that keeps nothing says why. */
 export async function openBrowserHost(): Promise<StoreHost> {
   if (!hasOpfs() || !("locks" in navigator)) {
@@ -153,7 +145,7 @@ export async function openBrowserHost(): Promise<StoreHost> {
   try {
     // Private windows of some browsers have the names, but not the files.
     await folder(PACKS);
-    unlock = await takeLock();
+    unlock = await holdWebLock(LOCK, LOCK_MS);
     if (unlock === null) return new MemoryHost("another tab has the saved machines open: what is saved in this tab is lost when it is closed");
     await clearExports(0);
     return new BrowserHost(await IdbRecords.open(), unlock);
