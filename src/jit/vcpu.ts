@@ -204,6 +204,7 @@ export class Vcpu {
     const { state } = this;
     const { i32 } = state;
     const end = this.retired + budget;
+    const inRegions = this.retiredInRegions;
     this.stopRequested = false;
     let fruitless = 0;
     let prepared = false;
@@ -258,7 +259,9 @@ export class Vcpu {
           continue;
         case EXIT.limit:
           // Only a whole slice's end is a sample; others end where devices want it.
-          if (budget >= LEAST_SAMPLED && this.retired >= end) this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);
+          if (budget >= LEAST_SAMPLED && this.retired >= end) {
+            this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1], budget - (this.retiredInRegions - inRegions));
+          }
           break;
         case EXIT.hot:
           this.regions?.hot(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1]);

@@ -1,6 +1,7 @@
 /** Samples at the ends of slices make entry points hot, whatever happens inside of a slice; and what is used is not evicted for what is new. */
 import { expect, it } from "vitest";
-import { Rig } from "./rig.ts";
+import { assembleProgram } from "../../src/cpu/isa/assembler.ts";
+import { CODE, Rig } from "./rig.ts";
 
 it("a slice in which the CPU had to be left is a sample", () => {
   // Each turn empties the TLBs, so that the next fetch leaves emitted code.
@@ -27,4 +28,55 @@ it("a region that is entered again and again outlives those that are not", () =>
   expect(rig.result).toEqual(new Rig(source, { tier: "0" }).run().result);
   expect(rig.vcpu.regions?.stats.evicted).toBeGreaterThan(others);
   expect(rig.vcpu.regions?.regions()[0].entries).toBeGreaterThan(others / 2);
+});
+
+/** A loop with three in it: slices end in each of them. */
+const NESTED = `
+ mov edi, 0x7fffffff
+outer:
+ mov ecx, 30
+first: add eax, 3
+ dec ecx
+ jnz first
+ mov ecx, 40
+second: add ebx, eax
+ rol ebx, 1
+ dec ecx
+ jnz second
+ mov ecx, 50
+third: xor eax, ebx
+ dec ecx
+ jnz third
+ dec edi
+ jnz outer
+ hlt`;
+
+it("what a region leaves over at a slice's end is no sample of the loops in it", async () => {
+  const rig = new Rig(NESTED, { tier: "auto", threshold: 65_535 });
+  const { vcpu } = rig;
+  const { regions } = vcpu;
+  vcpu.run(20_011);
+  expect(regions?.stats.queue).toBe(1);
+  regions?.flush();
+  for (let i = 0; i < 100 && regions?.stats.regions === 0; i++) await new Promise((r) => setTimeout(r, 5));
+  const inRegions = vcpu.retiredInRegions;
+  for (let i = 0; i < 60; i++) vcpu.run(20_011);
+  expect(vcpu.retiredInRegions).toBeGreaterThan(inRegions + 60 * 19_000);
+  expect(regions?.stats).toMatchObject({ queue: 0, compiled: 1 });
+});
+
+it("a loop of a region that is entered in its middle, and stays in tier 0, is one", async () => {
+  const rig = new Rig(NESTED, { tier: "auto", threshold: 65_535 });
+  const { vcpu } = rig;
+  const { regions } = vcpu;
+  vcpu.run(20_011);
+  regions?.flush();
+  for (let i = 0; i < 100 && regions?.stats.regions === 0; i++) await new Promise((r) => setTimeout(r, 5));
+  const { symbols } = assembleProgram(NESTED, { mode: 64, origin: CODE });
+  const entry = Number(regions?.regions()[0].address);
+  const other = ["first", "second", "third"].find((name) => Number(symbols.get(name)) !== entry) ?? "";
+  vcpu.state.rip = symbols.get(other) ?? 0n;
+  vcpu.state.setReg(1, 1_000_000n);
+  vcpu.run(20_011);
+  expect(regions?.stats.queue).toBe(1);
 });

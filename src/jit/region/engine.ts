@@ -34,6 +34,8 @@ export interface EngineOptions {
   readonly maxCodeBytes?: number | undefined;
 }
 
+/** Instructions of a slice in tier 0 that are no more than its end: a region does not begin what might not fit. */
+const FEW = 5000;
 /** Each entry point at its first point. */
 const ONE: Wanted = { points: 1, warm: false };
 /** Regions that go into one module at most. */
@@ -187,10 +189,10 @@ export class RegionEngine implements CompiledCode {
   }
 
   /**
-   * The budget ran out at hi:lo. Where it does is a sample of where time is spent: entry points that are not reached often, but
-   * have much to do each time, are found by it.
+   * The budget ran out at hi:lo, `interpreted` instructions of the slice in tier 0. Where it does is a sample of where time is spent: entry points
+   * that are not reached often, but have much to do each time, are found by it.
    */
-  sample(lo: number, hi: number): void {
+  sample(lo: number, hi: number, interpreted: number): void {
     const { state, mmu } = this.parts;
     const leader = state.i32[STATE.leader >> 2];
     const page = mmu.fetchedSlots(lo, hi);
@@ -198,6 +200,8 @@ export class RegionEngine implements CompiledCode {
     this.heat.earn(page);
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
     const at = (lo & ~4095) | (offset >> 2);
+    // What a region left over at the slice's end.
+    if (interpreted < FEW && this.isCovered(at, hi, "installed")) return;
     if (this.isDue(leader, page, at, hi)) this.compileAt(at, hi);
   }
 
@@ -285,14 +289,18 @@ export class RegionEngine implements CompiledCode {
 
   /** Another point for the instruction at hi:lo: whether it is to be compiled. What a region that is coming contains need not be another's entry. */
   private isDue(slot: number, page: number, lo: number, hi: number): boolean {
-    if (!this.idle) {
-      const ppn = this.parts.mmu.fetched(lo, hi);
-      for (const region of this.byPage.get(ppn) ?? []) {
-        const ranges = region.state === "coming" ? (region.ranges.get(ppn) ?? []) : [];
-        for (let i = 0; i < ranges.length; i += 2) if (ranges[i] <= (lo & 4095) && (lo & 4095) < ranges[i + 1]) return false;
-      }
-    }
+    if (!this.idle && this.isCovered(lo, hi, "coming")) return false;
     return this.heat.point(slot, page, this.idle);
+  }
+
+  private isCovered(lo: number, hi: number, state: Installed["state"]): boolean {
+    const ppn = this.parts.mmu.fetched(lo, hi);
+    const tlbBase = this.parts.state.i32[STATE.tlbBase >> 2];
+    for (const region of this.byPage.get(ppn) ?? []) {
+      const ranges = region.state === state && region.tlbBase === tlbBase ? (region.ranges.get(ppn) ?? []) : [];
+      for (let i = 0; i < ranges.length; i += 2) if (ranges[i] <= (lo & 4095) && (lo & 4095) < ranges[i + 1]) return true;
+    }
+    return false;
   }
 
   private bytesAt(shape: Region, offset: number, length: number): Uint8Array {
