@@ -198,10 +198,9 @@ export class RegionEngine implements CompiledCode {
     const page = mmu.fetchedSlots(lo, hi);
     const offset = leader - page;
     this.heat.earn(page);
+    this.interpreted = interpreted;
     if (leader === 0 || offset < 0 || offset >= SLOT_TABLE_SIZE) return;
     const at = (lo & ~4095) | (offset >> 2);
-    // What a region left over at the slice's end.
-    if (interpreted < FEW && this.isCovered(at, hi, "installed")) return;
     if (this.isDue(leader, page, at, hi)) this.compileAt(at, hi);
   }
 
@@ -287,9 +286,16 @@ export class RegionEngine implements CompiledCode {
     }
   }
 
-  /** Another point for the instruction at hi:lo: whether it is to be compiled. What a region that is coming contains need not be another's entry. */
+  /** Of the latest whole slice. */
+  private interpreted = Infinity;
+
+  /**
+   * Another point for the instruction at hi:lo: whether it is to be compiled. What a region that is coming contains need not be another's entry, and
+   * what is installed may leave something over at slices' ends.
+   */
   private isDue(slot: number, page: number, lo: number, hi: number): boolean {
     if (!this.idle && this.isCovered(lo, hi, "coming")) return false;
+    if (this.interpreted < FEW && this.isCovered(lo, hi, "installed")) return false;
     return this.heat.point(slot, page, this.idle);
   }
 
