@@ -80,3 +80,43 @@ it("a loop of a region that is entered in its middle, and stays in tier 0, is on
   vcpu.run(20_011);
   expect(regions?.stats.queue).toBe(1);
 });
+
+/** A function whose loop is found hot first: the rest of it, and what leads there, is in the same region. */
+const LATE = `
+ mov edi, 0x7fffffff
+again:
+ call function
+ dec edi
+ jnz again
+ hlt
+function:
+ mov ecx, 200
+ add eax, 7
+ test edi, 1
+ jz even
+ xor eax, ebx
+even:
+ add ebx, eax
+ rol ebx, 1
+ dec ecx
+ jnz even
+ sub eax, ebx
+ ret`;
+
+it("code around a hot place is compiled from its beginning, and can be entered at both", async () => {
+  const rig = new Rig(LATE, { tier: "auto", threshold: 65_535 });
+  const { vcpu } = rig;
+  const { regions } = vcpu;
+  vcpu.run(20_011);
+  regions?.flush();
+  for (let i = 0; i < 100 && regions?.stats.regions === 0; i++) await new Promise((r) => setTimeout(r, 5));
+  const { symbols } = assembleProgram(LATE, { mode: 64, origin: CODE });
+  expect(regions?.regions().map((r) => r.address)).toEqual([symbols.get("function")]);
+  const before = vcpu.retiredInRegions;
+  const entered = (): number => regions?.regions()[0].entries ?? 0;
+  const times = entered();
+  // At the loop, in the middle of a round; and from then on at the beginning.
+  for (let i = 0; i < 20; i++) vcpu.run(20_011);
+  expect(vcpu.retiredInRegions).toBeGreaterThan(before + 20 * 18_000);
+  expect(entered()).toBeGreaterThan(times + 20 * 20);
+});

@@ -11,10 +11,11 @@ import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
 import type { RegionCheck } from "./compile.ts";
 import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
+import { headOf } from "./head.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
-import { type CodeSource, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
+import { type CodeSource, MAX_INSTRUCTIONS, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
 import type { Region } from "./shape.ts";
 
 export type TierMode = "0" | "1" | "auto";
@@ -73,6 +74,8 @@ interface Installed {
   compileNs: number;
   /** Entries when room was last made; -1 before. */
   seen: number;
+  /** Entries between the times that room was made, older ones half as much each time. */
+  use: number;
 }
 
 /** One region as `--stats` and the inspector show it. */
@@ -205,6 +208,7 @@ export class RegionEngine implements CompiledCode {
   }
 
   private form(lo: number, hi: number): Installed | null {
+    const place = lo & 4095;
     const { state, mmu, cache } = this.parts;
     const code = state.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE;
     if ((code !== FETCH_KEY_64 && code !== FETCH_KEY_FLAT) || cache.breakpointsArmed) return null;
@@ -212,11 +216,11 @@ export class RegionEngine implements CompiledCode {
     const page = (BigInt.asUintN(32, BigInt(hi)) << 32n) | BigInt((lo & ~4095) >>> 0);
     const own = mmu.fetched(lo, hi);
     if (own < 0 || mmu.phys.ramAddress(own * 4096) < 0) return null;
-    const ip = lo & 4095;
-    if (cache.stops?.offsets.has(ip) === true) return null;
+    if (cache.stops?.offsets.has(place) === true) return null;
     const tlbBase = state.i32[STATE.tlbBase >> 2];
-    const name = this.key(own, mode, ip, tlbBase);
-    if (this.byEntry.has(name) || this.refused.has(name)) return null;
+    const keyOf = (offset: number): string => this.key(own, mode, offset, tlbBase);
+    const isTaken = (offset: number): boolean => this.byEntry.has(keyOf(offset)) || this.refused.has(keyOf(offset));
+    if (isTaken(place)) return null;
     const ppns = new Map<number, number>([[0, own]]);
     const source: CodeSource = {
       mode, bytes: state.u8, guarded: tlbBase === tlbAddress(MMU_KERNEL_SMAP),
@@ -250,10 +254,18 @@ export class RegionEngine implements CompiledCode {
         return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
       },
     };
-    const excluded = this.excluded.get(name) ?? new Set<number>();
-    for (;;) {
-      const scanner = new RegionScanner(source, excluded, this.heat.isCrowded(mmu.fetchedSlots(lo, hi)) ? MAX_INSTRUCTIONS_CROWDED : undefined);
+    const most = this.heat.isCrowded(mmu.fetchedSlots(lo, hi)) ? MAX_INSTRUCTIONS_CROWDED : MAX_INSTRUCTIONS;
+    const head = headOf(source, place);
+    for (let ip = isTaken(head) ? place : head; ; ) {
+      const name = keyOf(ip);
+      const excluded = this.excluded.get(name) ?? new Set<number>();
+      const scanner = new RegionScanner(source, excluded, most, true, place);
       const found = scanner.scan(ip, (insn) => this.parts.writer.supports(insn));
+      // Too far for one region.
+      if (ip !== place && (found === null || found.instructions >= most || !found.blocks.some((b) => b.start === place && b.inlining === null))) {
+        ip = place;
+        continue;
+      }
       if (found === null) {
         this.refused.add(name);
         this.stats.refused++;
@@ -281,7 +293,7 @@ export class RegionEngine implements CompiledCode {
       }
       const unsupported = this.compileNow(shape, region, tlbBase, title);
       if (unsupported === null) return region;
-      excluded.add(unsupported);
+      this.excluded.set(name, excluded.add(unsupported));
       this.drop(region);
     }
   }
@@ -329,7 +341,7 @@ export class RegionEngine implements CompiledCode {
     const entries = shape.entries.map((ip): Entry => ({ ip, name: this.key(ppn, shape.mode, ip, tlbBase), index: 0, record: 0 }));
     const region: Installed = {
       ppn, mode: shape.mode, entries, formed: this.options.keep === true ? shape : null, links, tlbBase, ranges, state: "coming",
-      instructions: shape.instructions, linear: page + BigInt(shape.entry), wasmBytes: 0, compileNs: 0, seen: -1,
+      instructions: shape.instructions, linear: page + BigInt(shape.entry), wasmBytes: 0, compileNs: 0, seen: -1, use: 0,
     };
     for (const p of ranges.keys()) {
       cache.watch(p, shape.mode);
@@ -449,18 +461,21 @@ export class RegionEngine implements CompiledCode {
     this.stats.wasmBytes += size;
   }
 
-  /** Evicts, to have some room after `newest` came: first what was entered least since the last time, then what has come since. */
+  /** Evicts, to have some room after `newest` came: first what was entered least lately, then what has come since the last time. */
   private makeRoom(newest: readonly Installed[]): void {
     const { cache } = this.parts;
     const most = this.options.maxCodeBytes ?? MAX_CODE_BYTES;
     if (this.stats.wasmBytes <= most) return;
-    const entriesOf = (r: Installed): number => this.entered(r);
     const ageOf = (r: Installed): number => (newest.includes(r) ? 2 : r.seen < 0 ? 1 : 0);
-    const ranked = [...this.installed].map((region) => ({ region, age: ageOf(region), entered: entriesOf(region) - Math.max(region.seen, 0) }));
-    ranked.sort((a, b) => a.age - b.age || a.entered - b.entered);
-    for (const { region } of ranked) {
+    const ranked = [...this.installed].map((region) => {
+      const entered = this.entered(region);
+      region.use = region.use / 2 + entered - Math.max(region.seen, 0);
+      return { region, age: ageOf(region), entered };
+    });
+    ranked.sort((a, b) => a.age - b.age || a.region.use - b.region.use);
+    for (const { region, entered } of ranked) {
       if (this.stats.wasmBytes <= most - (most >> 3)) {
-        region.seen = entriesOf(region);
+        region.seen = entered;
         continue;
       }
       this.stats.evicted++;

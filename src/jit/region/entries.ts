@@ -21,9 +21,9 @@ function loopAt(header: Block, predecessors: ReadonlyMap<Block, readonly Block[]
 
 /**
  * Blocks that begin a tree anyhow, so that nothing is known at their heads that an entry could lose: what calls return to, merges, heads of outermost
- * loops. Inside of a loop an entry would give it a second way in. On the first entry's page alone: that is the one that was looked up.
+ * loops; and the one at `wanted`. Inside of a loop an entry would give it a second way in. On the first entry's page alone: that is the one that was looked up.
  */
-export function otherEntries(blocks: readonly Block[]): Block[] {
+export function otherEntries(blocks: readonly Block[], wanted = -1): Block[] {
   const predecessors = new Map<Block, Block[]>();
   for (const b of blocks) {
     for (const s of b.successors.values()) {
@@ -34,5 +34,9 @@ export function otherEntries(blocks: readonly Block[]): Block[] {
   }
   const inside = new Set<Block>();
   for (const b of blocks) if (b.loopHeader) for (const l of loopAt(b, predecessors)) if (l !== b) inside.add(l);
-  return blocks.filter((b, i) => i > 0 && (b.reentry || b.predecessors > 1) && b.inlining === null && !b.open && b.start >> 12 === 0 && !inside.has(b)).slice(0, MOST);
+  const fit = blocks.filter((b, i) => {
+    return i > 0 && (b.reentry || b.predecessors > 1 || b.start === wanted) && b.inlining === null && !b.open && b.start >> 12 === 0 && !inside.has(b);
+  });
+  // The wanted one first.
+  return fit.sort((a, b) => Number(b.start === wanted) - Number(a.start === wanted)).slice(0, MOST);
 }

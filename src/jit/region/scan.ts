@@ -34,7 +34,7 @@ export interface CodePageView {
   readonly at: number;
 }
 
-const MAX_INSTRUCTIONS = 320;
+export const MAX_INSTRUCTIONS = 320;
 /** Where the guest does little else: a loop that is one region need not be left. */
 export const MAX_INSTRUCTIONS_CROWDED = 1000;
 const MAX_PAGES = 4;
@@ -55,7 +55,8 @@ const STOPS_AFTER = new Set(["syscall", "sysret", "iret"]);
 const ACCESS = new Set(["clac", "stac"]);
 const REPEATS = new Set(["movs", "stos", "lods", "cmps", "scas"]);
 
-function flowOf(insn: Insn, name: string, guarded: boolean): FlowKind {
+/** `guarded`: CodeSource.guarded. */
+export function flowOf(insn: Insn, name: string, guarded: boolean): FlowKind {
   if (STOPS_BEFORE.has(name)) return "stop-before";
   if (STOPS_AFTER.has(name)) return insn.mode === 64 ? "stop-after" : "stop-before";
   if (ACCESS.has(name)) return insn.mode !== 64 ? "stop-before" : guarded ? "access" : "stop-after";
@@ -88,6 +89,8 @@ export class RegionScanner {
     private readonly most = MAX_INSTRUCTIONS,
     /** Whether it may be entered in the middle, too. */
     private readonly several = true,
+    /** Offset at which it shall be entered, too, if that can be. */
+    private readonly wanted = -1,
   ) {}
 
   /** Null when not even the first instruction can be compiled. */
@@ -284,7 +287,7 @@ export class RegionScanner {
     const root = blocks.get(first);
     if (root === undefined) return null;
     let ordered = order(root);
-    const others = this.several ? otherEntries(ordered) : [];
+    const others = this.several ? otherEntries(ordered, this.wanted) : [];
     if (others.length > 0) {
       const door = newBlock(entry, null);
       for (const b of [root, ...others]) door.successors.set(blockKey(b.start, null), b);
