@@ -90,8 +90,10 @@ export type RunOutcome =
   | { readonly kind: "replayed" }
   | { readonly kind: "stopped"; readonly report: StopReport };
 
-/** Instructions between looks at the host clock. */
+/** Instructions between looks at the host clock: at least, and where they take no longer than SLICE_NS at most. Each look unwinds the compiled code that is open. */
 const SLICE = 100_000;
+const LONG_SLICE = 400_000;
+const SLICE_NS = 1e6;
 /** Questions to devices and the clock, each worth a hundred instructions and more, after which it is looked at as well: loops that wait by asking would wait longer. */
 const QUESTIONS = 512;
 
@@ -418,7 +420,10 @@ export class Machine {
   }
 
   private sliceLength(): number {
-    if (!this.door.replaying) return this.clock.instructionsToDeadline(SLICE, this.nsEach);
+    if (!this.door.replaying) {
+      const most = this.config.deterministic ? SLICE : Math.round(Math.min(LONG_SLICE, Math.max(SLICE, SLICE_NS / this.nsEach)));
+      return this.clock.instructionsToDeadline(most, this.nsEach);
+    }
     const { instructions, deliveries } = this.door.limits();
     this.vcpu.deliveryLimit = deliveries;
     // A recorded real-time run says itself when its timers fired.
