@@ -3,7 +3,7 @@ import type { Value } from "../../cpu/ir/ir.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
 import { CCM_PARITY_SHIFT } from "../../cpu/layout.ts";
 import type { RegionNode } from "./node.ts";
-import { INVERSE } from "./simplify.ts";
+import { bound, INVERSE } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R } from "./slots.ts";
 
 /** What a condition is made of and with. */
@@ -24,15 +24,31 @@ export function invert(c: FlagContext, v: RegionNode): RegionNode {
   return c.emit("i32.eqz", [v]) as RegionNode;
 }
 
-/** Operands that were moved to the top of 64 bits, as 32-bit values where they had 32. */
-function narrow(c: FlagContext, v: RegionNode): RegionNode | null {
-  if (v.op === "i64.const") return (v.big & 0xffffffffn) === 0n ? (c.i32(Number(BigInt.asIntN(32, v.big >> 32n))) as RegionNode) : null;
-  if (v.op !== "i64.shl" || v.args[1].op !== "i64.const" || v.args[1].big !== 32n) return null;
-  return c.emit("i32.wrap_i64", [v.args[0]]) as RegionNode;
+/** By how many bits a CMP's operands were moved to the top of 64, with how a value of that width is sign-extended. */
+const EXTEND: ReadonlyMap<bigint, string | null> = new Map([[32n, null], [48n, "i32.extend16_s"], [56n, "i32.extend8_s"]]);
+
+const shiftOf = (v: RegionNode): bigint => (v.op === "i64.shl" && v.args[1].op === "i64.const" ? v.args[1].big : 0n);
+
+/** An operand that was moved up by `shift`, as a 32-bit value; null where it cannot be told. */
+function narrow(c: FlagContext, v: RegionNode, shift: bigint, signed: boolean): RegionNode | null {
+  if (v.op === "i64.const") {
+    if (BigInt.asUintN(Number(shift), v.big) !== 0n) return null;
+    const value = signed || shift === 32n ? BigInt.asIntN(64, v.big) >> shift : BigInt.asUintN(64, v.big) >> shift;
+    return c.i32(Number(value)) as RegionNode;
+  }
+  if (shiftOf(v) !== shift) return null;
+  const extend = EXTEND.get(shift) ?? null;
+  const inner = v.args[0];
+  if (extend === null) return c.emit("i32.wrap_i64", [inner]) as RegionNode;
+  // The move has cut off what is above the width.
+  if (inner.op !== "i64.extend_i32_u" || bound(inner.args[0]) >= 2 ** Number(64n - shift)) return null;
+  return signed ? (c.emit(extend, [inner.args[0]]) as RegionNode) : inner.args[0];
 }
 function compare(c: FlagContext, name: string, a: RegionNode, b: RegionNode): RegionNode {
-  const x = narrow(c, a);
-  const y = x === null ? null : narrow(c, b);
+  const shift = shiftOf(a) === 0n ? shiftOf(b) : shiftOf(a);
+  const signed = name.endsWith("_s");
+  const x = EXTEND.has(shift) ? narrow(c, a, shift, signed) : null;
+  const y = x === null ? null : narrow(c, b, shift, signed);
   return c.emit(x === null || y === null ? `i64.${name}` : `i32.${name}`, x === null || y === null ? [a, b] : [x, y]) as RegionNode;
 }
 /** The sign-extended result against zero. */

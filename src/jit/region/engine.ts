@@ -15,7 +15,8 @@ import { headOf } from "./head.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
-import { type CodeSource, MAX_INSTRUCTIONS, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
+import { guestCode } from "./guest-code.ts";
+import { MAX_INSTRUCTIONS, MAX_INSTRUCTIONS_CROWDED, RegionScanner, targetsOf } from "./scan.ts";
 import type { Region } from "./shape.ts";
 
 export type TierMode = "0" | "1" | "auto";
@@ -221,39 +222,10 @@ export class RegionEngine implements CompiledCode {
     const keyOf = (offset: number): string => this.key(own, mode, offset, tlbBase);
     const isTaken = (offset: number): boolean => this.byEntry.has(keyOf(offset)) || this.refused.has(keyOf(offset));
     if (isTaken(place)) return null;
-    const ppns = new Map<number, number>([[0, own]]);
-    const source: CodeSource = {
-      mode, bytes: state.u8, guarded: tlbBase === tlbAddress(MMU_KERNEL_SMAP),
-      page: (delta) => {
-        let ppn = ppns.get(delta);
-        if (ppn === undefined) {
-          const at = BigInt.asIntN(64, page + BigInt(delta) * 4096n);
-          ppn = mode === 32 && (at < 0n || at > 0xffffffffn) ? -1 : mmu.fetched(Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)));
-          ppns.set(delta, ppn);
-        }
-        const at = ppn < 0 ? -1 : mmu.phys.ramAddress(ppn * 4096);
-        return at < 0 ? null : { ppn, at };
-      },
-      known: (offset) => {
-        const ppn = ppns.get(offset >> 12) ?? -1;
-        return ppn >= 0 && cache.isDecoded(ppn, mode, offset & 4095);
-      },
-      pointer: (offset) => {
-        const target = mmu.peek64(BigInt.asIntN(64, page + BigInt(offset)));
-        const distance = target === null ? null : BigInt.asIntN(64, target - page);
-        return distance === null || distance < -0x40000000n || distance > 0x40000000n ? null : Number(distance);
-      },
-      pointerAt: (linear) => {
-        const target = mmu.peek64(BigInt(linear >>> 0));
-        const distance = target === null ? null : Number(BigInt.asUintN(32, target)) - Number(page);
-        return distance === null || distance < -0x40000000 || distance > 0x40000000 ? null : distance;
-      },
-      stop: (offset) => cache.stops?.offsets.has(offset & 4095) === true,
-      reached: (offset) => {
-        const slot = cache.slotOf(ppns.get(offset >> 12) ?? -1, mode, offset & 4095);
-        return slot !== 0 && this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold;
-      },
-    };
+    const source = guestCode({
+      state, mmu, cache, mode, page, own, guarded: tlbBase === tlbAddress(MMU_KERNEL_SMAP),
+      reached: (slot) => this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold,
+    });
     const most = this.heat.isCrowded(mmu.fetchedSlots(lo, hi)) ? MAX_INSTRUCTIONS_CROWDED : MAX_INSTRUCTIONS;
     const head = headOf(source, place);
     for (let ip = isTaken(head) ? place : head; ; ) {

@@ -32,6 +32,7 @@ const CASES: readonly Golden[] = [
   { name: "rep-movs", mode: 64, code: "mov ecx, 16\n rep movsq\n hlt" },
   { name: "sse-double", mode: 64, code: "next:\n movsd xmm1, [rdi]\n mulsd xmm1, xmm2\n addsd xmm0, xmm1\n add rdi, 8\n cmp rdi, rsi\n jne next\n hlt" },
   { name: "partial-registers", mode: 64, code: "mov al, 5\n mov ah, bl\n mov cx, ax\n add ch, cl\n movsx edx, cx\n hlt" },
+  { name: "byte-compares", mode: 32, code: "next:\n mov cl, [edi]\n cmp cl, dl\n jl out\n cmp cl, 0xf0\n ja out\n mov ax, [esi]\n cmp ax, 0x8000\n jge out\n inc edi\n test cl, cl\n jnz next\nout:\n hlt" },
   { name: "page-crossing", mode: 64, start: 0xffb, code: "mov rax, rbx\n add rax, 0x12345\n mov rcx, rax\n hlt" },
   { name: "indirect-jump", mode: 64, code: "and eax, 3\n jmp [rbx+rax*8]" },
   { name: "flat-32", mode: 32, code: "push ebp\n mov ebp, esp\n mov eax, [ebp+8]\n mov edx, gs:[0x14]\n add eax, [esi+edi*2+4]\n pop ebp\n ret" },

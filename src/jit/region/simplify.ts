@@ -85,6 +85,30 @@ export function bound(n: RegionNode): number {
   return n.meta.comparison ? 1 : 0xffffffff;
 }
 
+const ALL = 0xffff_ffff_ffff_ffffn;
+
+/** Bits of an i64 that are zero, where that is plain to see. */
+function zeros(n: RegionNode): bigint {
+  switch (n.op) {
+    case "i64.const": return ~n.big & ALL;
+    case "i64.extend_i32_u": {
+      const most = bound(n.args[0]);
+      return ~BigInt(most === 0 ? 0 : 0xffffffff >>> Math.clz32(most)) & ALL;
+    }
+    case "i64.and": return n.args[1].op === "i64.const" ? (zeros(n.args[0]) | ~n.args[1].big) & ALL : 0n;
+    case "i64.or": return zeros(n.args[0]) & zeros(n.args[1]);
+  }
+  return 0n;
+}
+
+/** Of a register that was written in part: the part that a mask is of, or null where it is of both. */
+function partOf(n: RegionNode, mask: bigint): RegionNode | null {
+  if (n.op !== "i64.or") return null;
+  const [a, b] = n.args;
+  if ((mask & ~zeros(a)) === 0n) return b;
+  return (mask & ~zeros(b)) === 0n ? a : null;
+}
+
 function make(r: Maker, name: string, a: RegionNode, b?: RegionNode): RegionNode {
   const m = metaOf(name);
   if (m === undefined) throw new RangeError(name);
@@ -131,9 +155,13 @@ export function simplify(meta: OpMeta, args: readonly RegionNode[], extra: Extra
       const most = bound(x);
       if (((most === 0 ? 0 : 0xffffffff >>> Math.clz32(most)) & ~y.imm) === 0) return x;
       if (x.op === "i32.and" && x.args[1].op === "i32.const") return make(r, "i32.and", x.args[0], r.i32(x.args[1].imm & y.imm));
+      const part = x.op === "i32.wrap_i64" ? partOf(x.args[0], BigInt(u32(y.imm))) : null;
+      if (part !== null) return make(r, "i32.and", make(r, "i32.wrap_i64", part), y);
     }
     if (name === "and" && y.op === "i64.const") {
       if (y.big === -1n) return x;
+      const part = partOf(x, y.big & ALL);
+      if (part !== null) return make(r, "i64.and", part, y);
       if (x.op === "i64.extend_i32_u") {
         const most = BigInt(bound(x.args[0]));
         const ones = most === 0n ? 0n : BigInt(0xffffffff >>> Math.clz32(Number(most)));
