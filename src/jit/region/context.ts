@@ -530,7 +530,10 @@ export class DecodedContext extends LiftContext {
     const no = arm(otherwise);
     r.list = outer;
     r.env = this.merge(yes, no);
-    r.append(r.node("if", null, [condition as RegionNode], { bodies: [yes.list, no.list] }));
+    // Whatever is not zero is true.
+    let known = condition as RegionNode;
+    while (known.op === "i32.eqz" && known.args[0].op === "i32.eqz") [known] = known.args[0].args;
+    r.append(r.node("if", null, [known], { bodies: [yes.list, no.list] }));
   }
 
   /** Joins the states at the ends of two arms; where they differ, both set a phi. */
