@@ -279,7 +279,11 @@ export class RegionEngine implements CompiledCode {
    */
   private isDue(slot: number, page: number, lo: number, hi: number): boolean {
     if (!this.idle && this.isCovered(lo, hi, "coming")) return false;
-    if (this.interpreted < FEW && this.isCovered(lo, hi, "installed")) return false;
+    if (this.options.compile === "async" && this.interpreted < FEW && this.isCovered(lo, hi, "installed")) {
+      // Without whole slices nobody says how it is now.
+      this.interpreted += FEW / 16;
+      return false;
+    }
     return this.heat.point(slot, page, this.idle);
   }
 
