@@ -160,6 +160,9 @@ export const SHADOW_NONE = 0;
 export const SHADOW_STI = 1;
 export const SHADOW_STACK = 2;
 
+/** In STATE.fpuGate: real or virtual-8086 mode, which have no VEX prefix. */
+export const GATE_UNPROTECTED = 8;
+
 /** STATE.returns: IRET ends the blocking of NMIs; and RF matters, for there are execution breakpoints. */
 export const RETURNS_UNBLOCK = 1;
 export const RETURNS_RESUME = 2;
@@ -250,6 +253,11 @@ export const TLB2_GLOBAL = 0x80000000;
 /** Generations are below this: zero is none. */
 export const TLB2_GENERATIONS = 1 << 10;
 export const TLB2_BASE = RAM_BASE - TLB2_ENTRIES * TLB_ENTRY_SIZE;
+
+/** Address of the data TLBs' entry of a linear page number (its low bits count). */
+export const tlbEntry = (mmuIndex: number, page: number): number => tlbAddress(mmuIndex) + (page & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+/** The same of the second level. */
+export const tlb2Entry = (page: number): number => TLB2_BASE + (page & (TLB2_ENTRIES - 1)) * TLB_ENTRY_SIZE;
 
 /**
  * What was found in slots of late, direct-mapped: slot tables are sparse, and a look into one is a miss of the host's caches. Entry: address
@@ -378,9 +386,13 @@ export const ARITH_FLAGS = FLAG.CF | FLAG.PF | FLAG.AF | FLAG.ZF | FLAG.SF | FLA
 
 /**
  * ccM: bits 0-5 the shift by which ccA and ccB were moved to the top of 64 bits (64 - width), bits 8-15 XORed into
- * the byte whose parity is PF, bit 16: AF is bit 17 (else it follows from A and B), bit 31 forces SF.
+ * the byte whose parity is PF, bit 16: AF is bit 17 (else it follows from A and B), bit 18: OF and AF follow from the
+ * result alone, as after INC, or with bit 19 as after DEC (A and B are CF's alone), bit 31 forces SF.
  */
 export const CCM_PARITY_SHIFT = 8;
 export const CCM_AF_EXPLICIT = 1 << 16;
 export const CCM_AF = 1 << 17;
+export const CCM_STEP = 1 << 18;
+export const CCM_STEP_DOWN_SHIFT = 19;
+export const CCM_STEP_DOWN = 1 << CCM_STEP_DOWN_SHIFT;
 export const CCM_SF = -0x80000000;

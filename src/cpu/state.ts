@@ -1,7 +1,7 @@
 /** The architectural state of one vCPU: views over its block in linear memory, and the registers that no emitted code reads. */
 import {
-  ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CS, DS, ES, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_FLAT,
-  FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
+  ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_PARITY_SHIFT, CCM_SF, CCM_STEP, CCM_STEP_DOWN_SHIFT, CS, DS, ES, FETCH_KEY_16, FETCH_KEY_32, FETCH_KEY_64, FETCH_KEY_FLAT,
+  FETCH_KEY_USER, FETCH_KEY_WINDOW, FETCH_KEY_WINDOW_SHIFT, FETCH_TLB_BASE, FLAG, FS, GATE_UNPROTECTED, GS, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER,
   MMU_USER_ALIGNED, RETURNS_UNBLOCK, SEG_BASE, SEG_FORBIDDEN, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_STRIDE, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STACK, SHADOW_STI, SS, STATE, TLB_END, XMM_STRIDE,
   tlbAddress,
 } from "./layout.ts";
@@ -315,7 +315,7 @@ export class CpuState {
     // SDM 2A table 2-18 ff.: VEX wants protected mode outside virtual-8086 mode; AVX state wants the system's consent.
     const noVex = (this.cr0 & CR0.PE) === 0 || (this.i32[STATE.eflags >> 2] & FLAG.VM) !== 0;
     const noAvx = noVex || (this.cr0 & CR0.TS) !== 0 || (this.cr4 & CR4.OSXSAVE) === 0 || (this.xcr0 & 6n) !== 6n;
-    this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap | (noAvx ? 4 : 0) | (noVex ? 8 : 0);
+    this.i32[STATE.fpuGate >> 2] = x87Trap | sseTrap | (noAvx ? 4 : 0) | (noVex ? GATE_UNPROTECTED : 0);
     this.i32[STATE.fetchKey >> 2] = cpl === 3 ? key | FETCH_KEY_USER : key;
     this.i32[STATE.tlbBase >> 2] = tlbAddress(this.mmuIndex());
     this.i32[STATE.kernelTlbBase >> 2] = tlbAddress((this.cr4 & CR4.SMAP) !== 0 ? MMU_KERNEL_SMAP : MMU_KERNEL);
@@ -387,11 +387,17 @@ export class CpuState {
     const borrow = aLo < bLo ? 1 : 0;
     const dHi = (aHi - bHi - borrow) | 0;
     if (aHi < bHi || (aHi === bHi && borrow !== 0)) f |= FLAG.CF;
-    if (((aHi ^ bHi) & (aHi ^ dHi)) < 0) f |= FLAG.OF;
     if ((rLo | rHi) === 0) f |= FLAG.ZF;
     if (rHi < 0 || m < 0) f |= FLAG.SF;
     f |= PARITY[(rLo ^ (m >> CCM_PARITY_SHIFT)) & 0xff];
+    const down = (m >> CCM_STEP_DOWN_SHIFT) & 1;
+    if (m & CCM_STEP) {
+      // As after INC or DEC: from the result alone (a word of it, unless it is 64 bits wide).
+      const overflowed = (m & 63) === 0 ? rLo === -down && rHi === ((-0x80000000 - down) | 0) : ((rLo + down) << (m & 63)) === -0x80000000;
+      if (overflowed) f |= FLAG.OF;
+    } else if (((aHi ^ bHi) & (aHi ^ dHi)) < 0) f |= FLAG.OF;
     if (m & CCM_AF_EXPLICIT) f |= m & CCM_AF ? FLAG.AF : 0;
+    else if (m & CCM_STEP) f |= ((rLo + down) & 15) === 0 ? FLAG.AF : 0;
     else {
       const bit = 4 + (m & 63);
       const word = bit < 32 ? aLo ^ bLo ^ (aLo - bLo) : aHi ^ bHi ^ dHi;

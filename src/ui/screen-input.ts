@@ -62,7 +62,8 @@ export class ScreenInput {
     if (code === "" || event.isComposing) return;
     event.preventDefault();
     event.stopPropagation();
-    if (event.repeat) return; // the PC's keyboard repeats by itself
+    // A key that went down elsewhere is not the guest's.
+    if (event.repeat && !this.down.has(code)) return;
     if (pressed) this.down.add(code);
     else this.down.delete(code);
     this.actions.key(code, pressed);

@@ -92,8 +92,8 @@ export interface Run {
   serial(): string;
 }
 
-/** A machine that stands before its first instruction. `key`: of a real-time machine's entropy. */
-export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}, options: MachineOptions = {}, key: Uint8Array = new Uint8Array(32).fill(1)): Run {
+/** A machine that stands before its first instruction. `key`: of a real-time machine's entropy. `hostNs`: its host's clock. */
+export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partial<MachineConfig> = {}, options: MachineOptions = {}, key: Uint8Array = new Uint8Array(32).fill(1), hostNs: () => number = () => performance.now() * 1e6): Run {
   if (!provided) {
     const { wasm, info } = ensureInterpreter();
     provideInterpreter(new WebAssembly.Module(wasm), info);
@@ -107,7 +107,7 @@ export function makeMachine(boot: Partial<MachineConfig["boot"]>, config: Partia
   }, {
     serial: (b) => serial.push(b),
     debug: (b) => debug.push(b),
-    hostNs: () => performance.now() * 1e6,
+    hostNs,
     entropy: (bytes) => bytes.set(key),
   }, options);
   return { machine, debug: () => Buffer.from(debug).toString("latin1"), serial: () => Buffer.from(serial).toString("latin1") };

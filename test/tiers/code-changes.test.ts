@@ -15,7 +15,23 @@ interface Program {
 /** Too long to be followed into. */
 const LONG = "inc rdx\n ".repeat(60);
 
+/** The caller stands behind the function, on the same page. */
+const PATCHED = `jmp start\nf: mov eax, 7\n ret\nstart: mov r8d, 40\n xor ebx, ebx\n mov dword [0x20000], 0xb8\nnext:\n mov byte [0x20001], r8b\n mov esi, 0x20000\n lea rdi, [rel f]\n mov ecx, 5\n rep movsb\n call f\n add ebx, eax\n dec r8d\n jnz next\n mov eax, ebx\n hlt`;
+
 /** The immediate of the `mov eax, 1` at the label is at its second byte. */
+/** A function on a page that is written to under `count` further addresses, before it is executed and after. */
+const aliased = (count: number): Program => {
+  const at = Array.from({ length: count }, (_, i) => 0x90 + i);
+  const source = [
+    ...at.map((page) => `mov qword [${TABLE}+8*${page}], 0x22003\n invlpg [${page << 12}]`),
+    "xor ebx, ebx", "mov r9d, 20", "mov r8d, 0x22000",
+    "next:", "mov byte [0x22000], 0xb8", ...at.map((page) => `mov dword [${page << 12}+1], 7`), "mov byte [0x22005], 0xc3", "call r8", "add ebx, eax",
+    ...at.map((page, i) => `mov byte [${page << 12}+1], ${i + 1}\n call r8\n add ebx, eax`), "mov byte [0x22001], 100", "call r8", "add ebx, eax",
+    "dec r9d", "jnz next", "mov eax, ebx", "hlt",
+  ].join("\n");
+  return { name: `a page that is written under ${count + 1} addresses`, source, rax: BigInt(20 * (7 + (count * (count + 1)) / 2 + 100)) };
+};
+
 const PROGRAMS: readonly Program[] = [
   { name: "a loop that counts", source: "xor eax, eax\n mov ecx, 1000\nnext: add eax, 3\n dec ecx\n jnz next\n hlt", rax: 3000n },
   {
@@ -34,6 +50,12 @@ const PROGRAMS: readonly Program[] = [
     source: "mov ecx, 40\n xor ebx, ebx\nnext:\n mov byte [rel f+1], cl\n call f\n add ebx, eax\n dec ecx\n jnz next\n mov eax, ebx\n hlt\nf: mov eax, 7\n ret",
     rax: 820n,
   },
+  {
+    name: "a function rewritten by REP MOVSB of five bytes",
+    source: PATCHED,
+    rax: 820n,
+  },
+  aliased(1), aliased(2), aliased(5),
   {
     name: "rewritten through another linear address of its page",
     source: `mov ecx, 40\n xor ebx, ebx\nnext:\n mov byte [patch+1-${CODE}+${ALIAS}], cl\npatch: mov eax, 0\n add ebx, eax\n dec ecx\n jnz next\n mov eax, ebx\n hlt`,
@@ -104,6 +126,12 @@ describe("programs", () => {
       for (const slice of SLICES) expect({ tier, slice, ...new Rig(source, { tier }).run(slice).result }).toEqual({ tier, slice, ...expected });
     }
   });
+});
+
+it("what a string instruction writes to is decoded again, and nothing behind it", () => {
+  const rig = new Rig(PATCHED, { tier: "0" }).run();
+  expect(rig.vcpu.state.reg(0)).toBe(820n);
+  expect(rig.vcpu.cache.instructionsDecoded).toBeLessThan(40 * 4 + 30);
 });
 
 describe("regions that go", () => {

@@ -109,6 +109,65 @@ function prepareReturn(rig: Rig, seed: number): void {
   [frame.rip, frame.cs, frame.flags, frame.rsp, frame.ss].forEach((v, i) => w64(at + 8 * i, v));
 }
 
+const GDT_ENTRIES_32 = [0n, 0n, 0x00cf9b000000ffffn, 0x00cf93000000ffffn, 0x00cffb000000ffffn, 0x00cff3000000ffffn];
+
+/** 32-bit code in flat segments, in compatibility mode. */
+function prepareFlat(rig: Rig): void {
+  const s = rig.vcpu.state;
+  const dpl = s.cpl === 3 ? ATTR.DPL : 0;
+  s.setSegment(CS, s.cpl === 3 ? 0x23 : 0x10, 0n, 0xffffffff, 0xc09b | dpl);
+  for (const seg of [SS, ES, DS]) s.setSegment(seg, s.cpl === 3 ? 0x2b : 0x18, 0n, 0xffffffff, 0xc093 | dpl);
+  for (const n of [4, 5]) s.setReg(n, BigInt.asUintN(32, s.reg(n)));
+  s.updateMode();
+}
+
+/** A frame for IRETD, as for IRETQ. */
+function prepareReturnFlat(rig: Rig, seed: number): void {
+  const s = rig.vcpu.state;
+  const random = new Random(seed + 2000);
+  const w64 = (paddr: number, v: bigint): void => void (s.u64[(RAM_BASE + paddr) >> 3] = v);
+  const outer = random.u32() % 2 === 0;
+  prepareFlat(rig);
+  s.setReg(4, KERNEL_STACK - 0x100n);
+  s.gdtr.base = BigInt(GDT);
+  s.gdtr.limit = 8 * GDT_ENTRIES_32.length - 1;
+  GDT_ENTRIES_32.forEach((entry, i) => w64(GDT + 8 * i, entry));
+  const frame = { eip: Number(TARGET), cs: outer ? 0x23 : 0x10, flags: (random.u32() & ~(FLAG.TF | FLAG.VM | (outer ? FLAG.AC : 0)) | 2) >>> 0, esp: random.u32(), ss: outer ? 0x2b : random.u32() };
+  s.setFlags(s.flags() & ~FLAG.NT);
+  s.nmiBlocked = false;
+  for (const seg of [ES, DS, FS, GS]) if (outer || random.u32() % 2 === 0) s.setSegment(seg, 0x2b, 0n, 0xffffffff, 0xc0f3);
+  const odd = [
+    () => { frame.flags |= FLAG.TF; },
+    () => { frame.flags |= FLAG.AC; },
+    () => { frame.flags |= FLAG.VM; },
+    () => { frame.ss = outer ? 0x18 : 8; },
+    () => { frame.ss = 3; },
+    () => { frame.ss = 0; },
+    () => { frame.cs = 0; },
+    () => { frame.cs |= 4; },
+    () => { frame.cs = 0x11; },
+    () => { frame.cs |= 0x30; },
+    () => { frame.cs += 0x10000; },
+    () => { s.gdtr.limit = frame.cs & ~7; },
+    () => { w64(GDT + (frame.cs & 0xfff8), 0x00af9b000000ffffn); },
+    () => { w64(GDT + (frame.cs & 0xfff8), 0x008f9b000000ffffn); },
+    () => { w64(GDT + (frame.cs & 0xfff8), GDT_ENTRIES_32[frame.cs >> 3] & ~(1n << 40n)); },
+    () => { if (outer) w64(GDT + (frame.ss & 0xfff8), GDT_ENTRIES_32[5] & ~(1n << 47n)); },
+    () => { if (outer) w64(GDT + (frame.ss & 0xfff8), GDT_ENTRIES_32[5] & ~(1n << 54n)); },
+    () => { s.setFlags(s.flags() | FLAG.NT); },
+    () => { s.nmiBlocked = true; },
+    () => { s.setSegment(DS, 0x18, 0n, 0xffffffff, 0xc093); },
+    () => { s.setSegment(GS, 0x18, 0n, 0xffffffff, 0xc0d3); },
+    // The stack's page ends within the frame: the next one is the user's.
+    () => { s.setReg(4, KERNEL_STACK - 12n); },
+    () => { s.setReg(4, KERNEL_STACK - 8n); },
+  ];
+  if (random.u32() % 3 === 0) odd[random.u32() % odd.length]();
+  const at = Number(s.reg(4));
+  [frame.eip, frame.cs, frame.flags, frame.esp, frame.ss].forEach((v, i) => void (s.u32[(RAM_BASE + at + 4 * i) >> 2] = v));
+  s.updateMode();
+}
+
 function rigOf(source: string, tier: "0" | "1"): Rig {
   const rig = new Rig(source, { tier, model: new CpuModel("max") });
   // Pages are the user's, for the sake of CPL 3.
@@ -142,6 +201,8 @@ const cases: [name: string, source: string, length: number, cpl: readonly (0 | 3
   ["SYSCALL", "syscall", 2, [0, 3], (rig, next) => rig.vcpu.cpu.helpers.syscall(next)],
   ["SYSRET", "db 0x48, 0x0f, 0x07", 3, [0], (rig) => rig.vcpu.cpu.helpers.sysret(64)],
   ["IRETQ", "iretq", 2, [0], (rig, next) => rig.vcpu.cpu.helpers.iret(64, next), prepareReturn],
+  ["IRETD of flat code", "db 0xcf", 1, [0], (rig, next) => rig.vcpu.cpu.helpers.iret(32, next), prepareReturnFlat],
+  ["PUSHFD of flat code", "db 0x9c", 1, [0, 3], (rig) => rig.vcpu.cpu.helpers.pushf(32), prepareFlat],
   ["SWAPGS", "swapgs", 3, [0], (rig) => rig.vcpu.cpu.helpers.swapgs()],
   ["CLI", "cli", 1, [0], (rig) => rig.vcpu.cpu.helpers.cli()],
   ["STI", "sti", 1, [0], (rig) => rig.vcpu.cpu.helpers.sti()],

@@ -4,7 +4,7 @@
  */
 import { GuestFault, VECTOR } from "../fault.ts";
 import {
-  FLAG, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, SEGMENT_FAULT, STATE, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE, tlbAddress,
+  FLAG, MMU_KERNEL, MMU_KERNEL_SMAP, MMU_USER, SEGMENT_FAULT, STATE, TLB_ADDEND, TLB_READ, TLB_WRITE, tlbAddress, tlbEntry,
 } from "../layout.ts";
 import type { Mmu } from "../mmu/mmu.ts";
 import { CR4, EFER, type CpuState } from "../state.ts";
@@ -43,7 +43,7 @@ export class LinearMemory {
   known(lo: number, hi: number, size: number, index: number, tag: number): number {
     if ((lo & 0xfff) + size > 4096) return 0;
     const i32 = this.state.i32;
-    const e = (tlbAddress(index) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
+    const e = tlbEntry(index, lo >>> 12) >> 2;
     return i32[e + (tag >> 2)] === (lo & ~0xfff) && i32[e + (tag >> 2) + 1] === hi ? (lo + i32[e + (TLB_ADDEND >> 2)]) >>> 0 : 0;
   }
 

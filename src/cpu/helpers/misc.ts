@@ -1,7 +1,7 @@
 /** Time stamps, random numbers, XCR0, FS and GS bases, HLT, port I/O, and the ways to raise a fault. */
 import type { IoWidth } from "../env.ts";
 import { type GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
-import { FLAG, FS, GS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
+import { FLAG, FS, GATE_UNPROTECTED, GS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
 import { CR0, CR4 } from "../state.ts";
 import { type Core, SYSTEM } from "./core.ts";
 import type { FpState } from "./fpstate.ts";
@@ -39,7 +39,7 @@ export class Miscellaneous {
     if (unit === 1) return this.raiseNow(VECTOR.NM);
     if (unit >= 4) {
       const { i32, xcr0 } = this.core.state;
-      const off = (i32[STATE.fpuGate >> 2] & 8) !== 0 || (unit === 4 && (!(cr4 & CR4.OSXSAVE) || (xcr0 & 6n) !== 6n));
+      const off = (i32[STATE.fpuGate >> 2] & GATE_UNPROTECTED) !== 0 || (unit === 4 && (!(cr4 & CR4.OSXSAVE) || (xcr0 & 6n) !== 6n));
       return this.raiseNow(off ? VECTOR.UD : VECTOR.NM);
     }
     const undefinedHere = cr0 & CR0.EM || (unit === 2 && !(cr4 & CR4.OSFXSR));

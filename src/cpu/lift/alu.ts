@@ -83,12 +83,7 @@ function step(by: 1 | -1) {
     const m = c.modify();
     const result = c.bin(w, "add", m.old, c.constant(w, by));
     m.commit(result);
-    const cf = c.flags.test(c, COND.B);
-    const limit = by === 1 ? -(1n << BigInt(w - 1)) : (1n << BigInt(w - 1)) - 1n;
-    const of = c.emit("i64.eq", [c.sext64(w, result), c.i64(limit)]);
-    const nibble = c.emit("i32.and", [c.wrap(result), c.i32(15)]);
-    const af = c.emit("i32.eq", [nibble, c.i32(by === 1 ? 0 : 15)]);
-    c.flags.explicit(c, w, result, cf, of, af);
+    c.flags.step(c, w, by, result);
   };
 }
 

@@ -1,7 +1,7 @@
 /** The arithmetic flags, in one place: how each kind of operation leaves them, and how they are read. docs/FLAGS.md. */
 import type { Builder, Value } from "../ir/ir.ts";
 import { fixed } from "../ir/ir.ts";
-import { ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, STATE } from "../layout.ts";
+import { ARITH_FLAGS, CCM_AF, CCM_AF_EXPLICIT, CCM_STEP, CCM_STEP_DOWN, CCM_STEP_DOWN_SHIFT, STATE } from "../layout.ts";
 
 /** Condition codes, SDM Vol. 1 App. B. Odd ones negate. */
 export const COND = { O: 0, B: 2, Z: 4, BE: 6, S: 8, P: 10, L: 12, LE: 14 } as const;
@@ -10,6 +10,9 @@ export const COND = { O: 0, B: 2, Z: 4, BE: 6, S: 8, P: 10, L: 12, LE: 14 } as c
 export const PRODUCER = { other: 0, sub: 1, logic: 2, add: 3 } as const;
 
 export const test = (b: Builder, condition: number): Value => b.emit("cc.test", [], { imm: condition });
+
+/** What says how OF and AF follow from the rest. */
+const CCM_STEPPED = CCM_STEP | CCM_STEP_DOWN;
 
 function set(b: Builder, r: Value, a: Value, bb: Value, m: Value, producer: number = PRODUCER.other): void {
   b.emit("cc.set", [r, a, bb, m], { imm: producer });
@@ -27,6 +30,20 @@ export function sub(b: Builder, width: number, a: Value, subtrahend: Value, resu
 /** AND, OR, XOR, TEST: CF = OF = 0, AF cleared (undefined by the manual, cleared by hardware). */
 export function logic(b: Builder, width: number, result: Value): void {
   set(b, b.sext64(width, result), b.i64(0), b.i64(0), b.i32(CCM_AF_EXPLICIT), PRODUCER.logic);
+}
+
+/** a + 1 (INC) or a - 1 (DEC) = result: CF stays, which A and B are left for. */
+export function step(b: Builder, width: number, by: 1 | -1, result: Value): void {
+  const m = (64 - width) | CCM_STEP | (by === 1 ? 0 : CCM_STEP_DOWN);
+  set(b, b.sext64(width, result), b.get(64, fixed(STATE.ccA)), b.get(64, fixed(STATE.ccB)), b.i32(m));
+}
+/** Shifted left, last by one from `half`, which is half + half = result but for AF. */
+export function shiftLeft(b: Builder, width: number, half: Value, result: Value): void {
+  set(b, b.sext64(width, result), top(b, width, result), top(b, width, half), b.i32(CCM_AF_EXPLICIT));
+}
+/** CF is the top bit of `last`, and so is OF (undefined by the manual). */
+export function shiftRight(b: Builder, width: number, last: Value, result: Value): void {
+  set(b, b.sext64(width, result), b.i64(0x7fffffffffffffffn), last, b.i32(CCM_AF_EXPLICIT));
 }
 
 function pair(b: Builder, cf: Value, of: Value | null): [Value, Value] {
@@ -55,14 +72,17 @@ export function auxiliary(b: Builder): Value {
   const shift = b.emit("i64.and", [b.zext64(m), b.i64(63)]);
   const lazy = b.emit("i32.and", [b.wrap(b.emit("i64.shr_u", [b.emit("i64.shr_u", [x, shift]), b.i64(4)])), b.i32(1)]);
   const given = b.emit("i32.and", [b.emit("i32.shr_u", [m, b.i32(17)]), b.i32(1)]);
-  return b.select(b.emit("i32.and", [m, b.i32(CCM_AF_EXPLICIT)]), given, lazy);
+  const down = b.emit("i32.and", [b.emit("i32.shr_u", [m, b.i32(CCM_STEP_DOWN_SHIFT)]), b.i32(1)]);
+  const nibble = b.emit("i32.and", [b.emit("i32.add", [b.wrap(b.get(64, fixed(STATE.ccR))), down]), b.i32(15)]);
+  const stepped = b.select(b.emit("i32.and", [m, b.i32(CCM_STEP)]), b.emit("i32.eqz", [nibble]), lazy);
+  return b.select(b.emit("i32.and", [m, b.i32(CCM_AF_EXPLICIT)]), given, stepped);
 }
 
 /** Changes CF and OF (null: OF as it is); the other four stay. */
 export function carry(b: Builder, cf: Value, of: Value | null): void {
   const overflow = of ?? test(b, COND.O);
   const af = auxiliary(b);
-  const kept = b.emit("i32.and", [b.get(32, fixed(STATE.ccM)), b.i32(~(63 | CCM_AF | CCM_AF_EXPLICIT))]);
+  const kept = b.emit("i32.and", [b.get(32, fixed(STATE.ccM)), b.i32(~(63 | CCM_AF | CCM_STEPPED))]);
   const m = b.emit("i32.or", [b.emit("i32.or", [kept, b.i32(CCM_AF_EXPLICIT)]), b.emit("i32.shl", [af, b.i32(17)])]);
   const [a, bb] = pair(b, cf, overflow);
   set(b, b.get(64, fixed(STATE.ccR)), a, bb, m);
@@ -71,7 +91,7 @@ export function carry(b: Builder, cf: Value, of: Value | null): void {
 /** CF only, where OF, AF, SF and PF are undefined or cleared and ZF stays (BT family). */
 export function carryOnly(b: Builder, cf: Value): void {
   set(b, b.get(64, fixed(STATE.ccR)), b.i64(0), b.zext64(cf),
-    b.emit("i32.or", [b.emit("i32.and", [b.get(32, fixed(STATE.ccM)), b.i32(~(63 | CCM_AF))]), b.i32(CCM_AF_EXPLICIT)]));
+    b.emit("i32.or", [b.emit("i32.and", [b.get(32, fixed(STATE.ccM)), b.i32(~(63 | CCM_AF | CCM_STEPPED))]), b.i32(CCM_AF_EXPLICIT)]));
 }
 
 /** ZF, PF, CF as COMISS and friends set them: i32 values 0 or 1; OF, SF, AF clear. */

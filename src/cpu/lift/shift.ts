@@ -36,11 +36,11 @@ function shift(kind: "shl" | "shr" | "sar") {
     whenNonzero(c, n, () => {
       const before = c.emit("i64.sub", [n64, c.i64(1)]);
       if (kind === "shl") {
-        const cf = w === 64
-          ? low(c, c.emit("i64.shr_u", [wide, c.emit("i64.sub", [c.i64(64), n64])]))
-          : low(c, c.emit("i64.shr_u", [shifted, c.i64(w)]));
-        const msb = low(c, c.emit("i64.shr_u", [shifted, c.i64(w - 1)]));
-        c.flags.explicit(c, w, result, cf, c.emit("i32.xor", [cf, msb]));
+        const half = c.emit("i64.shl", [wide, before]);
+        c.flags.shiftLeft(c, w, w === 64 ? half : c.wrap(half), result);
+      } else if (kind === "shr" && n.op === "i32.const" && n.imm > 1) {
+        // OF is defined for a count of 1 alone.
+        c.flags.shiftRight(c, w, c.emit("i64.shl", [wide, c.i64(64 - n.imm)]), result);
       } else if (kind === "shr") {
         const cf = low(c, c.emit("i64.shr_u", [wide, before]));
         // OF for a count of 1: the old top bit. Hardware leaves the same formula's value for larger counts undefined.

@@ -1,11 +1,11 @@
 /**
- * SYSCALL, SYSRET, IRETQ, SWAPGS, CLI, STI, CLAC, STAC and PUSHFQ: what kernels execute at every entry. The plain case is done here, without leaving
+ * SYSCALL, SYSRET, IRETD, IRETQ, SWAPGS, CLI, STI, CLAC, STAC, PUSHFD and PUSHFQ: what kernels execute at every entry. The plain case is done here, without leaving
  * emitted code; everything else is the helper's (helpers/syscall.ts, helpers/iret.ts, helpers/flags.ts), which does the plain case too: the two are compared
  * by system-calls.test.ts. SDM 2A "IRET"; SDM 2B; SDM 3A §5.8.8.
  */
 import { fixed, plus, type Ref, type Value } from "../ir/ir.ts";
 import {
-  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_USER, FLAG, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_FORBIDDEN, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STI, SS, STATE,
+  CS, FAST_MSR, FETCH_KEY_64, FETCH_KEY_FLAT, FETCH_KEY_USER, FLAG, GATE_UNPROTECTED, GS, MMU_KERNEL, MMU_USER, SEG_BASE, SEG_FORBIDDEN, SEG_MAX_READ, SEG_MAX_WRITE, SEG_MIN, SEG_UNUSABLE, SHADOW_NONE, SHADOW_STI, SS, STATE,
   tlbAddress,
 } from "../layout.ts";
 import { ATTR } from "../state.ts";
@@ -36,13 +36,14 @@ function loadFlat(c: LiftContext, s: number, selector: Value, attr: Value, writa
   c.set(64, plus(base, SEG_MAX_WRITE), unless(c.i64(writable ? CALL_SEGMENTS.limit : SEG_FORBIDDEN), c.i64(SEG_FORBIDDEN)));
 }
 
-/** 64-bit code with a flat stack at privilege level `cpl`: 0 or 3, also where it is known at run time alone. */
+/** Flat code at privilege level `cpl` (0 or 3, also where it is known at run time alone), 64-bit as the code that enters it or 32-bit, with a flat stack. */
 function enter(c: LiftContext, cs: Value, ss: Value, cpl: 0 | 3 | (() => Value), tlbBase: Value, nullStack?: () => Value): void {
   const by = (at0: number, at3: number): Value => (typeof cpl === "number" ? c.i32(cpl === 3 ? at3 : at0) : c.select(cpl(), c.i32(at3), c.i32(at0)));
-  loadFlat(c, CS, cs, by(CALL_SEGMENTS.code64, CALL_SEGMENTS.code64 | ATTR.DPL), false);
+  const [code, key] = c.mode64 ? [CALL_SEGMENTS.code64, FETCH_KEY_64] : [CALL_SEGMENTS.code32, FETCH_KEY_FLAT];
+  loadFlat(c, CS, cs, by(code, code | ATTR.DPL), false);
   loadFlat(c, SS, ss, by(CALL_SEGMENTS.data, CALL_SEGMENTS.data | ATTR.DPL), true, nullStack);
   c.set(32, word(STATE.cpl), by(0, 3));
-  c.set(32, word(STATE.fetchKey), by(FETCH_KEY_64, FETCH_KEY_64 | FETCH_KEY_USER));
+  c.set(32, word(STATE.fetchKey), by(key, key | FETCH_KEY_USER));
   c.set(32, word(STATE.tlbBase), tlbBase);
   c.set(32, word(STATE.shadow), c.i32(SHADOW_NONE));
 }
@@ -88,8 +89,9 @@ const sysret = stateful((c) => {
   }, slow);
 });
 
-/** Flat segments of 64-bit systems as descriptors, at DPL 0. */
+/** Flat segments as descriptors, at DPL 0. */
 const CODE64_DESCRIPTOR = 0x00af9b000000ffffn;
+const CODE32_DESCRIPTOR = 0x00cf9b000000ffffn;
 const DATA_DESCRIPTOR = 0x00cf93000000ffffn;
 /** ES, DS, FS and GS in the two words of attributes, with their P at bit 7. */
 const DATA_LANES = [0x0080000000000080n, 0x00800080n] as const;
@@ -106,54 +108,96 @@ function wantsNulling(c: LiftContext): Value {
   return c.emit("i64.ne", [c.emit("i64.or", lanes), c.i64(0)]);
 }
 
-/** From CPL 0 to flat 64-bit code at CPL 0 or 3, as the GDT has it (or at CPL 0 without a stack segment), with neither a trap nor an interrupt due. */
+/** From CPL 0 to flat code of the same width at CPL 0 or 3, as the GDT has it (64-bit also without a stack segment), with neither a trap nor an interrupt due. */
 const iret = stateful((c) => {
   const slow = (): void => c.call("iret", c.i32(c.form.opSize), c.nextRip());
-  if (!c.mode64 || c.form.opSize !== 64) {
+  const wide = c.mode64 && c.form.opSize === 64;
+  if (!wide && !(c.flat && c.form.opSize === 32)) {
     slow();
     return;
   }
   const usual = [
     atCpl0(c), quiet(c), c.emit("i32.eqz", [c.get(32, word(STATE.returns))]), c.emit("i32.eqz", [and(c, eflags(c), c.i32(FLAG.NT))]),
+    // 32-bit code may be in real mode.
+    ...(wide ? [] : [c.emit("i32.eqz", [and(c, c.get(32, word(STATE.fpuGate)), c.i32(GATE_UNPROTECTED))])]),
   ].reduce((a, b) => and(c, a, b));
-  c.if(usual, () => returnBy(c, slow), slow);
+  c.if(usual, () => (wide ? returnWide(c, slow) : returnFlat(c, slow)), slow);
 });
 
-function returnBy(c: LiftContext, slow: () => void): void {
+type Variable = ReturnType<LiftContext["variable"]>;
+
+const low = (c: LiftContext, v: Variable, mask: number): Value => and(c, c.read(v), c.i32(mask));
+const rpl = (c: LiftContext, v: Variable): Value => low(c, v, 3);
+/** In the GDT, and within it. */
+const inTable = (c: LiftContext, selector: Variable): Value => and(c,
+  c.emit("i32.eqz", [low(c, selector, 4)]),
+  c.emit("i32.le_u", [c.emit("i32.or", [low(c, selector, 0xffff), c.i32(7)]), c.get(32, word(STATE.gdtLimit))]));
+/** Whether a selector's descriptor is that one at the level `dpl`. */
+const isFlat = (c: LiftContext, selector: Variable, descriptor: bigint, dpl: Value): Value => c.emit("i64.eq", [
+  c.load(64, c.emit("i64.add", [c.get(64, word(STATE.gdtBase)), c.zext64(low(c, selector, 0xfff8))])),
+  c.emit("i64.or", [c.i64(descriptor), c.emit("i64.shl", [c.zext64(dpl), c.i64(45)])]),
+]);
+/** CPL 0 or 3 without a trap, an alignment check there, or virtual-8086 mode, by a code segment of the GDT; data segments stay as they are. */
+const isPlain = (c: LiftContext, cs: Variable, flags: Variable): Value[] => [
+  c.emit("i32.eqz", [and(c, c.read(flags), c.select(rpl(c, cs), c.i32(FLAG.VM | FLAG.TF | FLAG.AC), c.i32(FLAG.VM | FLAG.TF)))]),
+  c.emit("i32.ne", [rpl(c, cs), c.i32(1)]), c.emit("i32.ne", [rpl(c, cs), c.i32(2)]), inTable(c, cs),
+  c.emit("i32.eqz", [and(c, rpl(c, cs), wantsNulling(c))]),
+];
+/** The TLB of CPL 0 with these flags. */
+const kernelTlb = (c: LiftContext, flags: Variable): Value => c.select(low(c, flags, FLAG.AC), c.i32(tlbAddress(MMU_KERNEL)), c.get(32, word(STATE.kernelTlbBase)));
+
+function returnWide(c: LiftContext, slow: () => void): void {
   const sp = c.variable(c.get(64, gpr(RSP)));
-  const [rip, cs, flags, rsp, ss] = [0, 8, 16, 24, 32].map((at) => c.variable(c.load(64, c.emit("i64.add", [c.read(sp), c.i64(at)]))));
-  const low = (v: typeof cs, mask: number): Value => and(c, c.wrap(c.read(v)), c.i32(mask));
-  const selector = (v: typeof cs): Value => low(v, 0xffff);
-  const rpl = (v: typeof cs): Value => low(v, 3);
-  /** In the GDT, and within it. */
-  const inTable = (v: typeof cs): Value => and(c,
-    c.emit("i32.eqz", [low(v, 4)]),
-    c.emit("i32.le_u", [c.emit("i32.or", [selector(v), c.i32(7)]), c.get(32, word(STATE.gdtLimit))]));
-  /** Whether a selector's descriptor is that one at level RPL. */
-  const isFlat = (v: typeof cs, descriptor: bigint): Value => c.emit("i64.eq", [
-    c.load(64, c.emit("i64.add", [c.get(64, word(STATE.gdtBase)), c.zext64(low(v, 0xfff8))])),
-    c.emit("i64.or", [c.i64(descriptor), c.emit("i64.shl", [c.zext64(rpl(cs)), c.i64(45)])]),
-  ]);
+  const pop = (at: number): Variable => c.variable(c.load(64, c.emit("i64.add", [c.read(sp), c.i64(at)])));
+  const rip = pop(0);
+  const half = (v: Variable): Variable => c.variable(c.wrap(c.read(v)));
+  const cs = half(pop(8));
+  const flags = half(pop(16));
+  const rsp = pop(24);
+  const ss = half(pop(32));
   const signExtended = c.emit("i64.shr_s", [c.emit("i64.shl", [c.read(rip), c.i64(16)]), c.i64(16)]);
-  const plain = [
-    c.emit("i32.eqz", [and(c, c.wrap(c.read(flags)), c.select(rpl(cs), c.i32(FLAG.TF | FLAG.AC), c.i32(FLAG.TF)))]),
-    c.emit("i32.eq", [rpl(cs), rpl(ss)]), c.emit("i32.ne", [rpl(cs), c.i32(1)]), c.emit("i32.ne", [rpl(cs), c.i32(2)]),
-    inTable(cs), inTable(ss), c.emit("i64.eq", [signExtended, c.read(rip)]),
-    c.emit("i32.eqz", [and(c, rpl(cs), wantsNulling(c))]),
-  ].reduce((a, b) => and(c, a, b));
-  const nullStack = c.variable(c.emit("i32.eqz", [selector(ss)]));
+  const plain = [...isPlain(c, cs, flags), c.emit("i32.eq", [rpl(c, cs), rpl(c, ss)]), inTable(c, ss), c.emit("i64.eq", [signExtended, c.read(rip)])].reduce((a, b) => and(c, a, b));
+  const nullStack = c.variable(c.emit("i32.eqz", [low(c, ss, 0xffff)]));
   // In the helper's order, for reading a descriptor may fault.
-  c.if(plain, () => c.if(isFlat(cs, CODE64_DESCRIPTOR), () => {
+  c.if(plain, () => c.if(isFlat(c, cs, CODE64_DESCRIPTOR, rpl(c, cs)), () => {
     const stack = c.variable(c.read(nullStack));
-    c.if(c.emit("i32.eqz", [c.read(stack)]), () => c.assign(stack, isFlat(ss, DATA_DESCRIPTOR)));
+    c.if(c.emit("i32.eqz", [c.read(stack)]), () => c.assign(stack, isFlat(c, ss, DATA_DESCRIPTOR, rpl(c, cs))));
     c.if(c.read(stack), () => {
-      c.flags.setImage(c, low(flags, IRET_FLAGS));
-      const user = c.variable(rpl(cs));
-      const kernel = c.select(low(flags, FLAG.AC), c.i32(tlbAddress(MMU_KERNEL)), c.get(32, word(STATE.kernelTlbBase)));
-      enter(c, selector(cs), selector(ss), () => c.read(user), c.select(c.read(user), c.i32(tlbAddress(MMU_USER)), kernel), () => c.read(nullStack));
+      c.flags.setImage(c, low(c, flags, IRET_FLAGS));
+      const user = c.variable(rpl(c, cs));
+      enter(c, low(c, cs, 0xffff), low(c, ss, 0xffff), () => c.read(user), c.select(c.read(user), c.i32(tlbAddress(MMU_USER)), kernelTlb(c, flags)), () => c.read(nullStack));
       c.set(64, gpr(RSP), c.read(rsp));
       c.jump(c.read(rip));
     }, slow);
+  }, slow), slow);
+}
+
+/** To CPL 0 the stack stays: three words are popped, not five. */
+function returnFlat(c: LiftContext, slow: () => void): void {
+  const sp = c.variable(c.get(32, gpr(RSP)));
+  const above = (at: number): Value => c.emit("i32.add", [c.read(sp), c.i32(at)]);
+  const pop = (at: number): Variable => c.variable(c.load(32, c.zext64(above(at))));
+  const eip = pop(0);
+  const cs = pop(4);
+  const flags = pop(8);
+  c.if(isPlain(c, cs, flags).reduce((a, b) => and(c, a, b)), () => c.if(isFlat(c, cs, CODE32_DESCRIPTOR, rpl(c, cs)), () => {
+    c.if(rpl(c, cs), () => {
+      const esp = pop(12);
+      const ss = pop(16);
+      c.if(and(c, c.emit("i32.eq", [rpl(c, ss), c.i32(3)]), inTable(c, ss)), () => c.if(isFlat(c, ss, DATA_DESCRIPTOR, c.i32(3)), () => {
+        c.flags.setImage(c, low(c, flags, IRET_FLAGS));
+        enter(c, low(c, cs, 0xffff), low(c, ss, 0xffff), 3, c.i32(tlbAddress(MMU_USER)));
+        c.set(32, gpr(RSP), c.read(esp));
+        c.jump(c.zext64(c.read(eip)));
+      }, slow), slow);
+    }, () => {
+      c.flags.setImage(c, low(c, flags, IRET_FLAGS));
+      loadFlat(c, CS, low(c, cs, 0xffff), c.i32(CALL_SEGMENTS.code32), false);
+      c.set(32, word(STATE.tlbBase), kernelTlb(c, flags));
+      c.set(32, word(STATE.shadow), c.i32(SHADOW_NONE));
+      c.set(32, gpr(RSP), above(12));
+      c.jump(c.zext64(c.read(eip)));
+    });
   }, slow), slow);
 }
 
@@ -201,7 +245,10 @@ const accessControl = (name: "clac" | "stac") => stateful((c) => {
 });
 
 const pushf = stateful((c) => {
-  if (c.mode64 && c.form.opSize === 64) c.push(64, c.zext64(and(c, c.flags.image(c), c.i32(~(FLAG.VM | FLAG.RF)))));
+  const shown = (): Value => and(c, c.flags.image(c), c.i32(~(FLAG.VM | FLAG.RF)));
+  if (c.mode64 && c.form.opSize === 64) c.push(64, c.zext64(shown()));
+  // Flat code is no virtual-8086 code.
+  else if (c.flat && c.form.opSize === 32) c.push(32, shown());
   else c.call("pushf", c.i32(c.form.opSize));
 });
 

@@ -9,10 +9,11 @@ import {
   FETCH_ENTRY_BITS, FETCH_ENTRY_SIZE, FETCH_KEY_FLAT, FETCH_KEY_MODE, FETCH_PPN, FETCH_SLOTS, FETCH_TAG, FETCH_TLB_BASE, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX,
   MMU_COUNT, MMU_KERNEL_SMAP, MMU_KERNEL, MMU_USER, MMU_USER_ALIGNED, RAM_BASE, STATE, TLB2_BASE, TLB2_ENTRIES, TLB2_GENERATIONS, TLB2_GLOBAL,
   TLB_ADDEND, TLB_BASE, TLB_END, TLB_ENTRIES, TLB_ENTRY_SIZE,
-  TLB_PPN, TLB_READ, TLB_WRITE, tlbAddress,
+  TLB_PPN, TLB_READ, TLB_WRITE, tlb2Entry, tlbAddress, tlbEntry,
 } from "../layout.ts";
 import { CR4, type CpuState } from "../state.ts";
 import { physicalOf } from "./inspect.ts";
+import { OpenPages } from "./open-pages.ts";
 import { PAGE_CODE, PAGE_WATCHED, type PhysicalMemory } from "./physical.ts";
 import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PageWalker } from "./walk.ts";
 
@@ -20,7 +21,7 @@ export { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE };
 
 /** Flag for writeSlow: the present contents are needed too. */
 export const SLOW_RMW = 0x100;
-/** Flag for writeSlow: more may be written than `size`, up to the page's end. */
+/** Flag for writeSlow: up to rCX elements of `size` bytes are written, no further than to the page's end. */
 export const SLOW_BULK = 0x200;
 
 export class Mmu {
@@ -47,7 +48,7 @@ export class Mmu {
   ) {
     this.walker = new PageWalker(state, phys);
     this.fault = this.walker.fault;
-    this.opened = new Uint8Array(phys.pageFlags.length);
+    this.open = new OpenPages(state, phys.pageFlags.length);
     const never = tlbAddress(MMU_USER_ALIGNED) >> 2;
     for (let i = never; i < never + ((TLB_ENTRIES * TLB_ENTRY_SIZE) >> 2); i += TLB_ENTRY_SIZE >> 2) state.i32[i] = state.i32[i + 2] = 1;
     this.flushAll();
@@ -139,7 +140,7 @@ export class Mmu {
     const i32 = this.state.i32;
     const page = lo & ~0xfff;
     for (let m = 0; m < MMU_COUNT; m++) {
-      const at = (tlbAddress(m) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
+      const at = tlbEntry(m, lo >>> 12) >> 2;
       if (i32[at] === page && i32[at + 1] === hi) i32[at] = 1;
       if (i32[at + 2] === page && i32[at + 3] === hi) i32[at + 2] = 1;
     }
@@ -150,21 +151,12 @@ export class Mmu {
     i32[STATE.regionGeneration >> 2]++;
   }
 
-  /** Pages that a TLB may let writes through to, by page number: most code pages are none, and looking for them in all entries takes long. */
-  private readonly opened: Uint8Array;
+  private readonly open: OpenPages;
 
   /** Physical page `ppn` now holds decoded code: writes to it must take the slow path. */
   protectCodePage(ppn: number): void {
     this.phys.pageFlags[ppn] |= PAGE_CODE;
-    if (this.opened[ppn] === 0) return;
-    this.opened[ppn] = 0;
-    const i32 = this.state.i32;
-    const step = TLB_ENTRY_SIZE >> 2;
-    const end = (TLB_BASE >> 2) + MMU_COUNT * TLB_ENTRIES * step;
-    for (let i = TLB_BASE >> 2; i < end; i += step) {
-      if (i32[i + (TLB_PPN >> 2)] === ppn) i32[i + (TLB_WRITE >> 2)] = 1;
-    }
-    this.forgetSecond();
+    if (this.open.close(ppn)) this.forgetSecond();
   }
 
   /** Pages have been marked as watched: writes to them must take the slow path. */
@@ -191,7 +183,7 @@ export class Mmu {
 
   private fill(lo: number, hi: number, paddr: number, linear: number, mmuIndex: number): void {
     const i32 = this.state.i32;
-    const at = tlbAddress(mmuIndex) + ((lo >>> 12) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+    const at = tlbEntry(mmuIndex, lo >>> 12);
     const i = at >> 2;
     const page = lo & ~0xfff;
     const ppn = Math.floor(paddr / 4096);
@@ -199,7 +191,7 @@ export class Mmu {
     i32[i + (TLB_READ >> 2)] = readable;
     i32[i + (TLB_READ >> 2) + 1] = hi;
     const writable = this.walker.mayWrite(mmuIndex) && this.phys.pageFlags[ppn] === 0 && this.phys.isWritable(ppn);
-    if (writable) this.opened[ppn] = 1;
+    if (writable) this.open.note(ppn, lo >>> 12);
     i32[i + (TLB_WRITE >> 2)] = writable ? page : 1;
     i32[i + (TLB_WRITE >> 2) + 1] = hi;
     i32[i + (TLB_ADDEND >> 2)] = linear - lo;
@@ -220,7 +212,7 @@ export class Mmu {
   }
   /** Word index of a page's entry in the second-level TLB. */
   private second(lo: number): number {
-    return (TLB2_BASE + ((lo >>> 12) & (TLB2_ENTRIES - 1)) * TLB_ENTRY_SIZE) >> 2;
+    return tlb2Entry(lo >>> 12) >> 2;
   }
 
   /**
@@ -390,7 +382,7 @@ export class Mmu {
         const ppn = Math.floor(a / 4096);
         const flags = this.phys.pageFlags;
         // The fill first: beforeWrite may walk nothing, but the walker's findings belong to this translation.
-        if (flags[ppn] !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? 4096 - (a & 4095) : size);
+        if (flags[ppn] !== 0) this.phys.beforeWrite(ppn, a & 4095, sizeAndFlag & SLOW_BULK ? this.bulkBytes(a & 4095, size) : size);
         if (tapped === null) this.fill(lo, hi, a, at, mmuIndex);
         return at;
       }
@@ -402,6 +394,11 @@ export class Mmu {
     if (b < 0) return 0;
     this.stage(a, first, b, size - first, (sizeAndFlag & SLOW_RMW) !== 0);
     return STATE.scratch;
+  }
+
+  /** What SLOW_BULK means in bytes. Kernels patch their code by `rep movs` of five: decoded instructions behind it stay. */
+  private bulkBytes(offset: number, size: number): number {
+    return Math.min(4096 - offset, Number(this.state.reg(1)) * size);
   }
 
   private stage(a: number, aSize: number, b: number, bSize: number, read: boolean): void {

@@ -48,6 +48,8 @@ export interface PageSource {
 export interface CodePages {
   /** A write of `size` bytes at `offset` of page `ppn` is about to happen. Returns true if the page still holds code. */
   onCodeWrite(ppn: number, offset: number, size: number): boolean;
+  /** Pages from `first` to `end` (exclusive) are other memory from now on. */
+  onPagesMoved(first: number, end: number): void;
 }
 
 export class PhysicalMemory {
@@ -154,11 +156,9 @@ export class PhysicalMemory {
 
   private forget({ first, pages }: MemoryWindow): void {
     if (first < 0) return;
-    for (let ppn = first; ppn < first + pages; ppn++) {
-      // Without PAGE_CODE too: what was outside RAM may have been executed as well.
-      this.codePages?.onCodeWrite(ppn, 0, 4096);
-      this.pageFlags[ppn] &= ~PAGE_WATCHED;
-    }
+    // Without PAGE_CODE too: what was outside RAM may have been executed as well.
+    this.codePages?.onPagesMoved(first, first + pages);
+    for (let ppn = first; ppn < first + pages; ppn++) this.pageFlags[ppn] &= ~PAGE_WATCHED;
   }
 
   /** A write is about to happen to a page with flags: tells who wants to know. */

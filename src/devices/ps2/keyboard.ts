@@ -1,8 +1,9 @@
 /**
  * A PS/2 keyboard: commands, scan code sets 1 to 3 and typematic of the IBM PS/2 Hardware Interface Technical Reference
- * (keyboard section). Keys come by place; layouts are the guest's.
+ * (keyboard section). Keys come by place; layouts are the guest's. A key repeats when the host says that it is still down,
+ * and no faster than the guest has asked for: by a clock of its own, a key whose release comes late would be typed twice.
  */
-import type { Scheduler, Timer } from "../../base/clock.ts";
+import type { Scheduler } from "../../base/clock.ts";
 import type { StateFields, StateReader } from "../../base/persist.ts";
 import { ByteQueue } from "../byte-queue.ts";
 import type { Ps2Device } from "./device.ts";
@@ -40,16 +41,13 @@ export class Ps2Keyboard implements Ps2Device {
   /** Events that found the buffer full: index of the key * 2, + 1 for a press. A person's typing is not lost. */
   private waiting: number[] = [];
   private readonly down = new Set<number>();
-  /** The key that repeats, and when. */
+  /** The key that repeats, and from when on. */
   private repeating: Key | null = null;
   private repeatNs: number | null = null;
-  private readonly timer: Timer;
   /** Told about changes of `ledState`. */
   onLeds: (leds: number) => void = () => undefined;
 
-  constructor(private readonly scheduler: Scheduler) {
-    this.timer = scheduler.createTimer("typematic", () => this.repeat());
-  }
+  constructor(private readonly scheduler: Scheduler) {}
 
   reset(): void {
     this.replies.clear();
@@ -81,12 +79,15 @@ export class Ps2Keyboard implements Ps2Device {
 
   // --- Keys --------------------------------------------------------------------------------------------------------------
 
-  /** A key goes down or up: `name` as in KEYS. False for a key that no PC keyboard has. Repetition is the keyboard's own. */
+  /** A key goes down, is still down, or goes up: `name` as in KEYS. False for a key that no PC keyboard has. */
   key(name: string, pressed: boolean): boolean {
     const key = keyNamed(name);
     if (key === undefined) return false;
-    // A press of what is down already, or a release of what is up, is the host's own repetition or a lost event.
-    if (this.down.has(key.index) === pressed) return true;
+    // What is up already was let go with all keys.
+    if (this.down.has(key.index) === pressed) {
+      if (this.repeating === key) this.repeat(key);
+      return true;
+    }
     if (pressed) this.down.add(key.index);
     else this.down.delete(key.index);
     if (!this.scanning) return true;
@@ -97,7 +98,7 @@ export class Ps2Keyboard implements Ps2Device {
       if (this.repeating === key) this.stopRepeating();
     } else if (key.set2 !== PAUSE && (this.scanCodeSet !== 3 || (this.keyTypes[key.set3] & TYPEMATIC) !== 0)) {
       this.repeating = key;
-      this.armRepeat((1 + ((this.typematic >> 5) & 3)) * 250_000_000);
+      this.repeatNs = this.scheduler.nowNs() + (1 + ((this.typematic >> 5) & 3)) * 250_000_000;
     }
     return true;
   }
@@ -110,24 +111,20 @@ export class Ps2Keyboard implements Ps2Device {
   private stopRepeating(): void {
     this.repeating = null;
     this.repeatNs = null;
-    this.timer.cancel();
-  }
-
-  private armRepeat(afterNs: number): void {
-    this.repeatNs = this.scheduler.nowNs() + afterNs;
-    this.timer.arm(this.repeatNs);
   }
 
   /** Period: (8 + A) * 2^B * 4.17 ms, A in bits 2-0 and B in bits 4-3 of the rate. */
-  private repeat(): void {
-    const { repeating, typematic } = this;
-    if (repeating === null) return;
+  private repeat(key: Key): void {
+    const { repeatNs, typematic } = this;
+    const now = this.scheduler.nowNs();
+    if (repeatNs === null || now < repeatNs) return;
+    // The host's period is another: the mean is the guest's, and what was missed is not made up for.
+    const period = (8 + (typematic & 7)) * 2 ** ((typematic >> 3) & 3) * 4_170_000;
+    this.repeatNs = Math.max(repeatNs + period, now + period / 2);
     // A guest that is behind gets no more of them.
-    if (this.keys.length === 0 && this.waiting.length === 0) {
-      for (const c of this.codesOf(repeating, true)) this.keys.pushByte(c);
-      this.onOutput();
-    }
-    this.armRepeat((8 + (typematic & 7)) * 2 ** ((typematic >> 3) & 3) * 4_170_000);
+    if (this.keys.length > 0 || this.waiting.length > 0) return;
+    for (const c of this.codesOf(key, true)) this.keys.pushByte(c);
+    this.onOutput();
   }
 
   /** Moves waiting keys into the buffer while it has room. The caller tells the controller. */
@@ -305,8 +302,6 @@ export class Ps2Keyboard implements Ps2Device {
     const repeating = r.intOrNull("repeating");
     this.repeating = repeating !== null && known(repeating) ? KEYS[repeating] : null;
     this.repeatNs = r.intOrNull("repeatNs");
-    if (this.repeatNs === null) this.timer.cancel();
-    else this.timer.arm(this.repeatNs);
   }
 }
 

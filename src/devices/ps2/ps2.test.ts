@@ -199,32 +199,38 @@ describe("keys by place", () => {
     drain();
     expect([codes("KeyA", true), codes("KeyA", false)]).toEqual([[0x1c], [0xf0, 0x1c]]);
   });
-  it("repeats the last key: 500 ms, then 10.9 a second, or as told", () => {
+  it("repeats the last key while the host does: from 500 ms on, 10.9 a second, or as told", () => {
     command(0x60, 0x41);
     expect(codes("KeyA", true)).toEqual([0x1e]);
     let pressed = 0;
-    const during = (ms: number): number => {
+    /** The host repeats `name` every `every` ms. */
+    const during = (ms: number, name: string | null, every = 1): number => {
       const before = pressed;
       for (let i = 0; i < ms; i++) {
         clock.advanceTo(clock.nowNs() + 1_000_000);
+        if (name !== null && i % every === 0) keyboard.key(name, true);
         pressed += drain().filter((c) => c === 0x1e || c === 0x30).length;
       }
       return pressed - before;
     };
-    expect(during(499)).toBe(0);
-    expect(during(1002)).toBe(11);
-    keyboard.key("KeyA", true); // the host's own repetition counts for nothing
-    expect(drain()).toEqual([]);
+    expect(during(499, "KeyA")).toBe(0);
+    expect(during(1002, "KeyA")).toBe(11);
+    expect(during(2000, null)).toBe(0); // its release may be on its way
+    expect(during(40, "KeyA")).toBe(1); // nothing is made up for
     data(0xf3);
     data(0x00); // 250 ms, 30 a second
     drain();
     expect(codes("KeyB", true)).toEqual([0x30]);
-    expect(during(249)).toBe(0);
-    expect(during(1000)).toBe(30);
+    expect(during(249, "KeyB")).toBe(0);
+    expect(during(1000, "KeyB")).toBe(30);
+    const many = during(4000, "KeyB", 33);
+    expect([many > 115, many <= 120]).toEqual([true, true]); // not half as many for a host of nearly the same period, and not more
+    expect(during(1000, "KeyB", 100)).toBe(9); // the first came too soon after the last
+    expect(during(1000, "KeyA")).toBe(0); // down, but not the last
     codes("KeyA", false);
-    expect(during(100)).toBe(3); // B is still down
+    expect(during(100, "KeyB")).toBe(4); // B is still down, and was due
     codes("KeyB", false);
-    expect(during(1000)).toBe(0);
+    expect(during(1000, null)).toBe(0);
   });
   it("loses nothing that a person types, and lets go of everything", () => {
     command(0x60, 0x41);

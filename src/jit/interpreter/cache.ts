@@ -363,6 +363,10 @@ export class DecodeCache implements CodePages {
     return holdsCode;
   }
 
+  onPagesMoved(first: number, end: number): void {
+    for (const ppn of [...this.ofPpn.keys()]) if (ppn >= first && ppn < end) this.onCodeWrite(ppn, 0, PAGE);
+  }
+
   /** Forgets the instructions at this offset of every page: a breakpoint there comes or goes. */
   forgetOffset(offset: number): void {
     for (const page of [...this.pages.values()]) this.forgetIn(page, offset);
@@ -389,6 +393,7 @@ export class DecodeCache implements CodePages {
       this.writer.writeGoto(record, ip, slot);
       if (real !== record) this.writer.writeGoto(real, ip, slot);
     }
+    if (page.crossers.length === 0) return;
     const kept: CodePage["crossers"] = [];
     for (const c of page.crossers) {
       if (this.plain(i32[c.slot >> 2]) !== c.record) continue;

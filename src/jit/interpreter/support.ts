@@ -15,9 +15,9 @@ interface Signature {
 }
 /** The support functions by the names under which the interpreter exports them, for modules made later (late.ts). */
 export const SUPPORT_FUNCTIONS: ReadonlyMap<string, Signature> = new Map<string, Signature>([
-  ["readSlow", { params: ["i64", "i32"], results: ["i32"] }],
-  ["writeSlow", { params: ["i64", "i32"], results: ["i32"] }],
-  ...[8, 16, 32, 64, 128].map((width): [string, Signature] => [`storeSlow${width}`, { params: ["i64", storeType(width)], results: ["i32"] }]),
+  ["readSlow", { params: ["i64", "i32", "i64"], results: ["i32"] }],
+  ["writeSlow", { params: ["i64", "i32", "i64"], results: ["i32"] }],
+  ...[8, 16, 32, 64, 128].map((width): [string, Signature] => [`storeSlow${width}`, { params: ["i64", storeType(width), "i64"], results: ["i32"] }]),
   ["segmentLinear", { params: ["i64", "i32", "i32", "i32"], results: ["i64"] }],
   ["eaOffset", { params: ["i32", "i64"], results: ["i64"] }],
   ["eaLinear", { params: ["i32", "i64", "i32", "i32"], results: ["i64"] }],
@@ -52,9 +52,9 @@ export function addSupport(m: ModuleBuilder): Support {
   for (const width of [8, 16, 32, 64, 128]) {
     const type = storeType(width);
     const op = width === 128 ? "v128.store" : width === 64 ? "i64.store" : width === 32 ? "i32.store" : `i32.store${width}`;
-    const f = new FunctionBuilder(["i64", type], ["i32"], `storeSlow${width}`);
+    const f = new FunctionBuilder(["i64", type, "i64"], ["i32"], `storeSlow${width}`);
     const at = f.local("i32");
-    f.get(0).i32(width / 8).call(writeSlow).tee(at).op("i32.eqz");
+    f.get(0).i32(width / 8).get(2).call(writeSlow).tee(at).op("i32.eqz");
     const bad = f.unlikely().begin("if", "fault");
     f.i32(1).op("return").end(bad);
     f.get(at).get(1).mem(op);

@@ -1,5 +1,5 @@
-/** Conditions from the lazy flags (layout.ts): CF = A <u B; OF = (A <s B) != (A - B < 0); ZF = R == 0; SF = R < 0 or M < 0. */
-import { CCM_PARITY_SHIFT, STATE } from "../../cpu/layout.ts";
+/** Conditions from the lazy flags (docs/FLAGS.md): CF = A <u B; OF = (A <s B) != (A - B < 0), or after INC and DEC from R; ZF = R == 0; SF = R < 0 or M < 0. */
+import { CCM_PARITY_SHIFT, CCM_STEP, CCM_STEP_DOWN_SHIFT, STATE } from "../../cpu/layout.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 import type { LocalPool } from "./frame.ts";
 
@@ -17,11 +17,20 @@ const sign = (fb: FunctionBuilder): void => {
   fb.i32(0).mem("i32.load", STATE.ccM).i32(31).op("i32.shr_u").op("i32.or");
 };
 function overflow(fb: FunctionBuilder, locals: LocalPool): void {
+  const m = locals.take("i32");
   const a = locals.take("i64");
   const b = locals.take("i64");
+  fb.i32(0).mem("i32.load", STATE.ccM).tee(m).i32(CCM_STEP).op("i32.and");
+  const stepped = fb.begin("if", "stepped", "i32");
+  slot(fb, STATE.ccR).get(m).i32(CCM_STEP_DOWN_SHIFT).op("i32.shr_u").i32(1).op("i32.and").op("i64.extend_i32_u").op("i64.add");
+  // A shift counts modulo 64: the low bits of ccM.
+  fb.get(m).op("i64.extend_i32_u").op("i64.shl").i64(-0x8000000000000000n).op("i64.eq");
+  fb.else();
   slot(fb, STATE.ccA).tee(a);
   slot(fb, STATE.ccB).tee(b).op("i64.lt_s");
   fb.get(a).get(b).op("i64.sub").i64(0n).op("i64.lt_s").op("i32.xor");
+  fb.end(stepped);
+  locals.release(m);
   locals.release(a);
   locals.release(b);
 }

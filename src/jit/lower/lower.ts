@@ -188,48 +188,48 @@ export class Lowerer {
   /**
    * TLB lookup of the linear address in local `a`: leaves what `probe` of tlb.ts leaves.
    */
-  private probe(a: number, e: number, bytes: number, tag: number): void {
+  private probe(a: number, e: number, found: number, bytes: number, tag: number): void {
     const fb = this.frame.fb;
     this.frame.tlbBase();
     dataEntry(fb, a).op("i32.add").set(e);
-    probe(fb, a, e, 0, bytes, tag);
+    probe(fb, a, e, found, 0, bytes, tag);
   }
 
   /** Address on the stack (i64) to linear-memory address on the stack, through the TLB or `slow`. Faults end the instruction. */
-  private translate(bytes: number, tag: number, slow: () => void): void {
+  private translate(bytes: number, tag: number, slow: (found: number) => void): void {
     const { fb, locals } = this.frame;
     const a = locals.take("i64");
     const e = locals.take("i32");
+    const found = locals.take("i64");
     fb.set(a);
     const hit = fb.begin("block", "hit", "i32");
-    this.probe(a, e, bytes, tag);
+    this.probe(a, e, found, bytes, tag);
     fb.likely().brIf(hit).op("drop");
     this.frame.sync();
     fb.get(a);
-    slow();
+    slow(found);
     fb.tee(e).op("i32.eqz");
     const bad = fb.begin("if", "fault");
     this.frame.fault();
     fb.end(bad);
     fb.get(e).end(hit);
-    locals.release(a);
-    locals.release(e);
+    for (const l of [a, e, found]) locals.release(l);
   }
 
   private pointer(n: Node, kind: "read" | "store" | "rmw", bytes: number): void {
     const { fb, support } = this.frame;
     this.value(n.args[0]);
-    if (kind === "read") this.translate(bytes, TLB_READ, () => fb.i32(bytes).call(support.readSlow));
-    else this.translate(bytes, TLB_WRITE, () => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : 0)).call(support.writeSlow));
+    if (kind === "read") this.translate(bytes, TLB_READ, (found) => fb.i32(bytes).get(found).call(support.readSlow));
+    else this.translate(bytes, TLB_WRITE, (found) => fb.i32(bytes | (kind === "rmw" ? SLOW_RMW : 0)).get(found).call(support.writeSlow));
   }
 
   /** For what goes on behind its first element: string instructions. A debugger that watches the page is told which. */
   private bulkPointer(n: Node, write: boolean): void {
     const { fb, support, rec, vpage } = this.frame;
     this.value(n.args[0]);
-    this.translate(n.imm, write ? TLB_WRITE : TLB_READ, () => {
+    this.translate(n.imm, write ? TLB_WRITE : TLB_READ, (found) => {
       fb.i32(0).get(rec).mem("i32.store", STATE.rec).i32(0).get(vpage).mem("i64.store", STATE.vpage);
-      fb.i32(n.imm | (write ? SLOW_BULK : 0)).call(write ? support.writeSlow : support.readSlow);
+      fb.i32(n.imm | (write ? SLOW_BULK : 0)).get(found).call(write ? support.writeSlow : support.readSlow);
       fb.i32(0).i32(0).mem("i32.store", STATE.rec);
     });
   }
@@ -250,20 +250,21 @@ export class Lowerer {
     const v = locals.take(type);
     fb.set(v).set(a);
     const e = locals.take("i32");
+    const found = locals.take("i64");
     const done = fb.begin("block", "done");
     const slow = fb.begin("block", "slow");
-    this.probe(a, e, width / 8, TLB_WRITE);
+    this.probe(a, e, found, width / 8, TLB_WRITE);
     fb.op("i32.eqz");
     // The address stays below the condition: keep it in a local for the store.
     const miss = locals.take("i32");
     fb.set(miss).set(e).get(miss).unlikely().brIf(slow);
     fb.get(e).get(v).mem(STORE_OP[width]).br(done).end(slow);
     this.frame.sync();
-    fb.get(a).get(v).call(support.storeSlow[width]);
+    fb.get(a).get(v).get(found).call(support.storeSlow[width]);
     const bad = fb.begin("if", "fault");
     this.frame.fault();
     fb.end(bad).end(done);
-    for (const l of [a, v, e, miss]) locals.release(l);
+    for (const l of [a, v, e, found, miss]) locals.release(l);
   }
 
   // --- Effects -----------------------------------------------------------------------------------------------------------
@@ -336,10 +337,16 @@ export class Lowerer {
   private setFlags(n: Node): void {
     const fb = this.frame.fb;
     const slots = [STATE.ccR, STATE.ccA, STATE.ccB, STATE.ccM];
-    n.args.forEach((a) => {
-      if (!this.local.has(a) && this.unread(a)) this.toLocal(a);
+    // A slot's own old value: it stays (INC, DEC).
+    const stays = (a: Node, i: number): boolean =>
+      this.pending.includes(a) && a.op.startsWith("get.") && a.ref?.field === null && a.ref.address + a.ref.offset === slots[i];
+    const kept = n.args.map(stays);
+    this.pending = this.pending.filter((p) => !n.args.some((a, i) => kept[i] && a === p));
+    n.args.forEach((a, i) => {
+      if (!kept[i] && !this.local.has(a) && this.unread(a)) this.toLocal(a);
     });
     n.args.forEach((a, i) => {
+      if (kept[i]) return;
       fb.i32(0);
       this.value(a);
       fb.mem(i === 3 ? "i32.store" : "i64.store", slots[i]);

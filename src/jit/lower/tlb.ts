@@ -7,37 +7,38 @@ import { FunctionBuilder } from "../wasm/function.ts";
 
 /** From a linear address in local `linear` (i64) to the entry's distance from its data TLB's start, on the stack. */
 export function dataEntry(fb: FunctionBuilder, linear: number): FunctionBuilder {
-  return fb.get(linear).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and");
+  return fb.get(linear).op("i32.wrap_i64").i32(12 - TLB_ENTRY_BITS).op("i32.shr_u").i32((TLB_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and");
 }
 
 /** The same for the fetch TLB, from FETCH_TLB_BASE. */
 export function fetchEntry(fb: FunctionBuilder, linear: number): FunctionBuilder {
-  return fb.get(linear).i64(BigInt(12 - FETCH_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and");
+  return fb.get(linear).op("i32.wrap_i64").i32(12 - FETCH_ENTRY_BITS).op("i32.shr_u").i32((FETCH_TLB_ENTRIES - 1) << FETCH_ENTRY_BITS).op("i32.and");
 }
 
 /**
  * Leaves the linear-memory address of an access of `bytes` on the stack, and above it whether `tag` (TLB_READ, TLB_WRITE) allows it. The
  * compare uses the address of the last byte, so that an access that crosses a page never hits. Locals: `linear` i64, `entry` i32, which
- * holds the entry's distance from `base`.
+ * holds the entry's distance from `base`, and `found` i64, which gets the tag. What is called on a miss takes it as an argument: V8
+ * merges a load into the compare that alone uses it, and then, because it might trap, loads a second time.
  */
-export function probe(fb: FunctionBuilder, linear: number, entry: number, base: number, bytes: number, tag: number): void {
+export function probe(fb: FunctionBuilder, linear: number, entry: number, found: number, base: number, bytes: number, tag: number): void {
   fb.get(linear).op("i32.wrap_i64").get(entry).mem("i32.load", base + TLB_ADDEND).op("i32.add");
-  allows(fb, linear, entry, base, bytes, tag);
+  allows(fb, linear, entry, found, base, bytes, tag);
 }
 
 /** The second half of `probe`. */
-export function allows(fb: FunctionBuilder, linear: number, entry: number, base: number, bytes: number, tag: number): void {
+export function allows(fb: FunctionBuilder, linear: number, entry: number, found: number, base: number, bytes: number, tag: number): void {
   fb.get(linear);
   if (bytes > 1) fb.i64(BigInt(bytes - 1)).op("i64.add");
-  fb.i64(-4096n).op("i64.and").get(entry).mem("i64.load", base + tag).op("i64.eq");
+  fb.i64(-4096n).op("i64.and").get(entry).mem("i64.load", base + tag).tee(found).op("i64.eq");
 }
 
 /**
- * (linear i64, bytes and SLOW_* flags i32) -> linear-memory address or what the import answers: a data TLB miss. What the
+ * (linear i64, bytes and SLOW_* flags i32, the tag that was found) -> linear-memory address or what the import answers: a data TLB miss. What the
  * second-level TLB has is copied into the data TLB, all else goes to `slow` (lo, hi, bytes and flags), an import.
  */
 export function missFunction(name: string, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number): FunctionBuilder {
-  const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
+  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], name);
   const [linear, bytes] = [0, 1];
   const [entry, from, ppn, n] = [f.local("i32"), f.local("i32"), f.local("i32"), f.local("i32")];
   const [page, key] = [f.local("i64"), f.local("i64")];

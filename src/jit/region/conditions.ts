@@ -1,7 +1,7 @@
 /** Condition codes from the flags' values: one comparison after CMP, SUB, TEST and logic, the lazy formula (docs/FLAGS.md) otherwise. */
 import type { Value } from "../../cpu/ir/ir.ts";
 import { PRODUCER } from "../../cpu/lift/flags.ts";
-import { CCM_PARITY_SHIFT } from "../../cpu/layout.ts";
+import { CCM_PARITY_SHIFT, CCM_STEP, CCM_STEP_DOWN, CCM_STEP_DOWN_SHIFT } from "../../cpu/layout.ts";
 import type { RegionNode } from "./node.ts";
 import { bound, INVERSE } from "./simplify.ts";
 import { CC_A, CC_B, CC_M, CC_R } from "./slots.ts";
@@ -14,7 +14,7 @@ interface FlagContext {
   slot(s: number): RegionNode;
   emit(op: string, args: readonly Value[]): Value;
   i32(n: number): Value;
-  i64(n: number): Value;
+  i64(n: bigint | number): Value;
 }
 
 /** The logical negation of a 0-or-1 value. */
@@ -60,6 +60,18 @@ function againstZero(c: FlagContext, name: string, r: RegionNode): RegionNode {
   return (name === "eq" ? c.emit("i64.eqz", [r]) : c.emit(`i64.${name}`, [r, c.i64(0)])) as RegionNode;
 }
 
+/** The sign-extended result against a constant of its width. */
+function equals(c: FlagContext, r: RegionNode, value: bigint): RegionNode {
+  return (r.op === "i64.extend_i32_s" ? c.emit("i32.eq", [r.args[0], c.i32(Number(value))]) : c.emit("i64.eq", [r, c.i64(value)])) as RegionNode;
+}
+/** OF after INC and DEC: the result, for DEC plus one, is the lowest number of its width. */
+function stepOverflow(c: FlagContext, r: RegionNode, m: RegionNode): RegionNode {
+  const down = c.emit("i32.and", [c.emit("i32.shr_u", [m, c.i32(CCM_STEP_DOWN_SHIFT)]), c.i32(1)]);
+  const lowest = c.emit("i64.add", [r, c.emit("i64.extend_i32_u", [down])]);
+  // A shift counts modulo 64: the low bits of ccM.
+  return c.emit("i64.eq", [c.emit("i64.shl", [lowest, c.emit("i64.extend_i32_u", [m])]), c.i64(-0x8000000000000000n)]) as RegionNode;
+}
+
 export function condition(c: FlagContext, code: number): RegionNode {
   const v = positive(c, code & ~1);
   return code & 1 ? invert(c, v) : v;
@@ -91,6 +103,14 @@ function positive(c: FlagContext, code: number): RegionNode {
   const xor = (x: RegionNode, y: RegionNode): RegionNode => c.emit("i32.xor", [x, y]) as RegionNode;
   const zero = (): RegionNode => againstZero(c, "eq", r());
   const overflow = (): RegionNode => {
+    if (producer === PRODUCER.sub || producer === PRODUCER.add) return lazyOverflow();
+    const m = c.slot(CC_M);
+    if (m.op !== "i32.const") return c.emit("select.i32", [stepOverflow(c, r(), m), lazyOverflow(), c.emit("i32.and", [m, c.i32(CCM_STEP)])]) as RegionNode;
+    if ((m.imm & CCM_STEP) === 0) return lazyOverflow();
+    const lowest = -(1n << BigInt(63 - (m.imm & 63)));
+    return equals(c, r(), m.imm & CCM_STEP_DOWN ? -1n - lowest : lowest);
+  };
+  const lazyOverflow = (): RegionNode => {
     const x = a();
     const y = b();
     return xor(c.emit("i64.lt_s", [x, y]) as RegionNode, c.emit("i64.lt_s", [c.emit("i64.sub", [x, y]), c.i64(0)]) as RegionNode);

@@ -11,7 +11,7 @@ import type { CompiledCode, DecodeCache } from "../interpreter/cache.ts";
 import type { RecordWriter } from "../interpreter/records.ts";
 import type { RegionCheck } from "./compile.ts";
 import { loadedCompiler, type RegionCompiler } from "./compiler.ts";
-import { headOf } from "./head.ts";
+import { headOf, isCalled } from "./head.ts";
 import { Heat, type Wanted } from "./heat.ts";
 import { type BatchReply, encodeRegion, type RegionRequest } from "./request.ts";
 import { type Link, type LinkFunctions, linkFunctions, linkKey, Links } from "./links.ts";
@@ -171,7 +171,7 @@ export class RegionEngine implements CompiledCode {
   hot(lo: number, hi: number): void {
     const page = this.parts.mmu.fetchedSlots(lo, hi);
     const slot = page + ((lo & 4095) << 2);
-    if (this.isDue(slot, page, lo, hi)) this.compileAt(lo, hi);
+    if (this.isDue(slot, page, lo, hi)) this.compileAt(lo, hi, true);
     else this.counters[(slot >> 2) & (COUNTERS - 1)] = this.options.threshold - 1;
   }
   /** Counting begins anew. */
@@ -184,9 +184,9 @@ export class RegionEngine implements CompiledCode {
     return this.pending.length === 0 && this.compiling.size === 0;
   }
 
-  private compileAt(lo: number, hi: number): void {
+  private compileAt(lo: number, hi: number, arrived = false): void {
     const from = this.parts.now?.() ?? 0;
-    const region = this.form(lo, hi);
+    const region = this.form(lo, hi, arrived);
     if (region !== null) region.compileNs = (this.parts.now?.() ?? 0) - from;
     if (region !== null && this.pending.length >= BATCH) this.flush();
     this.stats.buildNs += (this.parts.now?.() ?? 0) - from;
@@ -208,7 +208,8 @@ export class RegionEngine implements CompiledCode {
     if (this.isDue(leader, page, at, hi)) this.compileAt(at, hi);
   }
 
-  private form(lo: number, hi: number): Installed | null {
+  /** `arrived`: control has just come there, and nothing was executed since. */
+  private form(lo: number, hi: number, arrived: boolean): Installed | null {
     const place = lo & 4095;
     const { state, mmu, cache } = this.parts;
     const code = state.i32[STATE.fetchKey >> 2] & FETCH_KEY_MODE;
@@ -227,7 +228,7 @@ export class RegionEngine implements CompiledCode {
       reached: (slot) => this.counters[(slot >> 2) & (COUNTERS - 1)] !== this.options.threshold,
     });
     const most = this.heat.isCrowded(mmu.fetchedSlots(lo, hi)) ? MAX_INSTRUCTIONS_CROWDED : MAX_INSTRUCTIONS;
-    const head = headOf(source, place);
+    const head = arrived && isCalled(source, place, this.stackTop(mode, page)) ? place : headOf(source, place);
     for (let ip = isTaken(head) ? place : head; ; ) {
       const name = keyOf(ip);
       const excluded = this.excluded.get(name) ?? new Set<number>();
@@ -268,6 +269,15 @@ export class RegionEngine implements CompiledCode {
       this.excluded.set(name, excluded.add(unsupported));
       this.drop(region);
     }
+  }
+
+  /** What the stack's top holds, where a call has left its return address, as a distance from `page`; 0 where it is none. */
+  private stackTop(mode: CodeMode, page: bigint): number {
+    const { state, mmu } = this.parts;
+    const rsp = state.reg(4);
+    const top = mmu.peek64(mode === 32 ? BigInt.asUintN(32, rsp) : BigInt.asIntN(64, rsp)) ?? 0n;
+    const distance = Number(mode === 32 ? BigInt.asUintN(32, top) - page : BigInt.asIntN(64, top - page));
+    return distance === (distance | 0) ? distance : 0;
   }
 
   /** Of the latest whole slice. */

@@ -36,6 +36,7 @@ const CASES: readonly Golden[] = [
   { name: "page-crossing", mode: 64, start: 0xffb, code: "mov rax, rbx\n add rax, 0x12345\n mov rcx, rax\n hlt" },
   { name: "indirect-jump", mode: 64, code: "and eax, 3\n jmp [rbx+rax*8]" },
   { name: "flat-32", mode: 32, code: "push ebp\n mov ebp, esp\n mov eax, [ebp+8]\n mov edx, gs:[0x14]\n add eax, [esi+edi*2+4]\n pop ebp\n ret" },
+  { name: "held-addresses", mode: 32, code: "next:\n mov eax, [esp+8]\n add [edi+ecx*4], eax\n dec dword [esp+12]\n jnz next\n hlt" },
   { name: "shift-cl", mode: 64, code: "shl eax, cl\n jc out\n sar rdx, 3\n shr ebx, 0x20\nout:\n hlt" },
 ];
 

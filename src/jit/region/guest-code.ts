@@ -31,7 +31,10 @@ export function guestCode({ state, mmu, cache, mode, page, own, guarded, reached
       let ppn = ppns.get(delta);
       if (ppn === undefined) {
         const at = BigInt.asIntN(64, page + BigInt(delta) * 4096n);
-        ppn = mode === 32 && (at < 0n || at > 0xffffffffn) ? -1 : mmu.fetched(Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)));
+        const linear = mode === 32 ? BigInt.asUintN(32, at) : at;
+        ppn = linear !== at ? -1 : mmu.fetched(Number(BigInt.asIntN(32, at)), Number(BigInt.asIntN(32, at >> 32n)));
+        // Every change of address space empties the fetch TLB. Whether the page is still there is looked at where a region goes to it.
+        if (ppn < 0 && linear === at) ppn = mmu.physicalPage(linear) ?? -1;
         ppns.set(delta, ppn);
       }
       const at = ppn < 0 ? -1 : mmu.phys.ramAddress(ppn * 4096);

@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { assembleProgram } from "../../cpu/isa/assembler.ts";
 import { decode, Insn } from "../../cpu/decode/decoder.ts";
 import { looseCode } from "./form.ts";
-import { headOf } from "./head.ts";
+import { headOf, isCalled } from "./head.ts";
 import type { CodeSource } from "./scan.ts";
 
 const SOURCE = `
@@ -18,6 +18,7 @@ function:
 place:
  add eax, 2
  call before
+returned:
  dec ecx
  jnz place
 other:
@@ -63,3 +64,11 @@ it("what was never executed leads nowhere", () => {
   expect(headOf(decoded(at("gap")), at("behind"))).toBe(at("behind"));
 });
 
+it("what a call has led to begins there", () => {
+  expect(isCalled(decoded(), at("before"), at("returned"))).toBe(true);
+  // Another target; no call before it; nothing on the stack; another page.
+  expect(isCalled(decoded(), at("function"), at("returned"))).toBe(false);
+  expect(isCalled(decoded(), at("before"), at("other"))).toBe(false);
+  expect(isCalled(decoded(), at("before"), 0)).toBe(false);
+  expect(isCalled(decoded(), at("before"), at("returned") + 4096)).toBe(false);
+});

@@ -52,3 +52,21 @@ export function headOf(source: CodeSource, place: number): number {
   }
   return head;
 }
+
+/** E8 and four bytes. */
+const NEAR_CALL = 0xe8;
+const NEAR_CALL_BYTES = 5;
+
+/**
+ * Whether control has come to `place` by a call: `returnTo`, the offset that the stack's top holds, stands behind one that leads there. Such a place is
+ * a function's beginning, whatever is before it: a call that never returns, perhaps.
+ */
+export function isCalled(source: CodeSource, place: number, returnTo: number): boolean {
+  const offset = returnTo - NEAR_CALL_BYTES;
+  const view = source.page(offset >> 12);
+  const at = offset & 4095;
+  if (view === null || at > 4096 - NEAR_CALL_BYTES || source.bytes[view.at + at] !== NEAR_CALL) return false;
+  let distance = 0;
+  for (let i = NEAR_CALL_BYTES - 1; i > 0; i--) distance = (distance << 8) | source.bytes[view.at + at + i];
+  return ((returnTo + distance) | 0) === place;
+}

@@ -13,6 +13,7 @@ import { ISOLATED, NEVER_NEXT } from "./context.ts";
 import { EntryLowerer } from "./entering.ts";
 import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
+import { HeldAddresses } from "./held.ts";
 import { PageCache } from "./page-cache.ts";
 import { type Link, linkKey } from "./links.ts";
 import type { Liveness } from "./liveness.ts";
@@ -47,6 +48,7 @@ class RegionLowerer {
   private readonly bodies = new Map<Block, BlockIr>();
   private readonly nesting: Nesting;
   private readonly pages: PageCache;
+  private readonly held: HeldAddresses;
   private readonly memory: MemoryLowerer;
   private readonly entering: EntryLowerer;
   private clock = 0;
@@ -70,7 +72,8 @@ class RegionLowerer {
     }
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
-    this.pages = new PageCache(this.fb, ir);
+    this.held = new HeldAddresses(this.fb, ir);
+    this.pages = new PageCache(this.fb, ir, this.held);
     this.entering = new EntryLowerer(this.fb, ir, live, options.tlbBase, this.slotLocal, this.offset);
     this.memory = new MemoryLowerer({
       fb: this.fb, support, locals: this.locals, pages: this.pages, tlbBase: () => this.tlbBase,
@@ -119,6 +122,7 @@ class RegionLowerer {
     const { fb } = this;
     let loop: Label | null = null;
     if (b.loopHeader) {
+      this.held.look(b, this.tlbBaseOf(b), (s) => fb.get(this.slotLocal[s]), () => fb.get(BASE));
       loop = fb.begin("loop", `loop${b.start.toString(16)}`);
       this.loops.set(b, loop);
     }
@@ -458,7 +462,10 @@ class RegionLowerer {
   // --- Memory ---------------------------------------------------------------------------------------------------------------
   /** Of the data TLB that the present block's code is for. */
   private get tlbBase(): number {
-    return this.block.open ? tlbAddress(MMU_KERNEL) : this.options.tlbBase;
+    return this.tlbBaseOf(this.block);
+  }
+  private tlbBaseOf(b: Block): number {
+    return b.open ? tlbAddress(MMU_KERNEL) : this.options.tlbBase;
   }
 
   // --- Effects --------------------------------------------------------------------------------------------------------------

@@ -30,16 +30,22 @@ export class MemoryLowerer {
 
   private translate(n: RegionNode, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, slow: number, flags: number): void {
     const { fb } = this.host;
-    const a = this.host.inLocal(n.args[0], "i64");
+    const a = this.linear(n);
     const e = this.host.locals.take("i32");
+    const found = this.host.locals.take("i64");
     const miss = (): void => {
-      fb.get(a.local).i32(bytes | flags).call(slow).tee(e).op("i32.eqz");
+      fb.get(a.local()).i32(bytes | flags).get(found).call(slow).tee(e).op("i32.eqz");
       this.host.leaveIf(n);
       fb.get(e);
     };
-    this.host.pages.translate(n, this.host.tlbBase(), a.local, e, bytes, tag, miss);
-    this.host.locals.release(e);
+    this.host.pages.translate(n, this.host.tlbBase(), a.local, e, found, bytes, tag, miss);
+    for (const l of [e, found]) this.host.locals.release(l);
     a.done();
+  }
+  /** The access's address, computed where it is first asked for: perhaps only where the region is slow. */
+  private linear(n: RegionNode): { readonly local: () => number; readonly done: () => void } {
+    let at: { readonly local: number; done(): void } | null = null;
+    return { local: () => (at ??= this.host.inLocal(n.args[0], "i64")).local, done: () => at?.done() };
   }
   pointer(n: RegionNode, tag: typeof TLB_READ | typeof TLB_WRITE, flags: number): void {
     this.translate(n, n.imm, tag, tag === TLB_READ ? this.host.support.read : this.host.support.write, flags);
@@ -55,19 +61,20 @@ export class MemoryLowerer {
     const { fb } = this.host;
     const width = Number(n.meta.width);
     const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
-    const a = this.host.inLocal(n.args[0], "i64");
+    const a = this.linear(n);
     const v = this.inLocalOrConst(n.args[1], type);
     const e = this.host.locals.take("i32");
+    const found = this.host.locals.take("i64");
     const done = fb.begin("block", "done");
     const slow = fb.begin("block", "slow");
-    this.host.pages.translate(n, this.host.tlbBase(), a.local, e, width / 8, TLB_WRITE, () => fb.br(slow));
+    this.host.pages.translate(n, this.host.tlbBase(), a.local, e, found, width / 8, TLB_WRITE, () => fb.br(slow));
     v.push();
-    fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local);
+    fb.mem(STORE_OP[width]).br(done).end(slow).get(a.local());
     v.push();
-    fb.call(this.host.support.store[width]);
+    fb.get(found).call(this.host.support.store[width]);
     this.host.leaveIf(n);
     fb.end(done);
-    this.host.locals.release(e);
+    for (const l of [e, found]) this.host.locals.release(l);
     v.done();
     a.done();
   }

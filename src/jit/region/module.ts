@@ -73,7 +73,7 @@ export function buildModule(items: readonly BatchItem[], sharedMemory: boolean):
 
 function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, crossImport: number, ways: Pick<RegionSupport, "callOut" | "jumpOut">, helpers: ReadonlyMap<HelperName, number>): Omit<RegionSupport, "shared"> {
   const split = (import_: number, name: string): number => {
-    const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
+    const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], name);
     f.get(0).op("i32.wrap_i64").get(0).i64(32n).op("i64.shr_u").op("i32.wrap_i64").get(1).call(import_);
     return m.addFunction(f);
   };
@@ -86,13 +86,13 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
   for (const width of [8, 16, 32, 64, 128]) {
     const type: ValueType = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
     const op = width === 128 ? "v128.store" : width === 64 ? "i64.store" : width === 32 ? "i32.store" : `i32.store${width}`;
-    const f = new FunctionBuilder(["i64", type], ["i32"], `store${width}`);
+    const f = new FunctionBuilder(["i64", type, "i64"], ["i32"], `store${width}`);
     const at = f.local("i32");
-    f.get(0).i32(width / 8).call(write).tee(at).op("i32.eqz");
+    f.get(0).i32(width / 8).get(2).call(write).tee(at).op("i32.eqz");
     const bad = f.unlikely().begin("if", "miss");
     f.get(0).op("i32.wrap_i64").i32(4095).op("i32.and").i32(4096 - width / 8).op("i32.gt_u");
     const crossing = f.begin("if", "crossing");
-    f.i32(STATE.scratch).get(1).mem(op).get(0).i32(width / 8).call(cross).op("i32.eqz").op("return").end(crossing);
+    f.i32(STATE.scratch).get(1).mem(op).get(0).i32(width / 8).get(2).call(cross).op("i32.eqz").op("return").end(crossing);
     f.i32(1).op("return").end(bad);
     f.get(at).get(1).mem(op).i32(0);
     store[width] = m.addFunction(f);
@@ -104,12 +104,12 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
 }
 
 /**
- * (linear, bytes): an access to two pages that the TLB has both. Reading copies to STATE.scratch and answers that; writing copies
+ * (linear, bytes, tag): an access to two pages that the TLB has both. Reading copies to STATE.scratch and answers that; writing copies
  * from there and answers 1. Everything else goes to `miss`.
  */
 function acrossPages(name: "read" | "cross", tag: number, miss: number): FunctionBuilder {
-  const f = new FunctionBuilder(["i64", "i32"], ["i32"], name);
-  const [linear, bytes] = [0, 1];
+  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], name);
+  const [linear, bytes, tagFound] = [0, 1, 2];
   const first = f.local("i32");
   const entries = [f.local("i32"), f.local("i32")];
   const page = f.local("i64");
@@ -142,7 +142,7 @@ function acrossPages(name: "read" | "cross", tag: number, miss: number): Functio
     rest();
     f.memoryCopy().i32(1).op("return");
   }
-  f.end(slow).get(linear).get(bytes).call(miss);
+  f.end(slow).get(linear).get(bytes).get(tagFound).call(miss);
   return f;
 }
 

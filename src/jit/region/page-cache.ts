@@ -8,6 +8,7 @@ import { TLB_ADDEND, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { allows, dataEntry, probe } from "../lower/tlb.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 import type { RegionIr } from "./build.ts";
+import { accessOf, type HeldAddresses } from "./held.ts";
 import { KIND } from "./meta.ts";
 import { IN_MEMORY, type RegionNode } from "./node.ts";
 import { bound } from "./simplify.ts";
@@ -33,20 +34,24 @@ interface Loop {
   readonly restless: Set<number>;
 }
 
-const isConstant = (n: RegionNode): boolean => n.op === "i64.const";
+const isConstant = (n: RegionNode): boolean => n.op === "i64.const" || n.op === "i32.const";
+const isAdd = (n: RegionNode): boolean => n.op === "i64.add" || n.op === "i32.add";
 
-/** The address without constants on top of it, nor the mask of legacy modes; and their sum. */
+/** The address without constants on top of it, nor the mask of legacy modes or 32-bit code's extension; and their sum. */
 function stripped(n: RegionNode): { readonly node: RegionNode; readonly sum: bigint } {
   let node = n;
   let sum = 0n;
-  while ((node.op === "i64.add" || node.op === "i64.and") && isConstant(node.args[1])) {
-    if (node.op === "i64.add") sum = BigInt.asIntN(64, sum + node.args[1].big);
+  for (;;) {
+    if (isAdd(node) && isConstant(node.args[1])) sum = BigInt.asIntN(64, sum + (node.op === "i64.add" ? node.args[1].big : BigInt(node.args[1].imm)));
+    else if (!(node.op === "i64.and" && isConstant(node.args[1])) && node.op !== "i64.extend_i32_u" && node.op !== "i32.wrap_i64") return { node, sum };
     node = node.args[0];
   }
-  return { node, sum };
 }
 
-/** An upper bound of an i64's value. */
+/** An upper bound of an integer's value. */
+function boundOf(n: RegionNode): number {
+  return n.type === "i32" ? bound(n) : bound64(n);
+}
 function bound64(n: RegionNode): number {
   switch (n.op) {
     case "i64.const": return Number(BigInt.asUintN(64, n.big));
@@ -60,17 +65,15 @@ function bound64(n: RegionNode): number {
 function originOf(address: RegionNode): number[] {
   const { node } = stripped(address);
   if (node.meta.kind === KIND.slot) return [node.imm];
-  if (node.op !== "i64.add") return [];
+  if (!isAdd(node)) return [];
   const slots: number[] = [];
   for (const part of node.args) {
     const inner = stripped(part).node;
     if (inner.meta.kind === KIND.slot) slots.push(inner.imm);
-    else if (bound64(part) >= 4096) return [];
+    else if (boundOf(part) >= 4096) return [];
   }
   return slots.sort((a, b) => a - b);
 }
-
-const accessOf = (n: RegionNode): "read" | "write" | null => (n.meta.kind === KIND.load ? "read" : n.meta.kind === KIND.store || n.op === "rmw.begin" ? "write" : null);
 
 /** Loops; what is assigned in an inner one counts for those around it, too. */
 function loopsOf(ir: RegionIr): Loop[] {
@@ -103,18 +106,18 @@ export class PageCache {
   /** By access. */
   private readonly sites = new Map<RegionNode, Group>();
 
-  constructor(private readonly fb: FunctionBuilder, ir: RegionIr) {
+  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, private readonly held: HeldAddresses) {
     const loops = loopsOf(ir);
     const found = new Map<string, { reads: RegionNode[]; writes: RegionNode[] }>();
     const collect = (nodes: readonly RegionNode[], around: readonly Loop[]): void => {
       for (const n of nodes) {
         const access = accessOf(n);
         const origin = access === null ? [] : originOf(n.args[0]);
-        if (access !== null && origin.length > 0 && !around.some(({ restless }) => origin.some((s) => restless.has(s)))) {
+        if (access !== null && held.of(n) === null && origin.length > 0 && !around.some(({ restless }) => origin.some((s) => restless.has(s)))) {
           const key = origin.join(" ");
           let uses = found.get(key);
           if (uses === undefined) found.set(key, (uses = { reads: [], writes: [] }));
-          uses[access === "read" ? "reads" : "writes"].push(n);
+          uses[access.tag === TLB_READ ? "reads" : "writes"].push(n);
         }
         for (const body of n.bodies) collect(body, around);
       }
@@ -138,12 +141,25 @@ export class PageCache {
   }
 
   /**
-   * Leaves the linear-memory address of `access`, of `bytes` at the address in `linear` (i64), on the stack; `miss` is emitted where the TLB does
-   * not have it: it leaves the address too, or branches. `entry`: an i32 local for use here.
+   * Leaves the linear-memory address of `access`, of `bytes` at the address that `linearOf` puts into a local (i64), on the stack; `miss` is emitted where the TLB does
+   * not have it: it leaves the address too, or branches. `entry`, `found`: an i32 and an i64 local for use here; what `miss` calls gets the tag in `found` (lower/tlb.ts).
    */
-  translate(access: RegionNode, tlbBase: number, linear: number, entry: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
+  translate(access: RegionNode, tlbBase: number, linearOf: () => number, entry: number, found: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
     const { fb } = this;
     const hit = fb.begin("block", "hit", "i32");
+    const held = this.held.of(access);
+    if (held !== null) {
+      fb.get(held).get(held).likely().brIf(hit).op("drop");
+      const at = linearOf();
+      dataEntry(fb, at).set(entry);
+      allows(fb, at, entry, found, tlbBase, bytes, tag);
+      const known = fb.likely().begin("if", "known");
+      fb.get(at).op("i32.wrap_i64").get(entry).mem("i32.load", tlbBase + TLB_ADDEND).op("i32.add").tee(held).br(hit).end(known);
+      miss();
+      fb.end(hit);
+      return;
+    }
+    const linear = linearOf();
     const group = this.sites.get(access);
     const last = tag === TLB_READ ? group?.readTag : group?.writeTag;
     if (group !== undefined && typeof last === "number") {
@@ -151,13 +167,13 @@ export class PageCache {
       // All of the access in the page: its first byte at most so far behind the page's.
       fb.get(linear).get(last).op("i64.sub").i64(BigInt(4096 - bytes)).op("i64.le_u").likely().brIf(hit).op("drop");
       dataEntry(fb, linear).set(entry);
-      allows(fb, linear, entry, tlbBase, bytes, tag);
+      allows(fb, linear, entry, found, tlbBase, bytes, tag);
       const known = fb.likely().begin("if", "known");
       this.remember(group, tlbBase, linear, entry, tag);
       fb.get(linear).op("i32.wrap_i64").get(group.addend).op("i32.add").br(hit).end(known);
     } else {
       dataEntry(fb, linear).set(entry);
-      probe(fb, linear, entry, tlbBase, bytes, tag);
+      probe(fb, linear, entry, found, tlbBase, bytes, tag);
       fb.likely().brIf(hit).op("drop");
     }
     miss();

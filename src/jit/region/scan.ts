@@ -58,7 +58,7 @@ const REPEATS = new Set(["movs", "stos", "lods", "cmps", "scas"]);
 /** `guarded`: CodeSource.guarded. */
 export function flowOf(insn: Insn, name: string, guarded: boolean): FlowKind {
   if (STOPS_BEFORE.has(name)) return "stop-before";
-  if (STOPS_AFTER.has(name)) return insn.mode === 64 ? "stop-after" : "stop-before";
+  if (STOPS_AFTER.has(name)) return insn.mode === 64 || name === "iret" ? "stop-after" : "stop-before";
   if (ACCESS.has(name)) return insn.mode !== 64 ? "stop-before" : guarded ? "access" : "stop-after";
   const entry = ISA[insn.entry];
   const operand = entry.operands[0];
@@ -112,6 +112,7 @@ export class RegionScanner {
           this.barred.add(offset);
           break;
         }
+        if (!this.claim(offset, at.length)) break;
         const next: number[] = [];
         this.found.set(key, { at, inlining, next });
         const after = offset + at.length;
@@ -180,14 +181,18 @@ export class RegionScanner {
   private readonly expected = new Map<number, number>();
 
   private mayFollow(offset: number): boolean {
-    return this.view(offset >> 12) !== null && this.source.known(offset);
+    return (this.pages.has(offset >> 12) || this.pages.size < MAX_PAGES) && this.source.page(offset >> 12) !== null && this.source.known(offset);
   }
 
-  private view(delta: number): CodePageView | null {
-    if (!this.pages.has(delta) && this.pages.size >= MAX_PAGES) return null;
-    const view = this.source.page(delta);
-    if (view !== null) this.pages.set(delta, view.ppn);
-    return view;
+  /** The pages of an instruction become the region's; false: they would be too many. */
+  private claim(offset: number, length: number): boolean {
+    for (const delta of new Set([offset >> 12, (offset + length - 1) >> 12])) {
+      if (this.pages.has(delta)) continue;
+      const view = this.pages.size < MAX_PAGES ? this.source.page(delta) : null;
+      if (view === null) return false;
+      this.pages.set(delta, view.ppn);
+    }
+    return true;
   }
 
   /** The instruction at an offset, decoded once. */
@@ -200,12 +205,12 @@ export class RegionScanner {
 
   private decodeNow(offset: number): RegionInsn | null {
     const delta = offset >> 12;
-    const view = this.view(delta);
+    const view = this.source.page(delta);
     if (view === null) return null;
     const ip = offset & 4095;
     let status: number = decode(this.source.bytes, view.at + ip, view.at + 4096, this.source.mode, this.scratch);
     if (status !== DECODE_OK && ip > 4096 - 15) {
-      const second = this.view(delta + 1);
+      const second = this.source.page(delta + 1);
       if (second === null) return null;
       const head = 4096 - ip;
       this.window.set(this.source.bytes.subarray(view.at + ip, view.at + 4096));

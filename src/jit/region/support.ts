@@ -4,10 +4,10 @@ import type { HelperName } from "../../cpu/helpers/signatures.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 /** Function indices in the module that the region goes into. */
 export interface RegionSupport {
-  /** (linear i64, bytes | SLOW_* i32) -> address, or 0: to tier 0. */
+  /** (linear i64, bytes | SLOW_* i32, tag found i64) -> address, or 0: to tier 0. */
   readonly read: number;
   readonly write: number;
-  /** By width: (linear i64, value) -> 0, or 1: to tier 0. */
+  /** By width: (linear i64, value, tag found i64) -> 0, or 1: to tier 0. */
   readonly store: Readonly<Record<number, number>>;
   /** (linear page i64, physical page number i32) -> 1 when the fetch TLB says so. */
   readonly checkPage: number;

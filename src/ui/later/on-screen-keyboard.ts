@@ -15,7 +15,7 @@ const NAMES: Readonly<Record<string, string>> = {
   ArrowRight: "Right",
 };
 const MODIFIERS = ["ShiftLeft", "ControlLeft", "AltLeft", "AltRight"];
-/** A press shorter than this would be over before a slow guest has read it; the guest's own repetition begins later. */
+/** A press shorter than this would be over before a slow guest has read it, and no key repeats within it. */
 const PRESS_MS = 40;
 
 function keyLabel(code: string, label: string | undefined): string {

@@ -32,6 +32,7 @@ import type { AcpiTables } from "../boot/acpi-loader.ts";
 import type { BootDevice, Drive } from "../drives.ts";
 import { providedFirmware } from "../boot/provided.ts";
 import { startAt } from "./start.ts";
+import { stateHash } from "./state-hash.ts";
 import { MappedVideoMemory, VIDEO_BYTES } from "./video-memory.ts";
 
 /** What a machine needs of its host. */
@@ -94,8 +95,12 @@ export type RunOutcome =
 const SLICE = 100_000;
 const LONG_SLICE = 400_000;
 const SLICE_NS = 1e6;
-/** Questions to devices and the clock, each worth a hundred instructions and more, after which it is looked at as well: loops that wait by asking would wait longer. */
-const QUESTIONS = 512;
+/**
+ * Loops that wait by asking a device or the clock: inside a slice time passes at most a nanosecond for an instruction, so that a wait of 20 µs would
+ * last until the slice's end. Each sixteenth question looks at the host's clock, and ends a slice that is so old.
+ */
+const QUESTIONS = 16;
+const ASKING_SLICE_NS = 40_000;
 
 export class Machine {
   readonly vcpu: Vcpu;
@@ -187,10 +192,13 @@ export class Machine {
   }
 
   private questions = 0;
+  /** Host ns at the present slice's start. */
+  private sliceNs = 0;
   private asked(): void {
     if (++this.questions < QUESTIONS) return;
     this.questions = 0;
-    if (!this.config.deterministic && !this.door.replaying) this.vcpu.requestStop();
+    if (this.config.deterministic || this.door.replaying) return;
+    if (this.host.hostNs() - this.sliceNs >= ASKING_SLICE_NS) this.vcpu.requestStop();
   }
 
   /** A deterministic machine's is always the same. */
@@ -386,6 +394,7 @@ export class Machine {
         if (passage === "wait") return { kind: "idle", ns: null };
         if (passage !== "run") return { kind: passage };
         const before = this.vcpu.retired;
+        this.sliceNs = now;
         const budget = Math.min(this.sliceLength(), last - before);
         const why = budget > 0 ? this.vcpu.run(budget) : "budget";
         if (this.resetRequested) return this.onReset();
@@ -578,18 +587,10 @@ export class Machine {
   }
 
   /** SHA-256 over RAM, video memory and all state sections, in hex: equal for equal machines. Input that waits at the door is not in yet. */
-  async stateHash(): Promise<string> {
-    const { u8 } = this.vcpu.state;
+  stateHash(): Promise<string> {
     const sections = this.save().filter((s) => s.name !== this.door.sectionName);
-    const ram = u8.slice(...this.guestMemoryRange);
     // The machine may run on meanwhile.
-    const { instructions, ns } = this.position;
-    const text = JSON.stringify(sections, (_key, v: unknown) =>
-      typeof v === "bigint" ? `0x${v.toString(16)}` : v instanceof Uint8Array ? [...v].map((b) => b.toString(16).padStart(2, "0")).join("") : v);
-    const digest = async (data: Uint8Array<ArrayBuffer>): Promise<string> =>
-      [...new Uint8Array(await crypto.subtle.digest("SHA-256", data))].map((b) => b.toString(16).padStart(2, "0")).join("");
-    const inner = `${await digest(ram)} ${await digest(new TextEncoder().encode(text))} ${instructions} ${ns}`;
-    return digest(new TextEncoder().encode(inner));
+    return stateHash(this.vcpu.state.u8.slice(...this.guestMemoryRange), sections, this.position);
   }
 }
 
