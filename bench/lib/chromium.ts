@@ -5,12 +5,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
+import { COMPILER_NAME } from "../../src/vmm/config.ts";
 import { CHROMIUM_FLAGS } from "../../tools/browsers.ts";
 import { applicationBytes } from "../../tools/vite-guest.ts";
 import { BareChromium } from "./bare-chromium.ts";
 import { FIRST_LINE, PROMPT } from "./guest.ts";
 import { BUILD, ROOT } from "./paths.ts";
 import { conversation, type Job, type Outcome } from "./conversation.ts";
+import { installMachineWorkers } from "./machine-worker.ts";
 import { installProbe, runKernel, type LoopOutcome, type PageTimes } from "./probe.ts";
 import { installTalk, type Talk, type TalkBoot, type TalkReport } from "./talk.ts";
 
@@ -81,6 +83,7 @@ export class Chromium {
     // esbuild (tsx) wraps named functions in a helper of its own, which functions that are sent as text then lack.
     await context.addInitScript({ content: "globalThis.__name = (f) => f;" });
     await context.addInitScript({ path: createRequire(import.meta.url).resolve("comlink/dist/umd/comlink.js") });
+    await context.addInitScript(installMachineWorkers, COMPILER_NAME);
     await context.addInitScript(installProbe, { firstLine: FIRST_LINE, prompt: PROMPT });
   }
 

@@ -1,6 +1,6 @@
 /** Runs inside a page: a machine out of a definition in the page's worker, timed by the marks that its guest prints. */
-import type { MachineApi, MachineSpec, StopReport } from "../../src/vmm/api.ts";
-import type {} from "./probe.ts";
+import type { MachineSpec, StopReport } from "../../src/vmm/api.ts";
+import type {} from "./machine-worker.ts";
 
 export interface DiskJob {
   readonly workerUrl: string;
@@ -22,10 +22,10 @@ export type PartTimes = readonly { readonly part: string; readonly seconds: numb
 /** Sent to the browser as text: it uses nothing from outside of itself. */
 export async function runDiskJob(job: DiskJob): Promise<PartTimes> {
   const comlink = window.Comlink;
-  if (comlink === undefined) throw new Error("comlink is missing");
-  const worker = new Worker(job.workerUrl, { type: "module" });
+  const machine = window.__benchMachine?.(job.workerUrl);
+  if (comlink === undefined || machine === undefined) throw new Error("a script is missing");
+  const { worker, api } = machine;
   try {
-    const api = comlink.wrap<MachineApi>(worker);
     const image = (name: string, url: string) => ({ name, from: { url: new URL(url, location.href).href }, unzip: false, size: null });
     await api.load({ kernel: image("kernel", job.kernelUrl), initrds: [image("initrd", job.initrdUrl)] }, comlink.proxy(() => undefined));
     const folders = job.tag === null ? {} : { [job.tag]: null };
@@ -77,6 +77,6 @@ export async function runDiskJob(job: DiskJob): Promise<PartTimes> {
       api.powerOn("prepared", comlink.proxy(events)).catch(reject);
     });
   } finally {
-    worker.terminate();
+    machine.terminate();
   }
 }

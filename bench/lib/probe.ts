@@ -1,6 +1,7 @@
 /** Runs inside the page before its own scripts: takes the times there, where no protocol delays them. */
 import type * as ComlinkModule from "comlink";
 import type {} from "../../src/ui/test-hook.ts";
+import type {} from "./machine-worker.ts";
 import type { MachineApi, MachineStats, MachineStatus, StopReport } from "../../src/vmm/api.ts";
 
 /** Milliseconds since the page was opened (performance.timeOrigin). */
@@ -23,8 +24,8 @@ declare global {
     __benchTimes?: Promise<PageTimes>;
     /** Resolves at the first line of the kernel. */
     __benchFirstLine?: Promise<number>;
-    /** comlink's UMD build, injected. */
-    Comlink?: typeof ComlinkModule;
+    /** The machine of the page. */
+    __benchRemote?: ComlinkModule.Remote<MachineApi>;
   }
 }
 
@@ -61,7 +62,9 @@ export function installProbe({ firstLine, prompt }: ProbeOptions): void {
   const times = first.then(async (firstLineMs) => {
     const promptMs = await shown(prompt, 10);
     if (worker === null || window.Comlink === undefined) throw new Error("the page started no machine that the bench could see");
-    const stats = await window.Comlink.wrap<MachineApi>(worker).stats();
+    // Kept: the end of a proxy would close the worker's end for the page, too.
+    window.__benchRemote = window.Comlink.wrap<MachineApi>(worker);
+    const stats = await window.__benchRemote.stats();
     return { powerOn, firstLine: firstLineMs, prompt: promptMs, stats };
   });
   times.catch(() => undefined);
@@ -87,10 +90,10 @@ export interface LoopOutcome {
 /** Runs a test kernel in the page's worker without the page: until the kernel ends the machine. Also sent as text. */
 export async function runKernel({ workerUrl, kernel, memoryMib }: LoopOptions): Promise<LoopOutcome> {
   const comlink = window.Comlink;
-  if (comlink === undefined) throw new Error("comlink is missing");
-  const worker = new Worker(workerUrl, { type: "module" });
+  const machine = window.__benchMachine?.(workerUrl);
+  if (comlink === undefined || machine === undefined) throw new Error("a script is missing");
+  const { worker, api } = machine;
   try {
-    const api = comlink.wrap<MachineApi>(worker);
     return await new Promise((resolve, reject) => {
       let best = 0;
       const events = {
@@ -111,6 +114,6 @@ export async function runKernel({ workerUrl, kernel, memoryMib }: LoopOptions): 
       api.powerOn(config, comlink.proxy(events)).catch(reject);
     });
   } finally {
-    worker.terminate();
+    machine.terminate();
   }
 }

@@ -1,7 +1,7 @@
 /** Runs inside a page: a machine in the page's worker, talked to over its serial line, with the times taken there. */
 import type { MachineApi, MachineConfig, MachineStats, StopReport } from "../../src/vmm/api.ts";
 import type { Conversation, Job, Outcome } from "./conversation.ts";
-import type {} from "./probe.ts";
+import type {} from "./machine-worker.ts";
 
 export interface TalkBoot {
   readonly workerUrl: string;
@@ -67,10 +67,10 @@ export function installTalk(): void {
     async start({ workerUrl, kernelUrl, initrdUrl, cmdline, config }) {
       const comlink = window.Comlink;
       const converse = window.__benchConversation;
-      if (comlink === undefined || converse === undefined) throw new Error("a script is missing");
+      const made = window.__benchMachine?.(workerUrl);
+      if (comlink === undefined || converse === undefined || made === undefined) throw new Error("a script is missing");
       const [kernel, initrd] = await Promise.all([fetchBytes(kernelUrl), fetchBytes(initrdUrl)]);
-      const worker = new Worker(workerUrl, { type: "module" });
-      const machine = comlink.wrap<MachineApi>(worker);
+      const { worker, api: machine } = made;
       const conversation = converse(
         (text) => {
           machine.serialInput(new TextEncoder().encode(text)).catch((error: unknown) => conversation.end(String(error)));

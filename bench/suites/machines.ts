@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium, type Page } from "playwright";
 import type * as Tabvisor from "../../src/embed/index.ts";
-import { buildEmbed, staticSite } from "../../test/e2e/embed-tests.ts";
+import { buildEmbed, staticSite } from "../../test/e2e/embed-site.ts";
 import { CHROMIUM_FLAGS, findChromium } from "../../tools/browsers.ts";
 import type { Suite } from "../lib/context.ts";
 import { cpuSeconds, memoryUse } from "../lib/proc.ts";

@@ -169,7 +169,7 @@ export class Machine {
       if (state === "stopped") throw new Error(`the machine has ended: ${report?.message ?? ""}`);
       if (state === "off" && error !== null) throw new Error(error);
       const left = until - performance.now();
-      if (left <= 0) throw new Error(`${String(pattern)} did not come within ${timeoutMs / 1000} s`);
+      if (left <= 0) throw new Error(`${typeof pattern === "string" ? JSON.stringify(pattern) : String(pattern)} did not come within ${timeoutMs / 1000} s: ${this.condition()}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);
         this.waiting.push(() => {
@@ -178,6 +178,14 @@ export class Machine {
         });
       });
     }
+  }
+
+  /** For who waited in vain. */
+  private condition(): string {
+    const { state, responding, load, status } = this.summary;
+    const busy = status === null ? "" : `, ${Math.round(load * 100)} % busy, at ${(status.instructions / 1e6).toFixed(0)} million instructions`;
+    const last = this.text.replace(ESCAPES, "").trimEnd().split(/[\r\n]+/).at(-1) ?? "";
+    return `the machine is ${state}${responding ? "" : " but does not answer"}${busy}, and wrote ${last === "" ? "nothing" : `last: ${last.slice(-200)}`}`;
   }
 
   private endOf(pattern: string | RegExp): number | null {

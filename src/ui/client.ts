@@ -2,7 +2,7 @@
 import * as Comlink from "comlink";
 import { COMPILER_NAME } from "../vmm/api.ts";
 import type {
-  DebugState, DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineDebugger, MachineEvents, MachineSpec, MouseInput, SnapshotRequest,
+  DebugState, DisplayApi, DisplayEvents, FolderAnswer, FolderCall, ImageSources, LoadProgress, MachineApi, MachineConnection, MachineDebugger, MachineEvents, MachineSpec, MouseInput, SharedCompiler, SnapshotRequest,
   SnapshotResult, StartSource, StoreProgress, WorkerConfig,
 } from "../vmm/api.ts";
 
@@ -57,7 +57,8 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     folder: (tag: string, call: FolderCall) => guard(remote.folder(tag, call) as Promise<FolderAnswer>),
     openFolder: (tag: string, path: string) => guard(remote.openFolder(tag, path)),
     screenshot: () => guard(remote.screenshot()),
-    useCompiler: (port: MessagePort | null) => guard(remote.useCompiler(port === null ? null : Comlink.transfer(port, [port]))),
+    useCompiler: (port: MessagePort, wanted: () => void) => guard(remote.useCompiler(Comlink.transfer(port, [port]), Comlink.proxy(wanted))),
+    compilerLost: () => guard(remote.compilerLost()),
     debugger: async () => wrapDebugger((await guard(remote.debugger())) as unknown as Comlink.Remote<MachineDebugger>, guard),
     terminate: () => {
       if (ended) return;
@@ -68,17 +69,43 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
   };
 }
 
-/** The compiler that all machines of a page share: a port for each. */
-export function connectCompiler(): { port(): MessagePort; terminate(): void } {
-  // The machine's script under another name (vmm/compiler.ts), so that the page loads it once.
-  const worker = new Worker(new URL("../vmm/worker.ts", import.meta.url), { type: "module", name: COMPILER_NAME });
+export function connectCompiler(): SharedCompiler {
+  let worker: Worker | null = null;
+  const served = new Set<() => void>();
+  const start = (): Worker => {
+    // The machine's script under another name (vmm/compiler.ts), so that the page loads it once.
+    const started = new Worker(new URL("../vmm/worker.ts", import.meta.url), { type: "module", name: COMPILER_NAME });
+    started.addEventListener("error", (event: ErrorEvent) => {
+      event.preventDefault();
+      if (worker !== started) return;
+      started.terminate();
+      worker = null;
+      for (const lost of served) lost();
+      served.clear();
+    });
+    return started;
+  };
   return {
-    port: () => {
+    connect: (machine) => {
       const { port1, port2 } = new MessageChannel();
-      worker.postMessage(port1, [port1]);
-      return port2;
+      const lost = (): void => void machine.compilerLost().catch(() => undefined);
+      let open = true;
+      const wanted = (): void => {
+        if (!open) return;
+        open = false;
+        served.add(lost);
+        (worker ??= start()).postMessage(port1, [port1]);
+      };
+      machine.useCompiler(port2, wanted).catch(() => undefined);
+      return () => {
+        open = false;
+        served.delete(lost);
+      };
     },
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      worker?.terminate();
+      worker = null;
+    },
   };
 }
 

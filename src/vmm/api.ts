@@ -136,8 +136,10 @@ export interface MachineApi {
   openFolder(tag: string, path: string): Promise<void>;
   /** The screen now; null: there is no display. */
   screenshot(): Promise<Screenshot | null>;
-  /** A port to a compiler that several machines share; null: it is gone. Without one the worker starts its own. */
-  useCompiler(port: MessagePort | null): Promise<void>;
+  /** A port to a compiler that several machines share, which listens once `wanted` was called. Without one the worker starts its own. */
+  useCompiler(port: MessagePort, wanted: () => void): Promise<void>;
+  /** What should listen there has died. */
+  compilerLost(): Promise<void>;
   /** A debugger of the present machine; one that was given before is closed. */
   debugger(): Promise<MachineDebugger>;
 }
@@ -145,6 +147,16 @@ export interface MachineApi {
 /** A machine's worker, seen from the page. Calls reject when the worker itself dies, so that none waits for ever. */
 export interface MachineConnection extends MachineApi {
   /** Ends the worker and gives its memory back. */
+  terminate(): void;
+}
+
+/**
+ * The thread that compiles for all machines of a page. The page starts it, when the first of them has something to compile: a worker that starts
+ * one of its own may wait for ever in Firefox (docs/RATIONALE.md, "Who starts workers").
+ */
+export interface SharedCompiler {
+  /** Gives a machine its port. Returns the function that ends it. */
+  connect(machine: Pick<MachineApi, "useCompiler" | "compilerLost">): () => void;
   terminate(): void;
 }
 

@@ -36,30 +36,23 @@ const interpreterReady = compiling ? Promise.resolve() : fetchInterpreter().catc
   await loadGenerator();
 });
 
-/** A second worker of this same script, so that the page loads it once. */
-function startCompiler(): RegionCompiler {
+/** Null: nobody has given a machine one, and it compiles on its own thread. */
+let compiler: RegionCompiler | null = null;
+
+/** One that several machines share, at the other end of a port: a worker that starts one itself may wait for ever (docs/RATIONALE.md, "Who starts workers"). */
+function portCompiler(port: MessagePort, wanted: () => void): RegionCompiler {
   return threadCompiler(() => {
-    const worker = new Worker(self.location.href, { type: "module", name: COMPILER_NAME });
+    wanted();
     return {
-      send: (call) => worker.postMessage(call),
+      send: (call) => port.postMessage(call),
       listen: (onAnswer, onDeath) => {
-        worker.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
-        worker.onerror = onDeath;
+        port.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
+        compilerDied = onDeath;
       },
     };
   });
 }
-let compiler: RegionCompiler | null = null;
-
-/** One that several machines share, at the other end of a port. */
-function portCompiler(port: MessagePort): RegionCompiler {
-  return threadCompiler(() => ({
-    send: (call) => port.postMessage(call),
-    listen: (onAnswer) => {
-      port.onmessage = (e: MessageEvent<CompilerAnswer>) => onAnswer(e.data);
-    },
-  }));
-}
+let compilerDied: (() => void) | null = null;
 
 /** Images are kept for a reset as blobs, which the browser may put on disk, zipped where they came so. */
 async function imagesOf(sources: ImageSources, cmdline: string): Promise<KernelImages> {
@@ -141,7 +134,7 @@ class WorkerMachine implements MachineApi {
         this.display?.postMessage(frame, [update.data.buffer as ArrayBuffer]);
       },
     }, {
-      ...options, tape, compiler: (compiler ??= startCompiler()), ...(startFrom === undefined ? {} : { startFrom }),
+      ...options, tape, ...(compiler === null ? {} : { compiler }), ...(startFrom === undefined ? {} : { startFrom }),
       snapshotDisks: this.prepared?.snapshotDisks ?? new Map(), encodeImage: async (...picture) => (await snapshotModule()).encodeImage(...picture),
     });
     await start?.settled(this.prepared?.snapshotDisks ?? new Map());
@@ -291,9 +284,13 @@ class WorkerMachine implements MachineApi {
     return shot === null ? null : Comlink.transfer(shot, [shot.pixels.buffer as ArrayBuffer]);
   }
 
-  useCompiler(port: MessagePort | null): Promise<void> {
+  useCompiler(port: MessagePort, wanted: () => void): Promise<void> {
     // A machine keeps the one that it has begun with.
-    compiler = port === null ? null : portCompiler(port);
+    compiler = portCompiler(port, wanted);
+    return Promise.resolve();
+  }
+  compilerLost(): Promise<void> {
+    compilerDied?.();
     return Promise.resolve();
   }
 

@@ -2,7 +2,7 @@
 import { UserError } from "../../base/errors.ts";
 import type { ConsoleListener, FolderEntry, MachineConsole, MachinePhase, MachineSummary, ManagerEvent, SharedFolder } from "./api.ts";
 import type {
-  FolderAnswer, FolderCall, ImageSources, MachineConnection, MachineEvents, SnapshotRequest, SnapshotResult, Spawn, StartSource,
+  FolderAnswer, FolderCall, ImageSources, MachineConnection, MachineEvents, SharedCompiler, SnapshotRequest, SnapshotResult, Spawn, StartSource,
 } from "../api.ts";
 import type { InputState, MachineStatus, StopReport } from "../config.ts";
 import type { MachineDefinition } from "../definition/definition.ts";
@@ -42,8 +42,8 @@ export interface MachineHost {
   spare(onCrash: (message: string) => void): SpareWorker | null;
   readonly guest: DefaultGuest;
   readonly sources: Sources;
-  /** A port to the compiler that all machines share; null: each has its own. */
-  compilerPort(): MessagePort | null;
+  /** What all machines share; null: each has its own. */
+  compiler(): SharedCompiler | null;
   /** So that no other page runs the machine meanwhile; the function gives it free. UserError: another one does. */
   lock(id: string): Promise<() => void>;
   /** The store, for machines that stand on a snapshot. */
@@ -276,7 +276,8 @@ export class ManagedMachine {
     const crashed = (message: string): void => {
       if (this.connection !== connection) return;
       this.connection = null;
-      // While loading, the rejected call reports it.
+      // The rejected call reports it.
+      if (this.phase === "loading") return;
       if (this.alive) this.stopped({ kind: "error", message, exitCode: 1, registers: [], disassembly: [] });
       this.generation++;
       this.release();
@@ -285,8 +286,7 @@ export class ManagedMachine {
     const connection = spare?.connection ?? this.host.spawn(crashed);
     this.connection = connection;
     this.client = spare?.client ?? null;
-    const port = this.host.compilerPort();
-    if (port !== null) connection.useCompiler(port).catch(() => undefined);
+    this.leaveCompiler = this.host.compiler()?.connect(connection) ?? null;
     return connection;
   }
 
@@ -406,6 +406,8 @@ export class ManagedMachine {
     this.log(report.message, report.exitCode === 0 ? "info" : "error");
   }
 
+  private leaveCompiler: (() => void) | null = null;
+
   /** Drops the worker. */
   private discard(): void {
     this.generation++;
@@ -415,6 +417,8 @@ export class ManagedMachine {
     this.release();
   }
   private release(): void {
+    this.leaveCompiler?.();
+    this.leaveCompiler = null;
     this.client?.end();
     this.client = null;
     this.unlock?.();

@@ -1,6 +1,6 @@
 /** The manager over stand-in workers: records, states, terminals, and workers that misbehave. */
-import { describe, expect, it } from "vitest";
-import type { FolderAnswer, FolderCall, ImageSources, MachineConnection, MachineEvents, MachineSpec, ManagerEvent, WorkerConfig } from "../api.ts";
+import { describe, expect, it, vi } from "vitest";
+import type { FolderAnswer, FolderCall, ImageSources, MachineConnection, MachineEvents, MachineSpec, ManagerEvent, SharedCompiler, WorkerConfig } from "../api.ts";
 import type { MachineStatus, StopReport } from "../config.ts";
 import { MachineManager } from "./manager.ts";
 import { DefaultGuest } from "../images/guest.ts";
@@ -52,6 +52,7 @@ class Worker implements MachineConnection {
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));
   useCompiler = (): Promise<void> => this.call("compiler");
+  compilerLost = (): Promise<void> => this.call("compilerLost");
   terminate = (): void => {
     this.ended = true;
   };
@@ -63,7 +64,7 @@ const report = (kind: StopReport["kind"], message: string = kind): StopReport =>
 const text = (s: string): Uint8Array => new TextEncoder().encode(s);
 const KERNEL = { boot: { kernel: "kernel.elf", cmdline: "quiet" } };
 
-async function setup(records: Records = memoryRecords()) {
+async function setup(records: Records = memoryRecords(), spawnCompiler?: () => SharedCompiler) {
   const workers: Worker[] = [];
   const guest = new DefaultGuest(new URL("http://127.0.0.1:9/guest/"));
   const manager = await MachineManager.open({
@@ -71,7 +72,7 @@ async function setup(records: Records = memoryRecords()) {
       const worker = new Worker(crash);
       workers.push(worker);
       return worker;
-    }, guest, base: "http://127.0.0.1:9/lesson/page.html",
+    }, guest, base: "http://127.0.0.1:9/lesson/page.html", ...(spawnCompiler === undefined ? {} : { spawnCompiler }),
   }, records);
   const events: ManagerEvent[] = [];
   manager.subscribe((e) => events.push(e));
@@ -152,6 +153,45 @@ describe("manager", () => {
     expect(manager.get(b)?.state).toBe("running");
     await manager.start(a);
     expect(manager.get(a)?.state).toBe("running");
+  });
+
+  it("reports a worker that dies while it loads: its calls reject as well", async () => {
+    const { manager, workers } = await setup();
+    const id = await manager.create(KERNEL);
+    const load = vi.spyOn(Worker.prototype, "load").mockImplementationOnce(function (this: Worker) {
+      const rejected = Promise.reject<ImageSources>(new Error("the script did not come"));
+      this.crash("the script did not come");
+      return rejected;
+    });
+    await expect(manager.start(id)).rejects.toThrow("the script did not come");
+    expect(manager.get(id)).toMatchObject({ state: "off", error: "the script did not come" });
+    await manager.start(id);
+    expect(manager.get(id)?.state).toBe("running");
+    expect(workers).toHaveLength(2);
+    load.mockRestore();
+  });
+
+  it("connects each worker to one compiler, for as long as it lives", async () => {
+    const connected: unknown[] = [];
+    const spawnCompiler = vi.fn((): SharedCompiler => ({
+      connect: (machine) => {
+        connected.push(machine);
+        return () => void connected.splice(connected.indexOf(machine), 1);
+      },
+      terminate: () => undefined,
+    }));
+    const { manager, workers } = await setup(memoryRecords(), spawnCompiler);
+    const [a, b] = [await manager.create(KERNEL), await manager.create(KERNEL)];
+    await manager.start(a);
+    await manager.start(b);
+    expect(connected).toEqual(workers);
+    await manager.powerOff(a);
+    expect(connected).toEqual([workers[1]]);
+    workers[1].crash("out of memory");
+    expect(connected).toEqual([]);
+    await manager.start(a);
+    expect(connected).toEqual([workers[2]]);
+    expect(spawnCompiler).toHaveBeenCalledTimes(1);
   });
 
   it("ends a worker that does not answer", async () => {

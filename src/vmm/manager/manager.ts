@@ -4,7 +4,7 @@ import type {
   ConsoleListener, DriveInfo, FileSource, MachineConsole, MachineDefinition, MachineInput, MachineSummary, Manager, ManagerEvent, SharedFolder, SnapshotDifference, SnapshotInfo,
   StorageInfo, StoredFile,
 } from "./api.ts";
-import type { MachineConnection, MachineDebugger, Spawn } from "../api.ts";
+import type { MachineConnection, MachineDebugger, SharedCompiler, Spawn } from "../api.ts";
 import { DEFAULT_DEFINITION } from "../definition/default.ts";
 import { drivesOf } from "../definition/wiring.ts";
 import type { DefaultGuest } from "../images/guest.ts";
@@ -19,7 +19,7 @@ import type { Spare } from "./spare.ts";
 
 export interface ManagerParts {
   readonly spawn: Spawn;
-  readonly spawnCompiler?: () => { port(): MessagePort; terminate(): void };
+  readonly spawnCompiler?: () => SharedCompiler;
   readonly guest: DefaultGuest;
   readonly base: string;
 }
@@ -38,7 +38,7 @@ export class MachineManager implements Manager {
   private readonly keptFiles: KeptFiles;
   private opened: Snapshots | null = null;
   private readonly host: MachineHost;
-  private compiler: { port(): MessagePort; terminate(): void } | null = null;
+  private compiler: SharedCompiler | null = null;
   /** Paused because the page is not seen. */
   private readonly hidden = new Set<string>();
   private watching: ReturnType<typeof setInterval> | null = null;
@@ -55,12 +55,7 @@ export class MachineManager implements Manager {
       spare: (onCrash) => this.spare?.take(onCrash) ?? null,
       guest: parts.guest,
       sources: { file: (name) => this.keptFiles.open(name), guestFolder: parts.guest.folder, canKeep: records.durable && canKeep() },
-      compilerPort: () => {
-        if (parts.spawnCompiler === undefined) return null;
-        // A machine that is alone starts its own when there is something to compile: nothing holds up the page's first boot.
-        if (this.compiler === null && ![...this.machines.values()].some((m) => m.alive)) return null;
-        return (this.compiler ??= parts.spawnCompiler()).port();
-      },
+      compiler: () => (this.compiler ??= parts.spawnCompiler?.() ?? null),
       lock: (id) => lock(lockName(id)),
       store: async () => (await this.store()).store(),
       emit: (event) => this.emit(event),

@@ -1,6 +1,6 @@
 /** The manager as pages and the embedding open it. Values beside the types of vmm/api.ts. */
 import type { Manager } from "./api.ts";
-import type { Spawn } from "../api.ts";
+import type { SharedCompiler, Spawn } from "../api.ts";
 import { DefaultGuest } from "../images/guest.ts";
 import { MachineManager } from "./manager.ts";
 import { browserRecords, memoryRecords, type Records } from "./records.ts";
@@ -13,8 +13,8 @@ export { browserRecords, memoryRecords, type Records } from "./records.ts";
 export interface ManagerOptions {
   /** Starts a machine's worker. May give one that is warm already. */
   readonly spawn: Spawn;
-  /** Starts the compiler that machines share: a function that gives each its port. Absent: each machine starts its own. */
-  readonly spawnCompiler?: () => { port(): MessagePort; terminate(): void };
+  /** The compiler that machines share. Absent: each compiles on its own thread. */
+  readonly spawnCompiler?: () => SharedCompiler;
   /** The default guest; one that was prefetched into the first worker is taken over. */
   readonly guest: DefaultGuest | URL;
   /** What relative addresses are relative to where nothing else is said. */

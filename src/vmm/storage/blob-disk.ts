@@ -1,4 +1,7 @@
-/** A disk in a File or Blob that the user picked. Read-only; an overlay above it takes what the guest writes. */
+/**
+ * A disk in a File or Blob that the user picked. Read-only; an overlay above it takes what the guest writes. Workers could wait for a file
+ * (FileReaderSync), but then the machine would stand still meanwhile.
+ */
 import { SECTOR_BYTES, segmentBytes, type BlockDone, type BlockError } from "../../base/block.ts";
 import { UserError } from "../../base/errors.ts";
 import { ChunkCache } from "./chunk-cache.ts";
@@ -10,20 +13,10 @@ import { join } from "./sequence.ts";
 const CHUNK = 1 << 18;
 const CACHE_BYTES = 16 << 20;
 
-type SyncReader = (blob: Blob) => Uint8Array;
-
-/** Workers can wait for a file; pages and Node cannot. */
-function syncReader(): SyncReader | null {
-  if (typeof FileReaderSync === "undefined") return null;
-  const reader = new FileReaderSync();
-  return (blob) => new Uint8Array(reader.readAsArrayBuffer(blob));
-}
-
 export class BlobDisk extends ReadOnlyDisk {
   readonly sectors: number;
-  readonly synchronous: boolean;
+  readonly synchronous = false;
   private readonly cache = new ChunkCache(CACHE_BYTES);
-  private readonly readNow: SyncReader | null;
 
   constructor(
     private readonly blob: Blob,
@@ -32,8 +25,6 @@ export class BlobDisk extends ReadOnlyDisk {
     super();
     this.sectors = Math.ceil(blob.size / SECTOR_BYTES);
     if (this.sectors === 0) throw new UserError(`${name}: the disk image is empty`);
-    this.readNow = syncReader();
-    this.synchronous = this.readNow !== null;
   }
 
   protected fetch(sector: number, into: readonly Uint8Array[], done: BlockDone): void {
@@ -64,22 +55,11 @@ export class BlobDisk extends ReadOnlyDisk {
       return;
     }
     const part = this.blob.slice(index * CHUNK, (index + 1) * CHUNK);
-    const take = (chunk: Uint8Array): void => {
+    part.arrayBuffer().then((buffer) => {
+      const chunk = new Uint8Array(buffer);
       this.cache.set(index, chunk);
       use(chunk);
-    };
-    if (this.readNow === null) {
-      part.arrayBuffer().then((buffer) => take(new Uint8Array(buffer)), () => failed(this.unreadable()));
-      return;
-    }
-    let chunk: Uint8Array;
-    try {
-      chunk = this.readNow(part);
-    } catch {
-      failed(this.unreadable());
-      return;
-    }
-    take(chunk);
+    }, () => failed(this.unreadable()));
   }
 
   private unreadable(): BlockError {
