@@ -20,5 +20,10 @@ export default defineConfig({
   optimizeDeps: { entries: ["index.html"] },
   server: { host: "127.0.0.1" },
   preview: { host: "127.0.0.1" },
-  test: { include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"], exclude: ["test/e2e/**", "node_modules/**"], setupFiles: ["test/setup.ts"], testTimeout: 120_000 },
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    exclude: ["test/e2e/**", "node_modules/**"],
+    setupFiles: ["test/setup.ts"],
+    testTimeout: 120_000,
+  },
 });

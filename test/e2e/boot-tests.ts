@@ -1,7 +1,8 @@
-/** The machine in the page: boot to the prompt, commands, life cycle, paste, bad images. In Chromium. */
+/** The machine in the page: boot to the prompt, commands, paste, bad images. In Chromium. */
 import { createHash } from "node:crypto";
 import type { Browser } from "playwright";
-import { check, equal, MachinePage, sampleText, type Runner, type Site } from "./harness.ts";
+import { check, equal, sampleText, type Runner, type Site } from "./harness.ts";
+import { MachinePage } from "./machine-page.ts";
 import { multibootKernel } from "./tiny-kernels.ts";
 
 /** A boot to the prompt on a slow, shared machine. */
@@ -69,16 +70,6 @@ export async function bootTests(runner: Runner, browser: Browser, site: Site): P
     check(answer.includes(digest), `the checksum is the same, got ${answer}`);
   });
 
-  await test("pauses and resumes", async (m) => {
-    await m.button("Pause").click();
-    await m.waitForPhase("paused");
-    await m.type("echo later-$((1+1))\n");
-    await m.page.waitForTimeout(300);
-    check(!(await m.text()).includes("later-2"), "a paused machine does not answer");
-    await m.button("Resume").click();
-    await m.waitForText(/later-2/);
-  });
-
   await test("a kernel that triple-faults is shown with registers, and the page goes on", async (m) => {
     // lidt [nothing]; int3: no handler, no double fault handler
     await m.chooseOwn({ name: "triple.elf", bytes: multibootKernel([0x0f, 0x01, 0x1d, 0, 0, 0, 0, 0xcc, 0xf4]) });
@@ -93,22 +84,6 @@ export async function bootTests(runner: Runner, browser: Browser, site: Site): P
     await m.page.locator("#failure").waitFor();
     const message = (await m.page.locator("#failure").textContent()) ?? "";
     check(message.length > 5 && !message.includes("\n") && !/undefined|TypeError| at /.test(message), `one clear line, got ${message}`);
-  });
-
-  await test("resets to a fresh boot", async (m) => {
-    await m.command("echo x > /tmp/gone");
-    await m.page.locator("#reset").click();
-    await m.poll(async () => !(await m.text()).includes("/tmp/gone"), "a clean terminal", BOOT_MS);
-    await m.waitForPrompt(BOOT_MS);
-    check(/No such file/.test(await m.command("cat /tmp/gone")), "the old machine's files are gone");
-  });
-
-  await test("powers off and on", async (m) => {
-    await m.page.locator("#power-off").click();
-    await m.waitForPhase("off");
-    await m.page.locator("#power-on").click();
-    await m.waitForPrompt(BOOT_MS);
-    equal(await m.command("echo $((6*7))"), "42", "answer");
   });
 
   await context.close();

@@ -122,6 +122,9 @@ export class FakeMachine implements MachineApi {
   useCompiler(): Promise<void> {
     return Promise.resolve();
   }
+  compilerLost(): Promise<void> {
+    return Promise.resolve();
+  }
 
   async powerOn(given: WorkerConfig | "prepared", events: MachineEvents): Promise<void> {
     const config = given === "prepared" ? this.prepared() : given;

@@ -1,10 +1,10 @@
-/** What the browser tests share: a counting runner, a build of the page on a loopback port, a handle on the page. */
+/** What the browser tests share: a counting runner, a build of the page on a loopback port. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { BrowserContext, Page } from "playwright";
 import { build, preview } from "vite";
+import { ensureBios } from "../../bios/build.ts";
 import { ensureInterpreter } from "../../src/cli/interpreter.ts";
 import type {} from "../../src/ui/test-hook.ts";
 import { applicationBytes, fakeManagerPlugin, fakeWorkerPlugin, guestPlugin, laterPlugin } from "../../tools/vite-guest.ts";
@@ -23,17 +23,29 @@ export function equal(actual: unknown, expected: unknown, what: string): void {
   if (a !== e) throw new Assertion(`${what}: got ${a}, expected ${e}`);
 }
 
+/** For the list of them at the end. */
+export interface TestFailure {
+  readonly name: string;
+  readonly message: string;
+}
+
+/** What is left of a test that failed: Playwright's page, or puppeteer's. */
+export interface Evidence {
+  screenshot(options: { readonly path: `${string}.png` }): Promise<unknown>;
+  evaluate<R>(f: () => R | Promise<R>): Promise<R>;
+}
+
 /** Runs named tests one after the other, prints each, and counts. */
 export class Runner {
   passed = 0;
-  failed = 0;
+  readonly failures: TestFailure[] = [];
 
   constructor(
     private readonly suite: string,
     private readonly only: RegExp | null = null,
   ) {}
 
-  async test(name: string, body: () => Promise<void>, page?: () => Page | null, timeoutMs = 60_000): Promise<void> {
+  async test(name: string, body: () => Promise<void>, page?: () => Evidence | null, timeoutMs = 60_000): Promise<void> {
     const full = `${this.suite}: ${name}`;
     if (this.only !== null && !this.only.test(full)) return;
     const began = Date.now();
@@ -46,9 +58,9 @@ export class Runner {
       this.passed++;
       console.log(`  ✓ ${full} (${Date.now() - began} ms)`);
     } catch (error) {
-      this.failed++;
       console.log(`  ✗ ${full} (${Date.now() - began} ms)`);
       const text = error instanceof Assertion ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.failures.push({ name: full, message: text });
       console.log(text.replace(/^/gm, "      "));
       await this.keepEvidence(full, page?.() ?? null);
     } finally {
@@ -56,13 +68,21 @@ export class Runner {
     }
   }
 
-  private async keepEvidence(name: string, page: Page | null): Promise<void> {
+  private async keepEvidence(name: string, page: Evidence | null): Promise<void> {
     if (page === null) return;
     try {
       mkdirSync(RESULTS, { recursive: true });
       const stem = join(RESULTS, name.replace(/\W+/g, "-"));
-      await page.screenshot({ path: `${stem}.png`, timeout: 5000 });
-      writeFileSync(`${stem}.txt`, await page.evaluate(() => window.__tabvisorTerminalText?.() ?? ""));
+      // A page that hangs draws nothing.
+      await Promise.race([page.screenshot({ path: `${stem}.png` }), new Promise((resolve) => setTimeout(resolve, 5000))]);
+      const terminal = await page.evaluate(() => window.__tabvisorTerminalText?.() ?? "");
+      const screen = await page.evaluate(async () => (await window.__tabvisorScreenText?.()) ?? "");
+      writeFileSync(`${stem}.txt`, `${terminal}\n── screen\n${screen}`);
+      // Where only the log is kept, the last lines have to tell.
+      for (const [what, text] of [["terminal", terminal], ["screen", screen]] as const) {
+        const lines = text.split("\n").map((line) => line.trimEnd()).filter((line) => line !== "");
+        for (const line of lines.slice(-12)) console.log(`      ${what} | ${line}`);
+      }
       console.log(`      see ${stem}.png and .txt`);
     } catch {
       // The page is gone: the message above has to do.
@@ -85,8 +105,11 @@ const FOLDERS: Readonly<Record<StandIn, string>> = { none: "e2e", worker: "e2e-f
 /** Builds the page as it is shipped and serves it on a free loopback port. */
 export async function serveSite({ standIn }: { standIn: StandIn }): Promise<Site> {
   const folder = join(ROOT, "build", FOLDERS[standIn]);
-  // As vite.config.ts does: the real worker fetches it as an asset.
-  if (standIn === "none") ensureInterpreter();
+  // As vite.config.ts does: the real worker fetches them as assets.
+  if (standIn === "none") {
+    ensureInterpreter();
+    ensureBios();
+  }
   const others = { none: [], worker: [fakeWorkerPlugin()], manager: [fakeManagerPlugin()] }[standIn];
   const plugins = [guestPlugin({ copy: false, ...(standIn === "none" ? {} : { folder: fakeGuest() }) }), laterPlugin(), ...others];
   const common = { root: ROOT, configFile: false, base: "./", logLevel: "warn", plugins } as const;
@@ -125,134 +148,6 @@ function fakeGuest(): string {
   };
   writeFileSync(join(folder, "guest.json"), JSON.stringify(manifest));
   return folder;
-}
-
-export const PROMPT = /[#$] $|[#$]$/;
-
-/** One open page, with the verbs that tests use. */
-export class MachinePage {
-  readonly errors: string[] = [];
-
-  constructor(readonly page: Page) {
-    page.on("pageerror", (error) => this.errors.push(error.message));
-  }
-
-  static async open(context: BrowserContext, url: string, query = ""): Promise<MachinePage> {
-    const machine = new MachinePage(await context.newPage());
-    await machine.page.goto(url + query);
-    await machine.page.waitForSelector("html[data-ready]");
-    return machine;
-  }
-
-  text(): Promise<string> {
-    return this.page.evaluate(() => window.__tabvisorTerminalText?.() ?? "");
-  }
-
-  phase(): Promise<string> {
-    return this.page.evaluate(() => document.documentElement.dataset["phase"] ?? "");
-  }
-
-  async waitForPhase(phase: string, timeoutMs = 20_000): Promise<void> {
-    await this.poll(async () => (await this.phase()) === phase, `phase '${phase}'`, timeoutMs);
-  }
-
-  /** Waits until the terminal's text matches. */
-  async waitForText(pattern: RegExp, timeoutMs = 20_000): Promise<string> {
-    await this.poll(async () => pattern.test(await this.text()), `${pattern.source} in the terminal`, timeoutMs);
-    return this.text();
-  }
-
-  /** Gives up at once when the machine has ended. */
-  async waitForPrompt(timeoutMs = 20_000): Promise<string> {
-    await this.poll(
-      async () => {
-        const [text, phase] = [await this.text(), await this.phase()];
-        check(phase !== "stopped", `the machine has ended: ${(await this.page.locator("#stopped").textContent())?.slice(0, 200) ?? ""}`);
-        return PROMPT.test(text);
-      },
-      "the prompt",
-      timeoutMs,
-    );
-    return this.text();
-  }
-
-  async type(text: string): Promise<void> {
-    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
-    await this.page.keyboard.type(text);
-  }
-
-  /** Types a line and waits for the prompt after it; answers what came in between. */
-  async command(line: string, timeoutMs = 20_000): Promise<string> {
-    await this.waitForPrompt(timeoutMs);
-    await this.type(`${line}\n`);
-    // After the last echo of the line: earlier lines may leave the scrollback meanwhile.
-    let added = "";
-    await this.poll(
-      async () => {
-        const text = await this.text();
-        added = text.slice(text.lastIndexOf(line) + line.length);
-        return text.includes(line) && added.includes("\n") && PROMPT.test(added);
-      },
-      `the end of '${line}'`,
-      timeoutMs,
-    );
-    return added.split("\n").slice(1, -1).join("\n");
-  }
-
-  /** Pastes as a user does: clipboard, then Ctrl+Shift+V. */
-  async paste(text: string): Promise<void> {
-    await this.page.evaluate((value) => navigator.clipboard.writeText(value), text);
-    await this.page.locator(".pane:not([hidden]) .xterm-helper-textarea").first().focus();
-    await this.page.keyboard.press("Control+Shift+V");
-  }
-
-  button(name: string | RegExp): ReturnType<Page["getByRole"]> {
-    return this.page.getByRole("button", typeof name === "string" ? { name, exact: true } : { name });
-  }
-
-  async chooseOwn(kernel: { name: string; bytes: Buffer }, cmdline = ""): Promise<void> {
-    await this.page.locator("#open-settings").click();
-    await this.page.locator('input[name="source"][value="kernel"]').check({ force: true });
-    await this.page.locator("#kernel-input").setInputFiles({ name: kernel.name, mimeType: "application/octet-stream", buffer: kernel.bytes });
-    await this.page.locator("#cmdline").fill(cmdline);
-    await this.startFromSettings();
-  }
-
-  async chooseDefault(): Promise<void> {
-    await this.page.locator("#open-settings").click();
-    await this.page.locator('input[name="source"][value="default"]').check({ force: true });
-    await this.startFromSettings();
-  }
-
-  /** The machine that was there is no more what is seen: it has been off, or loads anew. */
-  private async startFromSettings(): Promise<void> {
-    await this.page.evaluate(() => {
-      const root = document.documentElement;
-      const before = root.dataset["phase"];
-      delete root.dataset["left"];
-      const observer = new MutationObserver(() => {
-        if (root.dataset["phase"] === before) return;
-        root.dataset["left"] = "yes";
-        observer.disconnect();
-      });
-      observer.observe(root, { attributeFilter: ["data-phase"] });
-    });
-    await this.page.locator("#settings-start").click();
-    await this.page.waitForSelector("html[data-left]", { state: "attached" });
-  }
-
-  async poll(condition: () => Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-    const end = Date.now() + timeoutMs;
-    while (!(await condition())) {
-      if (Date.now() > end) throw new Assertion(`waited ${timeoutMs / 1000} s for ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  async close(): Promise<void> {
-    await this.page.close();
-    equal(this.errors, [], "uncaught errors on the page");
-  }
 }
 
 /** Lines of text that show a lost or swapped character in a checksum. */

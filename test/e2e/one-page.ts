@@ -1,6 +1,7 @@
 /** Tests that each get a fresh page in a context of their own. */
 import type { Browser, BrowserContext, BrowserContextOptions } from "playwright";
-import { equal, MachinePage, type Runner, type Site } from "./harness.ts";
+import { equal, type Runner, type Site } from "./harness.ts";
+import { MachinePage } from "./machine-page.ts";
 
 export type PageTest = (
   name: string,

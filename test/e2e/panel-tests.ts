@@ -1,7 +1,8 @@
 /** The panels with the stand-in manager: the snapshot tree, comparison, the shared folder, storage, saved machines. */
 import { readFileSync } from "node:fs";
 import type { Browser, Page } from "playwright";
-import { check, equal, type MachinePage, type Runner, type Site } from "./harness.ts";
+import { check, equal, type Runner, type Site } from "./harness.ts";
+import { type MachinePage } from "./machine-page.ts";
 import { pageTest } from "./one-page.ts";
 
 async function take(page: Page, name: string, notes = ""): Promise<void> {

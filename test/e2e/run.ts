@@ -7,13 +7,19 @@ import { CHROMIUM_FLAGS, findChromium, findFirefox } from "../../tools/browsers.
 import { bootTests } from "./boot-tests.ts";
 import { diskTests } from "./disk-tests.ts";
 import { firefoxTests } from "./firefox-tests.ts";
+import type { OpenPage } from "./flows.ts";
+import { GuestPage } from "./guest-page.ts";
 import { BUDGET_BYTES } from "../../tools/vite-guest.ts";
-import { check, ROOT, Runner, serveSite } from "./harness.ts";
+import { check, ROOT, Runner, serveSite, type TestFailure } from "./harness.ts";
+import { embedShareTests } from "./embed-share-tests.ts";
+import { serveEmbed } from "./embed-site.ts";
 import { embedTests } from "./embed-tests.ts";
 import { inspectorTests } from "./inspector-tests.ts";
+import { lifecycleTests } from "./lifecycle-tests.ts";
 import { machineTests } from "./machine-tests.ts";
 import { pageTests } from "./page-tests.ts";
 import { panelTests } from "./panel-tests.ts";
+import { PlaywrightTab } from "./playwright-tab.ts";
 import { pwaTests } from "./pwa-tests.ts";
 import { replayTests } from "./replay-tests.ts";
 import { screenTests } from "./screen-tests.ts";
@@ -24,7 +30,7 @@ import { serveStore, storeFirefoxTests, storeTests } from "./store-tests.ts";
 
 export interface E2eResult {
   readonly passed: number;
-  readonly failed: number;
+  readonly failures: readonly TestFailure[];
 }
 
 /** A part that cannot even begin counts as one failed test. */
@@ -61,6 +67,11 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
       await part(panelRunner, () => panelTests(panelRunner, browser, panels));
       await panels.close();
       const site = await serveSite({ standIn: real ? "none" : "worker" });
+      const open: OpenPage = async ({ query = "", size } = {}) => {
+        const machine = new GuestPage(await PlaywrightTab.open(browser, size === undefined ? {} : { viewport: size }), site.url);
+        await machine.load(query);
+        return machine;
+      };
       try {
         await bootRunner.test("the application is within its budget, gzipped", async () => {
           log(`application without the guest: ${(site.bytes / 1000).toFixed(1)} KB gzipped`);
@@ -73,6 +84,7 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
         await part(firefoxRunner, async () => storeFirefoxTests(firefoxRunner, await findFirefox(log), store));
         await store.close();
         await part(bootRunner, () => bootTests(bootRunner, browser, site));
+        if (real) await part(bootRunner, () => lifecycleTests(bootRunner, open));
         if (real) {
           await part(bootRunner, async () => {
             const snapshots = await serveSnapshots();
@@ -84,12 +96,15 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
           });
         }
         if (real) await part(bootRunner, () => screenTests(bootRunner, browser, site));
-        if (real) await part(bootRunner, () => snapshotPageTests(bootRunner, browser, site));
-        if (real) await part(bootRunner, () => diskTests(bootRunner, browser, site));
-        if (real) await part(bootRunner, () => inspectorTests(bootRunner, browser, site));
-        if (real) await part(embedRunner, () => embedTests(embedRunner, browser));
-        if (real) await part(bootRunner, () => pwaTests(bootRunner, browser));
-        await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site));
+        if (real) await part(bootRunner, () => snapshotPageTests(bootRunner, open));
+        if (real) await part(bootRunner, () => diskTests(bootRunner, open));
+        if (real) await part(bootRunner, () => inspectorTests(bootRunner, open));
+        const embed = await serveEmbed();
+        if (real) await part(embedRunner, () => embedTests(embedRunner, () => PlaywrightTab.open(browser), embed));
+        if (real) await part(embedRunner, () => embedShareTests(embedRunner, browser, embed));
+        if (real) await part(bootRunner, () => pwaTests(bootRunner, () => PlaywrightTab.open(browser)));
+        await part(firefoxRunner, async () => firefoxTests(firefoxRunner, await findFirefox(log), site, embed));
+        embed.close();
       } finally {
         await site.close();
       }
@@ -98,11 +113,11 @@ export async function runE2e(only: RegExp | null = null): Promise<E2eResult> {
     }
   });
   const all = [pageRunner, panelRunner, storageRunner, replayRunner, bootRunner, embedRunner, firefoxRunner];
-  return { passed: all.reduce((n, r) => n + r.passed, 0), failed: all.reduce((n, r) => n + r.failed, 0) };
+  return { passed: all.reduce((n, r) => n + r.passed, 0), failures: all.flatMap((r) => r.failures) };
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const result = await runE2e(process.argv[2] === undefined ? null : new RegExp(process.argv[2]));
-  console.log(`${result.passed} passed, ${result.failed} failed`);
-  process.exit(result.failed === 0 ? 0 : 1);
+  console.log(`${result.passed} passed, ${result.failures.length} failed`);
+  process.exit(result.failures.length === 0 ? 0 : 1);
 }

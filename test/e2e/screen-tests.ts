@@ -1,7 +1,8 @@
 /** The screen in the page: a kernel's text console, typing on the PC's keyboard, a linear framebuffer, the on-screen keyboard. */
 import type { Browser } from "playwright";
-import { check, equal, MachinePage, type Runner, type Site } from "./harness.ts";
-import { screenText, typeOnScreen, waitForScreen } from "./on-screen.ts";
+import { check, equal, type Runner, type Site } from "./harness.ts";
+import { MachinePage } from "./machine-page.ts";
+import { typeOnScreen } from "./on-screen.ts";
 
 const BOOT_MS = 180_000;
 /** The last console gets the shell. */
@@ -27,13 +28,13 @@ export async function screenTests(runner: Runner, browser: Browser, site: Site):
     await m.page.locator("#open-settings").click();
     await m.page.locator("#cmdline").fill(CMDLINE);
     await m.page.locator("#settings-start").click();
-    await waitForScreen(m, /# *$/, BOOT_MS);
-    check((await screenText(m)).includes("BusyBox"), "the shell greets on the screen");
+    await m.waitForScreen(/# *$/, BOOT_MS);
+    check((await m.screen()).includes("BusyBox"), "the shell greets on the screen");
     equal(await m.page.locator("#screen-size").textContent(), "720 × 400", "size");
   });
   await test("screen: typing on its keyboard reaches the shell", async (m) => {
     await typeOnScreen(m, "echo The Answer is 42\n");
-    await waitForScreen(m, /^The Answer is 42$/m, 20_000);
+    await m.waitForScreen(/^The Answer is 42$/m, 20_000);
   });
   await test("screen: the picture shows the text", async (m) => {
     // Light pixels where the line stands, none below the last one.
@@ -57,7 +58,7 @@ export async function screenTests(runner: Runner, browser: Browser, site: Site):
     await m.page.locator('#osk [data-code="KeyX"]').click();
     await m.page.waitForTimeout(200);
     await m.page.locator('#osk [data-code="Enter"]').click();
-    await waitForScreen(m, /^7X$/m, 20_000);
+    await m.waitForScreen(/^7X$/m, 20_000);
     await m.page.locator('#osk [data-code="CapsLock"]').click();
     await m.page.locator('#screen-leds .led[data-on="true"]', { hasText: "Caps" }).waitFor();
     await m.page.locator('#osk [data-code="CapsLock"]').click();
@@ -69,7 +70,7 @@ export async function screenTests(runner: Runner, browser: Browser, site: Site):
     await m.page.keyboard.press("Alt+Shift+T");
     check(await m.page.evaluate(() => document.activeElement?.id !== "screen"), "the focus has left");
     await typeOnScreen(m, "echo still fine\n");
-    await waitForScreen(m, /^still fine$/m, 20_000); // no key hangs
+    await m.waitForScreen(/^still fine$/m, 20_000); // no key hangs
   });
   await context.close();
 }

@@ -24,9 +24,12 @@ function need<T>(value: T | null | undefined): T {
 }
 const machine = (name: string): Made => need(machines.get(name));
 
+const compiler = connectCompiler();
+
 /** A worker with a machine of this name to come; its scripts are loaded when this resolves. */
 async function spawn(name: string): Promise<Made> {
   const connection = connectMachine((message) => console.error(message));
+  compiler.connect(connection);
   const made: Made = { connection, text: "", stopped: null };
   machines.set(name, made);
   await connection.useStore((await opened().openPort()).port);
