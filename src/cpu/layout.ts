@@ -314,13 +314,18 @@ export const REC = {
   imm2: 28,
   /** Region records: i32 index into the table of regions. */
   region: 16,
+  /**
+   * i32, detours: address of the slot that leads on. An instruction's record can become one while it is executed, by a push of its own onto its page: it
+   * overwrites nothing that is read behind a write to memory (immediates, direct targets, `next`).
+   */
+  detour: 16,
   /** u8, direct branches: arrivals by way of `chain` until the counter of the target's slot is told. */
   arrivals: 8,
   /** i32, direct branches inside the page: record that stood in the target's slot, or 0. One that has left it leads back there (PSEUDO.goto). */
   chain: 12,
   /** i32, direct branches: target offset from the page's start. */
   target: 24,
-  /** i32, direct branches inside the page: address of the target's slot. Pseudo records: address of the slot or record; region records: the instruction's own record. */
+  /** i32, direct branches inside the page: address of the target's slot. Region records: the instruction's own record. */
   link: 28,
 } as const;
 

@@ -15,7 +15,7 @@ export interface FirmwareRun {
   readonly serial: string;
   /**
    * Runs until `text` stands in serial or debug output after everything that former calls have found; throws after `seconds`. Escape sequences do not
-   * count: a firmware's serial console moves the cursor by the clock, in the middle of a word too.
+   * count: a firmware's serial console moves the cursor by the clock, in the middle of a word too, with a return before it.
    */
   until(text: string, seconds?: number): void;
   /** Types at COM1. */
@@ -44,7 +44,7 @@ export function startFirmware(firmware: Uint8Array, options: MachineOptions = {}
   const machine = new Machine(full, host, options);
   const seen = { serial: 0, debug: 0 };
   const found = (text: string): boolean => {
-    const s = serial.replace(/\x1b\[[0-9;?]*[A-Za-z]/g, "").indexOf(text, seen.serial);
+    const s = serial.replace(/\r?\x1b\[[0-9;?]*[A-Za-z]/g, "").indexOf(text, seen.serial);
     const d = debug.indexOf(text, seen.debug);
     if (s >= 0) seen.serial = s + text.length;
     if (d >= 0) seen.debug = d + text.length;

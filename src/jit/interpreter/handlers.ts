@@ -11,7 +11,7 @@ import { FunctionBuilder } from "../wasm/function.ts";
 export const PSEUDO = {
   /** Not decoded yet: leaves for TypeScript. */
   miss: 0,
-  /** Continues at the record in the slot at REC.link. */
+  /** Continues at the record in the slot at REC.detour. */
   goto: 1,
   /** Continues at page + REC.ip (the page's end). */
   lookup: 2,

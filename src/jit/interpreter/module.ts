@@ -297,10 +297,10 @@ class RunFunction {
     this.leave(EXIT.decodeMiss, REC.ip, true);
     fb.end(labels[PSEUDO.goto]);
     this.uncount();
-    fb.get(this.rec).mem("i32.load", REC.link).mem("i32.load").tee(this.entry);
+    fb.get(this.rec).mem("i32.load", REC.detour).mem("i32.load").tee(this.entry);
     const known = fb.begin("if", "known");
     fb.get(this.entry).set(this.rec).br(dispatch).end(known);
-    fb.get(this.vpage).get(this.rec).mem("i64.load32_s", REC.target).op("i64.add").set(this.rip).br(lookup);
+    fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").set(this.rip).br(lookup);
     fb.end(labels[PSEUDO.lookup]);
     this.uncount();
     fb.get(this.vpage).get(this.rec).mem("i64.load16_u", REC.ip).op("i64.add").set(this.rip).br(lookup);

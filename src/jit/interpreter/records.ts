@@ -121,8 +121,7 @@ export class RecordWriter {
   writeGoto(at: number, ip: number, slot: number): void {
     this.u16[(at + REC.handler) >> 1] = PSEUDO.goto;
     this.u16[(at + REC.ip) >> 1] = ip;
-    this.i32[(at + REC.link) >> 2] = slot;
-    this.i32[(at + REC.target) >> 2] = ip;
+    this.i32[(at + REC.detour) >> 2] = slot;
   }
 
   /** Enters region `index` of the table; the instruction's own record is `own`. */
