@@ -243,7 +243,7 @@ export const ARENA_BASE = 0x100000;
 export const RAM_BASE = 0x5000000;
 
 /**
- * Second-level data TLB, direct-mapped by page, for all MMU indices: what the data TLBs have been filled with. Entry: read key i64, write
+ * Second-level data TLB, direct-mapped by a hash of the page (tlb2Entry), for all MMU indices: what the data TLBs have been filled with. Entry: read key i64, write
  * key i64 (or 0), addend i32, physical page number i32 with bit 31 for global pages. A key is the linear page | generation << 2 |
  * MMU index + 1. The generation goes up where entries become wrong in numbers, so that emptying costs nothing.
  */
@@ -256,8 +256,8 @@ export const TLB2_BASE = RAM_BASE - TLB2_ENTRIES * TLB_ENTRY_SIZE;
 
 /** Address of the data TLBs' entry of a linear page number (its low bits count). */
 export const tlbEntry = (mmuIndex: number, page: number): number => tlbAddress(mmuIndex) + (page & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
-/** The same of the second level. */
-export const tlb2Entry = (page: number): number => TLB2_BASE + (page & (TLB2_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+/** The same of the second level, for bits 31..12 of an address. Pages that share an entry of the first never share this one: the upper bits are mixed into the lower. */
+export const tlb2Entry = (page: number): number => TLB2_BASE + ((page ^ (page >>> TLB_BITS)) & (TLB2_ENTRIES - 1)) * TLB_ENTRY_SIZE;
 
 /**
  * What was found in slots of late, direct-mapped: slot tables are sparse, and a look into one is a miss of the host's caches. Entry: address

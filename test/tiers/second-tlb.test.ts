@@ -24,6 +24,14 @@ describe.each(["0", "1"] as const)("second-level TLB, tier %s", (tier) => {
     expect(r.vcpu.mmu.tlbMisses).toBeLessThan(12);
   });
 
+  it("gives back what a page 64 MiB or 128 MiB away has taken the place of, as a stack's and a mapping's are", () => {
+    const source = `xor ebx, ebx\n mov ecx, ${ROUNDS}\nnext:\n mov rax, [0x11000]\n add rbx, rax\n mov rax, [0x4011000]\n add rbx, rax\n mov [0x8011008], rbx\n dec ecx\n jnz next\n hlt`;
+    const r = rig(source, tier);
+    for (const entry of [32, 64]) r.vcpu.state.u64[(RAM_BASE + 0x3000 + 8 * entry) >> 3] = BigInt(TABLE | 3);
+    expect(r.run().vcpu.state.reg(3)).toBe(BigInt(ROUNDS * 2 * 0x11));
+    expect(r.vcpu.mmu.tlbMisses).toBeLessThan(12);
+  });
+
   it.each([["INVLPG", "invlpg [0x11000]"], ["a CR3 write", "mov rdx, cr3\n mov cr3, rdx"]])("forgets at %s", (_name, forget) => {
     const change = `mov dword [${TABLE + 8 * 0x11}], 0x13003\n ${forget}\n`;
     const r = rig(`xor ebx, ebx\n ${take} ${take} ${change} mov rsi, [0x11000]\n mov rdi, [${FAR + 0x14000}]\n mov rsi, [0x11000]\n hlt`, tier).run();

@@ -1,6 +1,6 @@
 /** How emitted code finds an entry of the data TLBs and of the fetch TLB: the one place for it. */
 import {
-  FETCH_ENTRY_BITS, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX, STATE, TLB2_BASE, TLB2_ENTRIES, TLB2_GLOBAL, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_INVALID, TLB_PPN,
+  FETCH_ENTRY_BITS, FETCH_TLB_ENTRIES, FILLED_BASE, FILLED_MAX, STATE, TLB2_BASE, TLB2_ENTRIES, TLB2_GLOBAL, TLB_ADDEND, TLB_BITS, TLB_ENTRIES, TLB_ENTRY_BITS, TLB_INVALID, TLB_PPN,
   TLB_READ, TLB_WRITE,
 } from "../../cpu/layout.ts";
 import { FunctionBuilder } from "../wasm/function.ts";
@@ -47,7 +47,9 @@ export function missFunction(name: string, tag: typeof TLB_READ | typeof TLB_WRI
   f.get(linear).i64(-4096n).op("i64.and").tee(page);
   f.i32(0).mem("i32.load", STATE.tlbBase).tee(entry).i32(16).op("i32.shr_u").i32(3).op("i32.and");
   f.i32(0).mem("i32.load", STATE.tlb2Generation).op("i32.or").op("i64.extend_i32_u").op("i64.or").set(key);
-  f.get(linear).i64(BigInt(12 - TLB_ENTRY_BITS)).op("i64.shr_u").op("i32.wrap_i64").i32((TLB2_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").tee(from);
+  // layout.ts, tlb2Entry.
+  f.get(linear).op("i32.wrap_i64").tee(n).i32(12 - TLB_ENTRY_BITS).op("i32.shr_u").get(n).i32(12 - TLB_ENTRY_BITS + TLB_BITS).op("i32.shr_u").op("i32.xor");
+  f.i32((TLB2_ENTRIES - 1) << TLB_ENTRY_BITS).op("i32.and").tee(from);
   f.mem("i64.load", TLB2_BASE + tag).get(key).op("i64.ne").unlikely().brIf(miss);
   dataEntry(f, linear).get(entry).op("i32.add").tee(entry).get(page).mem("i64.store", TLB_READ);
   f.get(entry).get(page).i64(TLB_INVALID).get(from).mem("i64.load", TLB2_BASE + TLB_WRITE).get(key).op("i64.eq").op("select").mem("i64.store", TLB_WRITE);
