@@ -35,6 +35,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     load: (images: ImageSources, onProgress: (progress: LoadProgress) => void) => guard(remote.load(images, Comlink.proxy(onProgress))),
     prepare: (spec: MachineSpec, onProgress: (progress: LoadProgress) => void) => guard(remote.prepare(spec, Comlink.proxy(onProgress))),
     warm: () => guard(remote.warm()),
+    foresee: () => guard(remote.foresee()),
     useStore: (port: MessagePort) => guard(remote.useStore(Comlink.transfer(port, [port]))),
     snapshot: (request: SnapshotRequest, onProgress?: (progress: StoreProgress) => void) =>
       guard(remote.snapshot(request, Comlink.proxy(onProgress ?? (() => undefined))) as Promise<SnapshotResult>),

@@ -100,6 +100,8 @@ export interface MachineApi {
   load(images: ImageSources, onProgress: (progress: LoadProgress) => void): Promise<ImageSources>;
   /** Loads and compiles what a start needs, so that the start itself is short: for a worker that waits for its machine. */
   warm(): Promise<void>;
+  /** A snapshot or a fork of the running machine is likely to be asked for: what that needs is loaded. */
+  foresee(): Promise<void>;
   /** The store's end of a port (StoreConnection.openPort): before `snapshot`, and before a start from one. */
   useStore(port: MessagePort): Promise<void>;
   /** Takes a snapshot of the machine as it is now, which runs on; resolves when it is in the store. A second one waits for the first. */

@@ -184,6 +184,11 @@ export class Runner {
     return (this.runningSnapshots ?? (await this.loadSnapshots("fork"))).fork(send);
   }
 
+  /** A snapshot or a fork may come soon. */
+  async foresee(): Promise<void> {
+    if (this.snapshots === null && !this.ended && !this.resetting) await this.loadSnapshots("fork");
+  }
+
   private get runningSnapshots(): RunnerSnapshots | null {
     return this.ended || this.resetting ? null : this.snapshots;
   }

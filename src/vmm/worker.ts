@@ -85,7 +85,8 @@ function asSources(images: KernelImages): ImageSources | null {
 /** A kernel that a reset loads. */
 const notLoaded = (cmdline: string): KernelImages => ({ kernel: new Uint8Array(0), initrds: [], cmdline });
 
-const snapshotModule = (): Promise<typeof Snapshots> => import("./worker-snapshots.ts");
+let snapshotsLoaded: typeof Snapshots | null = null;
+const snapshotModule = async (): Promise<typeof Snapshots> => (snapshotsLoaded ??= await import("./worker-snapshots.ts"));
 
 /** Between reports of progress. */
 const PROGRESS_MS = 40;
@@ -202,6 +203,11 @@ class WorkerMachine implements MachineApi {
     await warm(this.store);
   }
 
+  async foresee(): Promise<void> {
+    await snapshotModule();
+    await this.runner?.foresee();
+  }
+
   async useStore(port: MessagePort): Promise<void> {
     this.store = new (await snapshotModule()).WorkerStore(port);
   }
@@ -220,7 +226,8 @@ class WorkerMachine implements MachineApi {
 
   fork(port: MessagePort): Promise<{ readonly pauseMs: number }> {
     const forked = this.snapshots.then(async () => {
-      const { sendTo } = await snapshotModule();
+      // Another turn of the event loop may be a slice of the guest away.
+      const { sendTo } = snapshotsLoaded ?? (await snapshotModule());
       return this.need().fork(sendTo(port));
     });
     this.snapshots = forked.catch(() => undefined);

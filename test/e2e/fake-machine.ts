@@ -92,6 +92,9 @@ export class FakeMachine implements MachineApi {
   warm(): Promise<void> {
     return Promise.resolve();
   }
+  foresee(): Promise<void> {
+    return Promise.resolve();
+  }
   useStore(): Promise<void> {
     return Promise.resolve();
   }

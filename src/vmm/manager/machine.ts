@@ -146,6 +146,14 @@ export class ManagedMachine {
     return this.phase === "running" && (this.status?.idle === true || performance.now() - this.begunMs > (this.goesOn ? WENT_ON_MS : SETTLED_MS));
   }
 
+  /** A snapshot or a fork of it may come soon: told to each worker once. What is wrong is said when it comes. */
+  foresee(): void {
+    if (this.connection === this.foreseen) return;
+    this.foreseen = this.connection;
+    this.connection?.foresee().catch(() => undefined);
+  }
+  private foreseen: MachineConnection | null = null;
+
   summary(): MachineSummary {
     const { id, definition, createdMs } = this.record;
     return {

@@ -48,6 +48,7 @@ class Worker implements MachineConnection {
   screenshot = (): Promise<null> => Promise.resolve(null);
   debugger = (): Promise<never> => Promise.reject(new Error("no debugger"));
   warm = (): Promise<void> => this.call("warm");
+  foresee = (): Promise<void> => this.call("foresee");
   useStore = (): Promise<void> => this.call("store");
   snapshot = (): Promise<never> => Promise.reject(new Error("none"));
   fork = (): Promise<never> => Promise.reject(new Error("none"));
@@ -92,6 +93,20 @@ describe("manager", () => {
     await again.remove(id);
     expect((await setup(records)).manager.list().map((m) => m.name)).toEqual(["Machine"]);
     expect(await again.describe(again.list()[0].id)).toBe("{}\n");
+  });
+
+  it("tells machines that rest, once, that a snapshot or a fork may come, and keeps a worker ready", async () => {
+    const { manager, workers } = await setup();
+    const [resting, starting] = [await manager.create(KERNEL), await manager.create(KERNEL)];
+    await manager.start(resting);
+    await manager.start(starting);
+    workers[0].events.status({ ...status("running"), idle: true });
+    workers[1].events.status(status("running"));
+    expect(workers.flatMap((w) => w.calls)).not.toContain("foresee");
+    manager.foresee();
+    await vi.waitFor(() => expect(workers[2]?.calls).toContain("warm"));
+    await manager.snapshots(resting);
+    expect(workers.map((w) => w.calls.filter((call) => call === "foresee").length)).toEqual([1, 0, 0]);
   });
 
   it("gives each machine a worker, and the files that its definition names", async () => {

@@ -120,7 +120,10 @@ export class MachineManager implements Manager {
 
   /** A worker for the machine that comes next, while one runs that somebody sees, once there is reason to expect one. */
   private keepSpareIfSettled(): void {
-    if (this.foreseen && [...this.machines.values()].some((machine) => machine.settled)) void this.keepSpare();
+    if (!this.foreseen) return;
+    const settled = [...this.machines.values()].filter((machine) => machine.settled);
+    for (const machine of settled) machine.foresee();
+    if (settled.length > 0) void this.keepSpare();
   }
   private foreseen = false;
   private async keepSpare(): Promise<void> {
