@@ -1,5 +1,5 @@
 /** Snapshots of the booted default guest: pauses, times to go on, sizes; in Chromium with the page's workers and store, in Node with a folder. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,7 +16,6 @@ import { Restore } from "../../src/vmm/snapshot/restore.ts";
 import type { SnapshotRequest, SnapshotSink } from "../../src/vmm/snapshot/snapshotter.ts";
 import { openReader } from "../../src/vmm/store/reader.ts";
 import { openSnapshotPage, serveSnapshots } from "../../test/e2e/snapshot-tests.ts";
-import { guestImages } from "../../test/snapshot/rig.ts";
 import type { Context, Suite } from "../lib/context.ts";
 import { most, row, type Engine, type Row } from "../lib/report.ts";
 
@@ -146,16 +145,18 @@ async function inNode(context: Context): Promise<Samples> {
     const { pauseMs, pages } = await runner.snapshot(request, sink);
     return { pauseMs, pages, storedBytes: (await store.usage()).storedBytes - before };
   };
+  const { files, info: guest } = await context.guest();
+  const boot = { kernel: new Uint8Array(readFileSync(files.vmlinux)), initrds: [new Uint8Array(readFileSync(files["initramfs.cpio"]))], cmdline: guest.cmdline };
   const config = (memoryMib: number): MachineConfig => ({
-    memoryMib, cpu: "x86-64-v2", boot: guestImages(), deterministic: false, debugExit: null, epochSeconds: 1_800_000_000, noReboot: true,
+    memoryMib, cpu: "x86-64-v2", boot, deterministic: false, debugExit: null, epochSeconds: 1_800_000_000, noReboot: true,
   });
   const restore = async (memoryMib: number, id: string): Promise<number> => {
     const reader = await openReader(await store.reader());
     const record = await store.record(`snapshot/${id}`);
-    const boot = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
+    const nothing = { kernel: new Uint8Array(0), initrds: [], cmdline: "" };
     const from = performance.now();
     const start = Restore.ofSnapshot(record?.data, reader);
-    const runner = new Runner({ ...config(memoryMib), boot }, { serial: () => undefined, stopped: () => undefined }, { startFrom: { from: start, snapshots: RunnerSnapshots } });
+    const runner = new Runner({ ...config(memoryMib), boot: nothing }, { serial: () => undefined, stopped: () => undefined }, { startFrom: { from: start, snapshots: RunnerSnapshots } });
     runner.current.run(1, 1);
     const ms = performance.now() - from;
     runner.powerOff();
