@@ -77,7 +77,7 @@ function number(value: number, unit: Row["unit"]): string {
 function targetText({ target, unit }: Row): string {
   if (target === null) return "";
   const sign = target.at === "most" ? "≤" : "≥";
-  return target.of === "ratio" ? `${sign} ${target.limit}x QEMU` : `${sign} ${target.limit}${unit === "x" ? "" : " "}${unit}`;
+  return target.of === "ratio" ? `${sign} ${Number(target.limit.toFixed(2))}x QEMU` : `${sign} ${target.limit}${unit === "x" ? "" : " "}${unit}`;
 }
 
 /** Lowest and highest sample, where there are several. */
