@@ -43,7 +43,8 @@ function makeCase(r: Prng, { limit, bits }: CodeSegment): Case {
   gpr[0] = BigInt(target >>> 0);
   gpr[1] = BigInt(1 + r.below(3));
   gpr[3] = BigInt(DATA + 0x100);
-  gpr[4] = BigInt(DATA + 0x800);
+  // A stack that is not there comes before a target that is none.
+  gpr[4] = BigInt(DATA + (r.chance(0.1) ? 0x4800 : 0x800));
   const other = r.chance(0.3);
   const size = (bits === 32) !== other ? 4 : 2;
   const head = other ? [0x66] : [];

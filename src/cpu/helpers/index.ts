@@ -121,6 +121,7 @@ export function createCpuHelpers(context: HelperContext): CpuHelpers {
     portOut: (port, width, value) => misc.portOut(port, width, value),
     portCheck: (port, width) => misc.portCheck(port, width),
     checkCanonical: (linear) => misc.checkCanonical(linear),
+    checkCallTarget: (linear, slot) => misc.checkCallTarget(linear, slot),
     fxsave: (linear, wide) => fp.fxsave(linear, wide),
     fxrstor: (linear, wide) => fp.fxrstor(linear, wide),
     xsave: (linear, wide, form) => fp.xsave(linear, wide, form),

@@ -1,6 +1,6 @@
 /** Time stamps, random numbers, XCR0, FS and GS bases, HLT, port I/O, and the ways to raise a fault. */
 import type { IoWidth } from "../env.ts";
-import { type GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
+import { GuestFault, VECTOR, generalProtection, undefinedOpcode } from "../fault.ts";
 import { FLAG, FS, GATE_UNPROTECTED, GS, STATE, STATUS, SHADOW_NONE } from "../layout.ts";
 import { CR0, CR4 } from "../state.ts";
 import { type Core, SYSTEM } from "./core.ts";
@@ -205,6 +205,19 @@ export class Miscellaneous {
     const bits = this.core.state.cr4 & CR4.LA57 ? 57 : 48;
     if (BigInt.asIntN(bits, linear) !== BigInt.asIntN(64, linear)) throw generalProtection();
     return STATUS.next;
+  }
+
+  /** Of an indirect call in 64-bit code that pushes eight bytes to `slot`: a push that faults comes first. */
+  checkCallTarget(linear: bigint, slot: bigint): number {
+    const { core } = this;
+    core.split(slot);
+    if (!core.memory.canonical(core.hi)) throw new GuestFault(VECTOR.SS, 0);
+    const { lo, hi, memory } = core;
+    memory.writable(lo, hi, 1, memory.index());
+    // A store's CR2 is the first byte that cannot be written; others report the last of all.
+    const second = (lo + 7) & ~0xfff;
+    if ((second ^ lo) & ~0xfff) memory.writable(second, second === 0 ? (hi + 1) | 0 : hi, 1, memory.index());
+    return this.checkCanonical(linear);
   }
 
   portIn(portArg: number, width: number): number {

@@ -99,6 +99,8 @@ export const HELPERS = {
   portCheck: ["i32", "i32"],
   /** #GP(0) for a linear address that is not canonical. */
   checkCanonical: ["i64"],
+  /** (target, linear address of the push). */
+  checkCallTarget: ["i64", "i64"],
 
   /** (linear address, 1 for REX.W forms) */
   fxsave: ["i64", "i32"],
@@ -153,7 +155,7 @@ export const HELPERS = {
 
 export type HelperName = keyof typeof HELPERS;
 /** Called where an instruction is at fault, or its unit is not to be used: hardly ever. */
-export const UNUSUAL: ReadonlySet<HelperName> = new Set<HelperName>(["checkCanonical", "raise", "fpuTrap", "x87Wait", "undefinedInstruction"]);
+export const UNUSUAL: ReadonlySet<HelperName> = new Set<HelperName>(["checkCanonical", "checkCallTarget", "raise", "fpuTrap", "x87Wait", "undefinedInstruction"]);
 export const HELPER_NAMES = Object.keys(HELPERS) as HelperName[];
 type ArgOf<P> = P extends "i64" ? bigint : number;
 type ArgsOf<T extends readonly ParamType[]> = { -readonly [K in keyof T]: ArgOf<T[K]> };

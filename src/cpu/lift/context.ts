@@ -135,6 +135,10 @@ export abstract class LiftContext extends Builder {
     this.store(width, this.stackLinear(sp, width / 8, true), v);
     this.setStackPointer(sp);
   }
+  /** Where a push would write. */
+  pushLinear(width: number): Value {
+    return this.stackLinear(this.stackPointer(this.i64(-width / 8)), width / 8, true);
+  }
   /** Reads the top of the stack; `release` then moves the pointer past it and `extra` bytes. */
   top(width: number): { value: Value; release: (extra?: Value) => void } {
     const sp = this.stackPointer(this.i64(0));
@@ -166,9 +170,13 @@ export abstract class LiftContext extends Builder {
     return width === 64 ? next : this.wrap(next);
   }
   /** #GP(0) where an offset in CS (i64) is beyond its limit; before anything changes. SDM Vol. 2, JMP, CALL, RET, Jcc, LOOP. Legacy modes. */
-  checkCodeLimit(offset: Value): void {
+  checkCodeLimit(offset: Value, pushed = 0): void {
     if (this.flat) return;
-    this.if(this.emit("i32.gt_u", [this.wrap(offset), this.get(32, fixed(STATE.segmentLimit + 4 * CS))]), () => this.call("raise", this.i32(VECTOR.GP)));
+    this.if(this.emit("i32.gt_u", [this.wrap(offset), this.get(32, fixed(STATE.segmentLimit + 4 * CS))]), () => {
+      // Faults as the push would, and changes nothing.
+      if (pushed > 0) this.emit("rmw.end", [this.emit("rmw.begin", [this.pushLinear(pushed)], { imm: pushed / 8 })]);
+      this.call("raise", this.i32(VECTOR.GP));
+    });
   }
   /** Transfers to an offset in CS (i64, already truncated to the operand size and within the limit). */
   jumpOffset(offset: Value): void {
@@ -180,10 +188,10 @@ export abstract class LiftContext extends Builder {
     const target = this.emit("i32.add", [this.nextOffset(32), this.immediate(32)]);
     return this.zext64(this.form.opSize === 16 ? this.mask(16, target) : target);
   }
-  /** Checks the target of a relative transfer that will change something else before it jumps. `taken`: whether it will. */
-  checkRelative(taken?: Value): void {
+  /** Checks the target of a relative transfer that will change something else before it jumps. `taken`: whether it will; `pushed`: as in checkCodeLimit. */
+  checkRelative(taken?: Value, pushed?: number): void {
     if (this.mode64 || this.flat) return;
-    if (taken === undefined) this.checkCodeLimit(this.relativeOffset());
+    if (taken === undefined) this.checkCodeLimit(this.relativeOffset(), pushed);
     else this.if(taken, () => this.checkCodeLimit(this.relativeOffset()));
   }
   /** Unconditional relative transfer. `checked`: checkRelative was called. */

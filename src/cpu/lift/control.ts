@@ -5,17 +5,23 @@ import { gpr, RCX, type LiftContext } from "./context.ts";
 import { COND } from "./flags.ts";
 import { stateful, type LifterTable } from "./registry.ts";
 
-/** Near transfers to a non-canonical address, or beyond CS's limit, fault before anything changes (SDM Vol. 2, JMP, CALL, RET: #GP(0)). */
-function indirectTarget(c: LiftContext, v: Value): Variable {
+/**
+ * Near transfers to a non-canonical address, or beyond CS's limit, fault before anything changes (SDM Vol. 2, JMP, CALL, RET: #GP(0)). `pushed`: bits of
+ * what is pushed; a push that faults comes first (measured, test/silicon; Intel's manual has it the other way round).
+ */
+function indirectTarget(c: LiftContext, v: Value, pushed = 0): Variable {
   const target = c.variable(c.zext64(v));
   if (!c.mode64) {
-    c.checkCodeLimit(c.read(target));
+    c.checkCodeLimit(c.read(target), pushed);
     return target;
   }
   const t = c.read(target);
   // What 48 bits do not hold may still be canonical under 5-level paging.
   const extended = c.emit("i64.shr_s", [c.emit("i64.shl", [t, c.i64(16)]), c.i64(16)]);
-  c.if(c.emit("i64.ne", [extended, t]), () => c.call("checkCanonical", c.read(target)));
+  c.if(c.emit("i64.ne", [extended, t]), () => {
+    if (pushed > 0) c.call("checkCallTarget", c.read(target), c.pushLinear(pushed));
+    else c.call("checkCanonical", c.read(target));
+  });
   return target;
 }
 
@@ -27,12 +33,12 @@ function jmp(c: LiftContext): void {
 function call(c: LiftContext): void {
   const w = c.mode64 ? 64 : c.form.opSize;
   if (c.operand(0).kind === "rel") {
-    c.checkRelative();
+    c.checkRelative(undefined, w);
     c.push(w, c.nextOffset(w));
     c.jumpRelative(true);
     return;
   }
-  const target = indirectTarget(c, c.readOp(0));
+  const target = indirectTarget(c, c.readOp(0), w);
   c.push(w, c.nextOffset(w));
   c.jumpOffset(c.read(target));
 }

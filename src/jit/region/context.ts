@@ -26,7 +26,7 @@ export class Unsupported extends Error {}
 
 /** Helpers that neither read nor write a register slot. */
 export const ISOLATED: ReadonlySet<HelperName> = new Set<HelperName>([
-  "raise", "undefinedInstruction", "fpuTrap", "checkCanonical", "sseArith", "pcmpString", "sseCrypto", "x87Wait", "x87Register", "x87Memory",
+  "raise", "undefinedInstruction", "fpuTrap", "checkCanonical", "checkCallTarget", "sseArith", "pcmpString", "sseCrypto", "x87Wait", "x87Register", "x87Memory",
   "x87Prepare", "x87Commit", "readCr", "readBase", "lar", "lsl", "verify", "rdrand", "rdseed", "rdpid", "storeSystem", "cli", "privilegedNop",
   "privilegedSelector", "portCheck", "swapgs", "sti", "writeBase",
 ]);
