@@ -280,7 +280,9 @@ async function main(argv: readonly string[]): Promise<number> {
     };
     try {
       runner = new Runner(config, {
-        serial: (bytes) => {
+        serial: (bytes, port = 0) => {
+          // The terminal is COM1's.
+          if (port > 0) return;
           try {
             if (stdio?.write(bytes) === false) quit(EXIT_PIPE);
             if (file !== null) writeAll(file, bytes);

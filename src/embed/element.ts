@@ -170,7 +170,7 @@ class Parts {
 
   join(machine: Machine): void {
     this.console = machine.terminal({
-      serial: (bytes) => this.output.push(bytes),
+      serial: (bytes, port) => (port === 0 ? this.output.push(bytes) : undefined),
       restarted: (byGuest) => {
         if (!byGuest) this.terminal.reset();
       },

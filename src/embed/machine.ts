@@ -39,7 +39,8 @@ export class Machine {
     readonly id: string,
   ) {
     this.console = manager.console(id, {
-      serial: (bytes) => {
+      serial: (bytes, port) => {
+        if (port !== 0) return;
         this.text = (this.text + this.decoder.decode(bytes, { stream: true })).slice(-MEMORY_CHARACTERS);
         for (const listener of this.output) listener(bytes);
         for (const wake of this.waiting.splice(0)) wake();

@@ -47,7 +47,7 @@ export function connectMachine(onCrash: (message: string) => void): MachineConne
     reset: () => guard(remote.reset()),
     powerOff: () => guard(remote.powerOff()),
     powerButton: () => guard(remote.powerButton()),
-    serialInput: (bytes: Uint8Array) => guard(remote.serialInput(bytes)),
+    serialInput: (bytes: Uint8Array, port = 0) => guard(remote.serialInput(bytes, port)),
     key: (code: string | null, pressed: boolean) => guard(remote.key(code, pressed)),
     mouse: (input: MouseInput) => guard(remote.mouse(input)),
     attachDisplay: (port: MessagePort) => guard(remote.attachDisplay(Comlink.transfer(port, [port]))),

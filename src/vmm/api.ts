@@ -69,8 +69,8 @@ export type StartSource =
 
 /** Events from worker to page. */
 export interface MachineEvents {
-  /** Serial output in batches, byte for byte. A promise slows the guest down to the speed at which it resolves. */
-  serial(bytes: Uint8Array): void | Promise<void>;
+  /** Serial output in batches, byte for byte (port 0, the default, is COM1). A promise slows the guest down to the speed at which it resolves. */
+  serial(bytes: Uint8Array, port?: number): void | Promise<void>;
   status(status: MachineStatus): void;
   stopped(report: StopReport): void;
   input(state: InputState): void;
@@ -119,7 +119,7 @@ export interface MachineApi {
   /** Presses the power button: a guest that listens (ACPI) shuts itself down. False: it does not listen. */
   powerButton(): Promise<boolean>;
   /** Bytes typed by the user. All are queued; none is lost however many. */
-  serialInput(bytes: Uint8Array): Promise<void>;
+  serialInput(bytes: Uint8Array, port?: number): Promise<void>;
   /** A key by its place, named as KeyboardEvent.code; null lets go of all keys. Keys that no PC has are ignored. */
   key(code: string | null, pressed: boolean): Promise<void>;
   mouse(input: MouseInput): Promise<void>;

@@ -29,6 +29,8 @@ export interface MachineConfig {
   readonly noReboot: boolean;
   /** QEMU's `-vga`: the display adapter. Default `std`. */
   readonly vga?: "std" | "none";
+  /** UARTs that are fitted, from COM1 on: 1 (the default) to 4. */
+  readonly serialPorts?: number;
   /** Which tiers run the guest: "0" the interpreter alone, "1" compiled code at once, "auto" (the default) what is hot. */
   readonly tier?: "0" | "1" | "auto";
 }

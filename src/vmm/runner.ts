@@ -6,6 +6,7 @@ import { CpuShare } from "./cpu-share.ts";
 import { DisplayFeed } from "./display-feed.ts";
 import type { InputState, KernelImages, MachineConfig, MachineStats, MachineStatus, StopReport } from "./config.ts";
 import { release } from "./images/release.ts";
+import { SERIAL_PORTS } from "./machine/memory-map.ts";
 import { Machine, type MachineOptions, type RunOutcome } from "./machine/machine.ts";
 import { immediate, Turn } from "./turn.ts";
 import type { RunnerSnapshots } from "./runner-snapshots.ts";
@@ -20,7 +21,7 @@ import type { LogSink, Recorder } from "./record/recorder.ts";
 
 export interface RunnerEvents {
   /** Serial output in batches, byte for byte. The guest waits while more than a megabyte of it is not resolved. */
-  serial(bytes: Uint8Array): void | Promise<void>;
+  serial(bytes: Uint8Array, port?: number): void | Promise<void>;
   debug?(bytes: Uint8Array): void;
   status?(status: MachineStatus): void;
   stopped(report: StopReport): void;
@@ -124,7 +125,8 @@ const PAUSE = immediate === undefined ? null : new Int32Array(new SharedArrayBuf
 export class Runner {
   private machine: Machine;
   private state: "running" | "paused" | "stopped" = "paused";
-  private readonly serial = new Batch();
+  /** By port. */
+  private readonly serial = SERIAL_PORTS.map(() => new Batch());
   private readonly debug = new Batch();
   private readonly turn = new Turn();
   private timer: ReturnType<typeof setTimeout> | null = null;
@@ -203,7 +205,7 @@ export class Runner {
   private build(config: MachineConfig, { tape: _, ...options }: RunnerOptions & { readonly memory?: WebAssembly.Memory }, start: StartFrom | null = null): Machine {
     const key = this.deck.key(config.deterministic);
     const machine = new Machine(config, {
-      serial: (byte) => this.serial.push(byte),
+      serial: (byte, port) => this.serial[port].push(byte),
       debug: (byte) => this.debug.push(byte),
       hostNs: () => performance.now() * 1e6,
       entropy: (bytes) => bytes.set(key),
@@ -345,9 +347,9 @@ export class Runner {
     return heard;
   }
 
-  serialInput(bytes: Uint8Array): void {
+  serialInput(bytes: Uint8Array, port = 0): void {
     if (this.state === "stopped") return;
-    this.machine.serialInput(bytes);
+    this.machine.serialInput(bytes, port);
     this.wake();
   }
 
@@ -489,10 +491,10 @@ export class Runner {
   private untaken = 0;
   private held = false;
 
-  private deliver(out: Uint8Array): void {
+  private deliver(out: Uint8Array, port: number): void {
     const { length } = out;
-    this.tail.push(out);
-    const taken = this.events.serial(out);
+    if (port === 0) this.tail.push(out);
+    const taken = this.events.serial(out, port);
     if (taken === undefined) return;
     this.untaken += length;
     const done = (): void => {
@@ -508,11 +510,12 @@ export class Runner {
   /** When something was last sent: what comes after a silence, an echo, goes at once. */
   private flushedMs = 0;
   private flush(): void {
-    const out = this.serial.take();
-    if (out !== null) {
+    this.serial.forEach((batch, port) => {
+      const out = batch.take();
+      if (out === null) return;
       this.flushedMs = performance.now();
-      this.deliver(out);
-    }
+      this.deliver(out, port);
+    });
     const debug = this.debug.take();
     if (debug !== null) this.events.debug?.(debug);
   }

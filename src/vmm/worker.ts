@@ -118,7 +118,7 @@ class WorkerMachine implements MachineApi {
     const tape = config === "prepared" ? null : await this.tapeOf(config, machine, options);
     const epochSeconds = tape?.mode === "replay" ? tape.recording.machine.epochSeconds : machine.epochSeconds;
     const runner = new Runner({ ...machine, epochSeconds }, {
-      serial: (bytes) => events.serial(Comlink.transfer(bytes, [bytes.buffer])),
+      serial: (bytes, port) => events.serial(Comlink.transfer(bytes, [bytes.buffer]), port),
       status: (status) => events.status(status),
       stopped: (report) => {
         // Disks are whole before anyone hears of the end.
@@ -369,8 +369,8 @@ class WorkerMachine implements MachineApi {
   powerButton(): Promise<boolean> {
     return Promise.resolve(this.need().powerButton());
   }
-  serialInput(bytes: Uint8Array): Promise<void> {
-    this.need().serialInput(bytes);
+  serialInput(bytes: Uint8Array, port = 0): Promise<void> {
+    this.need().serialInput(bytes, port);
     return Promise.resolve();
   }
   key(code: string | null, pressed: boolean): Promise<void> {

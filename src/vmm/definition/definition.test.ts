@@ -121,7 +121,7 @@ describe("definitions", () => {
     const definition = parse(FULL);
     expect(machineConfig(definition, { kernel: null, initrds: [], cmdline: "" }, 7)).toEqual({
       memoryMib: 1024, cpu: "max,-avx2", boot: { kernel: null, initrds: [], cmdline: "" }, deterministic: true, debugExit: { iobase: 0xf4, iosize: 4 },
-      epochSeconds: 7, noReboot: true, vga: "none", tier: "0",
+      epochSeconds: 7, noReboot: true, vga: "none", serialPorts: 2, tier: "0",
     });
     const disk = (id: string) => [id, new RawDisk(MemoryStore.of(new Uint8Array(512)))] as const;
     const drives = new Map(["disk0", "disk1", "disk2", "cdrom0", "floppy0"].map(disk));

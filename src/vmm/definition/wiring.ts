@@ -42,9 +42,9 @@ export interface MachineResources {
 export const epochOf = (definition: MachineDefinition, nowMs: number): number => (definition.deterministic ? DETERMINISTIC_EPOCH_SECONDS : Math.floor(nowMs / 1000));
 
 export function machineConfig(definition: MachineDefinition, boot: KernelImages, epochSeconds: number): MachineConfig {
-  const { cpu, memory, deterministic, devices, reboot, display } = definition;
+  const { cpu, memory, deterministic, devices, reboot, display, console: { ports } } = definition;
   return {
-    memoryMib: memory, cpu: cpu.model, boot, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: !reboot, vga: display, tier: cpu.tier,
+    memoryMib: memory, cpu: cpu.model, boot, deterministic, debugExit: devices.debugExit, epochSeconds, noReboot: !reboot, vga: display, serialPorts: Math.max(1, ports), tier: cpu.tier,
   };
 }
 

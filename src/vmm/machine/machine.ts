@@ -37,8 +37,8 @@ import { MappedVideoMemory, VIDEO_BYTES } from "./video-memory.ts";
 
 /** What a machine needs of its host. */
 export interface MachineHost {
-  /** A byte from COM1. */
-  serial(byte: number): void;
+  /** A byte from a serial port; 0 is COM1. */
+  serial(byte: number, port: number): void;
   /** A byte from port 0xE9. */
   debug(byte: number): void;
   /** Monotonic host time in ns; may be coarse. */
@@ -216,6 +216,7 @@ export class Machine {
       epochSeconds: this.config.epochSeconds,
       memoryBytes: this.config.memoryMib * MIB,
       serialOut: { write: (byte) => this.serialByte(byte) },
+      extraSerial: Array.from({ length: (this.config.serialPorts ?? 1) - 1 }, (_, i) => ({ write: (byte) => this.host.serial(byte, i + 1) })),
       debugOut: { write: (byte) => this.host.debug(byte) },
       debugExit: this.config.debugExit,
       apic: this.model.has("apic") ? {
@@ -265,7 +266,7 @@ export class Machine {
   private shadowChanged = false;
 
   private serialByte(byte: number): void {
-    this.host.serial(byte);
+    this.host.serial(byte, 0);
     const panic = this.console.take(byte);
     if (panic !== null) this.end("kernel-panic", panic, 1);
   }
@@ -355,9 +356,9 @@ export class Machine {
     }
   }
 
-  /** Bytes typed at COM1. */
-  serialInput(bytes: Uint8Array): void {
-    this.input({ kind: "serial", port: 0, bytes });
+  /** Bytes typed at a serial port; nobody hears them at one that is not fitted. */
+  serialInput(bytes: Uint8Array, port = 0): void {
+    if (port < (this.config.serialPorts ?? 1)) this.input({ kind: "serial", port, bytes });
   }
 
   /** The power button: a guest that listens (ACPI) shuts down. False: it does not listen now. */

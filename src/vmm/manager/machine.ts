@@ -13,10 +13,9 @@ import { ProgressMeter, type LoadProgress } from "../images/progress.ts";
 import type { Screenshot } from "../screenshot.ts";
 import type { StoreProgress } from "../store/api.ts";
 import type { StoreConnection } from "../store/client.ts";
-import { Backlog } from "./backlog.ts";
-import { InputQueue } from "./input-queue.ts";
 import { folderPath } from "./places.ts";
 import { imagesOf, specOf, type Sources } from "./resolve.ts";
+import { SerialLines } from "./serial-lines.ts";
 import type { SpareWorker, StoreClient } from "./spare.ts";
 
 /** What is kept of a machine. */
@@ -107,8 +106,7 @@ export class ManagedMachine {
   private goesOn = false;
   private quickResets = 0;
   private readonly terminals = new Set<Terminal>();
-  readonly backlog: Backlog;
-  private readonly typed: InputQueue;
+  readonly lines: SerialLines;
   private unlock: (() => void) | null = null;
   thumbnail: Blob | null = null;
 
@@ -117,8 +115,7 @@ export class ManagedMachine {
     private readonly host: MachineHost,
   ) {
     this.phase = this.resting;
-    this.backlog = new Backlog(record.definition.console.backlog);
-    this.typed = new InputQueue(async (bytes) => this.connection?.serialInput(bytes), () => undefined);
+    this.lines = new SerialLines(record.definition.console.backlog, async (bytes, port) => this.connection?.serialInput(bytes, port));
   }
 
   get id(): string {
@@ -166,7 +163,7 @@ export class ManagedMachine {
   redefine(record: MachineRecord): void {
     this.record = record;
     if (this.phase === "off" || this.phase === "saved") this.phase = this.resting;
-    this.backlog.limit = record.definition.console.backlog;
+    this.lines.limit = record.definition.console.backlog;
     if (this.alive) this.connection?.setShare(record.definition.cpu.share).catch(() => undefined);
     this.changed();
   }
@@ -245,10 +242,10 @@ export class ManagedMachine {
     this.error = null;
     this.status = null;
     this.input = NO_INPUT;
-    this.backlog.clear();
+    this.lines.clear();
     for (const terminal of this.terminals) terminal.restarted?.(false);
-    this.backlog.push(earlier);
-    if (earlier.length > 0) void this.deliver(earlier.slice());
+    this.lines.shown(earlier, 0);
+    if (earlier.length > 0) void this.deliver(earlier.slice(), 0);
     this.enter("loading");
     try {
       await this.dropFolderHelper();
@@ -350,12 +347,12 @@ export class ManagedMachine {
 
   private events(mine: () => boolean): MachineEvents {
     return {
-      serial: (bytes) => {
+      serial: (bytes, port = 0) => {
         if (!mine()) return undefined;
         // It speaks, so it runs, whether or not the answer to `powerOn` is here already.
         if (this.phase === "loading") this.running();
-        this.backlog.push(bytes);
-        return this.deliver(bytes);
+        this.lines.shown(bytes, port);
+        return this.deliver(bytes, port);
       },
       status: (status) => {
         if (!mine()) return;
@@ -386,10 +383,10 @@ export class ManagedMachine {
     };
   }
 
-  private deliver(bytes: Uint8Array): void | Promise<void> {
+  private deliver(bytes: Uint8Array, port: number): void | Promise<void> {
     const waits: Promise<void>[] = [];
     for (const terminal of this.terminals) {
-      const wait = terminal.serial?.(bytes, 0);
+      const wait = terminal.serial?.(bytes, port);
       if (wait !== undefined) waits.push(wait);
     }
     return waits.length === 0 ? undefined : Promise.all(waits).then(() => undefined);
@@ -407,7 +404,7 @@ export class ManagedMachine {
   }
 
   private stopped(report: StopReport): void {
-    this.typed.clear();
+    this.lines.forgetTyped();
     this.report = report;
     this.release();
     this.enter("stopped");
@@ -419,7 +416,7 @@ export class ManagedMachine {
   /** Drops the worker. */
   private discard(): void {
     this.generation++;
-    this.typed.clear();
+    this.lines.forgetTyped();
     this.connection?.terminate();
     this.connection = null;
     this.release();
@@ -452,8 +449,8 @@ export class ManagedMachine {
     }
     const { generation } = this;
     const paused = this.phase === "paused";
-    this.typed.clear();
-    this.backlog.clear();
+    this.lines.forgetTyped();
+    this.lines.clear();
     for (const terminal of this.terminals) terminal.restarted?.(false);
     this.startedMs = this.host.nowMs();
     await this.need().reset();
@@ -465,7 +462,7 @@ export class ManagedMachine {
     if (this.phase === "off" || this.phase === "saved") return;
     const { connection } = this;
     this.generation++;
-    this.typed.clear();
+    this.lines.forgetTyped();
     this.connection = null;
     this.status = null;
     this.report = null;
@@ -515,15 +512,14 @@ export class ManagedMachine {
       ...(listener.restarted === undefined ? {} : { restarted: (byGuest: boolean) => listener.restarted?.(byGuest) }),
     };
     this.terminals.add(terminal);
-    const earlier = this.backlog.take();
-    if (earlier.length > 0) void terminal.serial?.(earlier, 0);
+    this.lines.replay((bytes, port) => void terminal.serial?.(bytes, port));
     const whenAlive = (f: (c: MachineConnection) => Promise<void>): void => {
       if (this.alive && this.connection !== null) f(this.connection).catch(() => undefined);
     };
     return {
       ports: this.definition.console.ports,
-      type: (bytes) => {
-        if (this.alive) this.typed.push(bytes);
+      type: (bytes, port = 0) => {
+        if (this.alive) this.lines.type(bytes, port);
       },
       key: (code, pressed) => whenAlive((c) => c.key(code, pressed)),
       mouse: (input) => whenAlive((c) => c.mouse(input)),

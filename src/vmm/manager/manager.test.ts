@@ -35,7 +35,7 @@ class Worker implements MachineConnection {
   reset = (): Promise<void> => this.call("reset");
   powerOff = (): Promise<void> => this.call("powerOff");
   powerButton = (): Promise<boolean> => this.call("powerButton").then(() => true);
-  serialInput = (bytes: Uint8Array): Promise<void> => this.call(`input ${new TextDecoder().decode(bytes)}`);
+  serialInput = (bytes: Uint8Array, port = 0): Promise<void> => this.call(`input ${new TextDecoder().decode(bytes)}${port === 0 ? "" : ` at ${port}`}`);
   key = (code: string | null): Promise<void> => this.call(`key ${code}`);
   mouse = (): Promise<void> => this.call("mouse");
   attachDisplay = (): Promise<void> => this.call("display");
@@ -140,6 +140,21 @@ describe("manager", () => {
     late.close();
     void workers[0].events.serial(text("!"));
     expect(seen).toEqual(["hello world!", "hello world", ""]);
+  });
+
+  it("keeps a machine's serial ports apart, for terminals that are opened later, too", async () => {
+    const { manager, workers } = await setup();
+    const id = await manager.create({ ...KERNEL, console: { ports: 2 } });
+    await manager.start(id);
+    void workers[0].events.serial(text("first"));
+    void workers[0].events.serial(text("second"), 1);
+    const seen: string[] = [];
+    const console = manager.console(id, { serial: (bytes, port) => void seen.push(`${port} ${new TextDecoder().decode(bytes)}`) });
+    void workers[0].events.serial(text("!"), 1);
+    expect(seen).toEqual(["0 first", "1 second", "1 !"]);
+    console.type(text("a"));
+    console.type(text("b"), 1);
+    await vi.waitFor(() => expect(workers[0].calls).toEqual(expect.arrayContaining(["input a", "input b at 1"])));
   });
 
   it("holds the guest back until the slowest terminal has taken its output", async () => {

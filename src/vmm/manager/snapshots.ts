@@ -202,7 +202,7 @@ export class Snapshots {
     const sent = parent.worker.fork(port1);
     // One that fails says so to the other end as well.
     sent.catch(() => undefined);
-    const twin = { port, earlier: parent.backlog.take() };
+    const twin = { port, earlier: parent.lines.earlier() };
     const id = this.host.newId();
     let below: string | null = null;
     try {

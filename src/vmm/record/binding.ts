@@ -49,8 +49,9 @@ async function diskIdentity(disk: BlockBackend, name: string): Promise<string> {
   return `sha256:${await sha256(new TextEncoder().encode(`${bytes} ${pieces.join(" ")}`))}`;
 }
 
-function describeDevices({ devices = {}, drives = [], bootOrder, bootMenu }: MachineOptions): string {
+function describeDevices({ devices = {}, drives = [], bootOrder, bootMenu }: MachineOptions, serialPorts = 1): string {
   return JSON.stringify({
+    ...(serialPorts > 1 ? { serialPorts } : {}),
     nics: (devices.nics ?? []).map((n) => ({ packed: n.packed === true, mac: n.mac === null ? null : [...n.mac] })),
     shares: (devices.shares ?? []).map((s) => ({ tag: s.tag, readOnly: s.tree.readOnly })),
     disks: (devices.disks ?? []).map((d) => ({ packed: d.packed === true, queues: d.queues ?? 1, serial: d.serial ?? "", sectors: d.backend.sectors, readOnly: d.backend.readOnly, discard: d.backend.canDiscard })),
@@ -78,7 +79,7 @@ export async function bindingOf(config: MachineConfig, options: MachineOptions):
   for (const [i, { backend }] of (options.devices?.disks ?? []).entries()) images.push({ name: `virtio disk ${i}`, identity: await diskIdentity(backend, `virtio disk ${i}`) });
   return {
     memoryMib: config.memoryMib, cpu: config.cpu, cmdline: boot.cmdline, deterministic: config.deterministic, debugExit: config.debugExit,
-    epochSeconds: config.epochSeconds, noReboot: config.noReboot, vga: config.vga ?? "std", devices: describeDevices(options), images,
+    epochSeconds: config.epochSeconds, noReboot: config.noReboot, vga: config.vga ?? "std", devices: describeDevices(options, config.serialPorts), images,
   };
 }
 
