@@ -440,6 +440,8 @@ export class Runner {
     }
     // What a busy guest writes goes out in pieces: each costs the page a frame. One that waits has written all it had to say.
     if (outcome.kind !== "more" || performance.now() - this.flushedMs >= OUTPUT_MS) this.flush();
+    // Who takes the output may have ended the machine: it ends once.
+    if (this.ended) return;
     this.deck.poll();
     this.share.ran(from, performance.now());
     if (this.goingOn) {
@@ -522,6 +524,7 @@ export class Runner {
 
   private finish(report: StopReport, by: EndedBy = "guest"): void {
     this.flush();
+    if (this.ended) return;
     this.state = "stopped";
     // The last words stay on the screen.
     this.feed.poll(true);
