@@ -8,7 +8,8 @@ import { analyse } from "./liveness.ts";
 import { codeText, decodedText, dumpRegion, liftedText, optimisedText, readerOf } from "./dump.ts";
 import { formRegion, looseCode } from "./form.ts";
 import { validateRegion } from "./validate.ts";
-import type { RegionIr } from "./build.ts";
+import { buildRegion, type RegionIr } from "./build.ts";
+import { decodeRegion, encodeRegion } from "./request.ts";
 import type { CodeSource } from "./scan.ts";
 
 interface Golden {
@@ -53,6 +54,17 @@ describe("golden regions", () => {
     const { ir, source, page } = region(g);
     validateRegion(ir, analyse(ir));
     await expect(`${g.code}\n\n${dumpRegion(ir.region, page, readerOf(source))}`).toMatchFileSnapshot(`golden/${g.name}.txt`);
+  });
+
+  it.each(CASES)("$name: the same in the compiling thread", (g) => {
+    const { ir, source } = region(g);
+    const code = (offset: number, length: number): Uint8Array => {
+      const view = source.page(offset >> 12);
+      if (view === null) throw new Error("no code");
+      return source.bytes.subarray(view.at + (offset & 4095), view.at + (offset & 4095) + length);
+    };
+    const there = buildRegion(decodeRegion(encodeRegion(ir.region, code)));
+    expect(optimisedText(there, analyse(there))).toBe(optimisedText(ir, analyse(ir)));
   });
 
   it("the stages can be had one by one", () => {

@@ -15,6 +15,7 @@ import { leavesInstead, seldom, sharedExit } from "./exits.ts";
 import { KIND } from "./meta.ts";
 import { HeldAddresses } from "./held.ts";
 import { PageCache } from "./page-cache.ts";
+import { Spans } from "./spans.ts";
 import { type Link, linkKey } from "./links.ts";
 import type { Liveness } from "./liveness.ts";
 import { MemoryLowerer } from "./memory.ts";
@@ -49,6 +50,7 @@ class RegionLowerer {
   private readonly nesting: Nesting;
   private readonly pages: PageCache;
   private readonly held: HeldAddresses;
+  private readonly spans: Spans;
   private readonly memory: MemoryLowerer;
   private readonly entering: EntryLowerer;
   private clock = 0;
@@ -73,10 +75,11 @@ class RegionLowerer {
     for (const p of ir.phis) p.local = -1;
     this.nesting = new Nesting(ir);
     this.held = new HeldAddresses(this.fb, ir);
-    this.pages = new PageCache(this.fb, ir, this.held);
+    this.spans = new Spans(ir, this.held);
+    this.pages = new PageCache(this.fb, ir, (n) => this.held.of(n) !== null || this.spans.of(n) !== null, this.held);
     this.entering = new EntryLowerer(this.fb, ir, live, options.tlbBase, this.slotLocal, this.offset);
     this.memory = new MemoryLowerer({
-      fb: this.fb, support, locals: this.locals, pages: this.pages, tlbBase: () => this.tlbBase,
+      fb: this.fb, support, locals: this.locals, pages: this.pages, spans: this.spans, tlbBase: () => this.tlbBase,
       value: (n) => this.value(n), keep: (n) => this.keep(n), inLocal: (n, type) => this.inLocal(n, type), leaveIf: (n) => this.sideIf(n),
     });
   }

@@ -1,10 +1,13 @@
 /** Guest memory in a region's code: loads, stores and pointers through the data TLB, and patterns in bulk. */
-import { TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { InternalError } from "../../base/errors.ts";
+import { TLB_ADDEND, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { emitPattern } from "../lower/bulk.ts";
 import type { LocalPool } from "../lower/frame.ts";
+import { allows, dataEntry } from "../lower/tlb.ts";
 import type { FunctionBuilder, ValueType } from "../wasm/function.ts";
 import type { RegionNode } from "./node.ts";
 import type { PageCache } from "./page-cache.ts";
+import type { Span, Spans } from "./spans.ts";
 import { LOAD_OP, type RegionSupport, STORE_OP } from "./support.ts";
 
 /** What lowers the region around. */
@@ -13,6 +16,7 @@ export interface MemoryHost {
   readonly support: RegionSupport;
   readonly locals: LocalPool;
   readonly pages: PageCache;
+  readonly spans: Spans;
   /** Byte address of the data TLB that the present block's code is for. */
   tlbBase(): number;
   /** Leaves a node's value on the stack. */
@@ -48,11 +52,31 @@ export class MemoryLowerer {
     return { local: () => (at ??= this.host.inLocal(n.args[0], "i64")).local, done: () => at?.done() };
   }
   pointer(n: RegionNode, tag: typeof TLB_READ | typeof TLB_WRITE, flags: number): void {
+    const span = this.host.spans.of(n);
+    if (span !== null) {
+      const { fb } = this.host;
+      this.inSpan(n, span, "i32", (at, distance) => {
+        fb.get(at);
+        if (distance !== 0) fb.i32(distance).op("i32.add");
+      }, (linear, found) => this.slow(n, linear, found, tag === TLB_READ ? this.host.support.read : this.host.support.write, n.imm | flags));
+      this.host.keep(n);
+      return;
+    }
     this.translate(n, n.imm, tag, tag === TLB_READ ? this.host.support.read : this.host.support.write, flags);
     this.host.keep(n);
   }
   load(n: RegionNode): void {
     const width = n.meta.width;
+    const span = this.host.spans.of(n);
+    if (span !== null) {
+      const { fb } = this.host;
+      this.inSpan(n, span, n.type, (at, distance) => fb.get(at).mem(LOAD_OP[width], distance), (linear, found) => {
+        this.slow(n, linear, found, this.host.support.read, n.meta.bytes);
+        fb.mem(LOAD_OP[width]);
+      });
+      this.host.keep(n);
+      return;
+    }
     this.translate(n, Number(width) / 8, TLB_READ, this.host.support.read, 0);
     this.host.fb.mem(LOAD_OP[width]);
     this.host.keep(n);
@@ -61,6 +85,24 @@ export class MemoryLowerer {
     const { fb } = this.host;
     const width = Number(n.meta.width);
     const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
+    const span = this.host.spans.of(n);
+    if (span !== null) {
+      const v = this.inLocalOrConst(n.args[1], type);
+      this.inSpan(n, span, null, (at, distance) => {
+        fb.get(at);
+        v.push();
+        fb.mem(STORE_OP[width], distance);
+      }, (linear, found) => {
+        fb.get(linear());
+        v.push();
+        if (found === null) fb.i64(0n);
+        else fb.get(found);
+        fb.call(this.host.support.store[width]);
+        this.host.leaveIf(n);
+      });
+      v.done();
+      return;
+    }
     const a = this.linear(n);
     const v = this.inLocalOrConst(n.args[1], type);
     const e = this.host.locals.take("i32");
@@ -77,6 +119,60 @@ export class MemoryLowerer {
     for (const l of [e, found]) this.host.locals.release(l);
     v.done();
     a.done();
+  }
+  /** Leaves what a slow path answers, or leaves the region. `found`: the tag, where it was loaded. */
+  private slow(n: RegionNode, linear: () => number, found: number | null, path: number, bytesAndFlags: number): void {
+    const { fb } = this.host;
+    const e = this.host.locals.take("i32");
+    fb.get(linear()).i32(bytesAndFlags);
+    if (found === null) fb.i64(0n);
+    else fb.get(found);
+    fb.call(path).tee(e).op("i32.eqz");
+    this.host.leaveIf(n);
+    fb.get(e);
+    this.host.locals.release(e);
+  }
+
+  /** Where the spans that have been looked up begin, and how many of their accesses are still to come. */
+  private readonly begun = new Map<Span, { readonly local: number; left: number }>();
+  /**
+   * One access of a span: `hit` is emitted with the local that holds its start and the access's distance from there, `miss` with the address (asked for
+   * where it is needed) and the tag that was found. Both leave a value of `type`.
+   */
+  private inSpan(n: RegionNode, span: Span, type: ValueType | null, hit: (start: number, distance: number) => void, miss: (linear: () => number, found: number | null) => void): void {
+    const { fb, locals } = this.host;
+    const distance = (span.members.get(n) ?? 0) - span.from;
+    const a = this.linear(n);
+    const done = fb.begin("block", "done", type);
+    const slow = fb.begin("block", "slow");
+    if (span.leader === n) {
+      const start = locals.take("i32");
+      this.begun.set(span, { local: start, left: span.members.size });
+      const [entry, found, low] = [locals.take("i32"), locals.take("i64"), locals.take("i64")];
+      fb.get(a.local());
+      if (distance !== 0) fb.i64(BigInt(-distance)).op("i64.add");
+      fb.set(low);
+      dataEntry(fb, low).set(entry);
+      allows(fb, low, entry, found, this.host.tlbBase(), span.to - span.from, span.tag);
+      fb.op("i32.eqz").unlikely().brIf(slow);
+      fb.get(low).op("i32.wrap_i64").get(entry).mem("i32.load", this.host.tlbBase() + TLB_ADDEND).op("i32.add").set(start);
+      hit(start, distance);
+      fb.br(done).end(slow).i32(0).set(start);
+      miss(a.local, found);
+      fb.end(done);
+      for (const l of [entry, found, low]) locals.release(l);
+    } else {
+      const begun = this.begun.get(span);
+      if (begun === undefined) throw new InternalError("region: a span without its first access");
+      fb.get(begun.local).op("i32.eqz").unlikely().brIf(slow);
+      hit(begun.local, distance);
+      fb.br(done).end(slow);
+      miss(a.local, null);
+      fb.end(done);
+    }
+    a.done();
+    const begun = this.begun.get(span);
+    if (begun !== undefined && --begun.left === 0) locals.release(begun.local);
   }
   private inLocalOrConst(n: RegionNode, type: ValueType): { push: () => void; done: () => void } {
     if (n.op === "i32.const") return { push: () => this.host.fb.i32(n.imm), done: () => undefined };

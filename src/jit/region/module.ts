@@ -78,7 +78,8 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     return m.addFunction(f);
   };
   const readMiss = m.addFunction(missFunction("readMiss", TLB_READ, readImport));
-  const write = m.addFunction(missFunction("write", TLB_WRITE, writeImport));
+  const writeMiss = m.addFunction(missFunction("writeMiss", TLB_WRITE, writeImport));
+  const write = m.addFunction(asking("write", TLB_WRITE, writeMiss));
   const crossMiss = split(crossImport, "crossMiss");
   const read = m.addFunction(acrossPages("read", TLB_READ, readMiss));
   const cross = m.addFunction(acrossPages("cross", TLB_WRITE, crossMiss));
@@ -88,7 +89,8 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
     const op = width === 128 ? "v128.store" : width === 64 ? "i64.store" : width === 32 ? "i32.store" : `i32.store${width}`;
     const f = new FunctionBuilder(["i64", type, "i64"], ["i32"], `store${width}`);
     const at = f.local("i32");
-    f.get(0).i32(width / 8).get(2).call(write).tee(at).op("i32.eqz");
+    askTlb(f, 0, () => f.i32(width / 8 - 1), TLB_WRITE, () => f.get(1).mem(op).i32(0).op("return"));
+    f.get(0).i32(width / 8).get(2).call(writeMiss).tee(at).op("i32.eqz");
     const bad = f.unlikely().begin("if", "miss");
     f.get(0).op("i32.wrap_i64").i32(4095).op("i32.and").i32(4096 - width / 8).op("i32.gt_u");
     const crossing = f.begin("if", "crossing");
@@ -104,6 +106,29 @@ function addSupport(m: ModuleBuilder, readImport: number, writeImport: number, c
 }
 
 /**
+ * Emits `found` with the access's place in linear memory on the stack, for where the data TLB in use allows it. Accesses of a span that was not looked up (spans.ts)
+ * come here first. `last` leaves the distance of the last byte.
+ */
+function askTlb(f: FunctionBuilder, linear: number, last: () => void, tag: number, found: () => void): void {
+  const entry = f.local("i32");
+  dataEntry(f, linear).i32(0).mem("i32.load", STATE.tlbBase).op("i32.add").tee(entry).mem("i64.load", tag).get(linear);
+  last();
+  f.op("i64.extend_i32_u").op("i64.add").i64(-4096n).op("i64.and").op("i64.eq");
+  const there = f.likely().begin("if", "there");
+  f.get(entry).mem("i32.load", TLB_ADDEND).get(linear).op("i32.wrap_i64").op("i32.add");
+  found();
+  f.end(there);
+}
+
+/** (linear, bytes and SLOW_* flags, tag): what the data TLB says, or else what `miss` answers. */
+function asking(name: string, tag: number, miss: number): FunctionBuilder {
+  const f = new FunctionBuilder(["i64", "i32", "i64"], ["i32"], name);
+  askTlb(f, 0, () => f.get(1).i32(0xff).op("i32.and").i32(1).op("i32.sub"), tag, () => f.op("return"));
+  f.get(0).get(1).get(2).call(miss);
+  return f;
+}
+
+/**
  * (linear, bytes, tag): an access to two pages that the TLB has both. Reading copies to STATE.scratch and answers that; writing copies
  * from there and answers 1. Everything else goes to `miss`.
  */
@@ -113,6 +138,7 @@ function acrossPages(name: "read" | "cross", tag: number, miss: number): Functio
   const first = f.local("i32");
   const entries = [f.local("i32"), f.local("i32")];
   const page = f.local("i64");
+  if (name === "read") askTlb(f, linear, () => f.get(bytes).i32(0xff).op("i32.and").i32(1).op("i32.sub"), tag, () => f.op("return"));
   const slow = f.begin("block", "miss");
   f.i32(4096).get(linear).op("i32.wrap_i64").i32(4095).op("i32.and").op("i32.sub").tee(first).get(bytes).op("i32.ge_u").brIf(slow);
   entries.forEach((e, i) => {

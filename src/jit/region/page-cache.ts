@@ -106,14 +106,14 @@ export class PageCache {
   /** By access. */
   private readonly sites = new Map<RegionNode, Group>();
 
-  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, private readonly held: HeldAddresses) {
+  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, elsewhere: (n: RegionNode) => boolean, private readonly held: HeldAddresses) {
     const loops = loopsOf(ir);
     const found = new Map<string, { reads: RegionNode[]; writes: RegionNode[] }>();
     const collect = (nodes: readonly RegionNode[], around: readonly Loop[]): void => {
       for (const n of nodes) {
         const access = accessOf(n);
         const origin = access === null ? [] : originOf(n.args[0]);
-        if (access !== null && held.of(n) === null && origin.length > 0 && !around.some(({ restless }) => origin.some((s) => restless.has(s)))) {
+        if (access !== null && !elsewhere(n) && origin.length > 0 && !around.some(({ restless }) => origin.some((s) => restless.has(s)))) {
           const key = origin.join(" ");
           let uses = found.get(key);
           if (uses === undefined) found.set(key, (uses = { reads: [], writes: [] }));

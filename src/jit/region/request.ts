@@ -131,6 +131,8 @@ export function decodeRegion({ table, code }: Pick<RegionRequest, "table" | "cod
       const kind = KINDS[next()];
       const insn = new Insn();
       if (decode(code, at, at + length, mode, insn) !== DECODE_OK) throw new InternalError("region: a request that does not decode");
+      // As the scanner has it: regions of 32-bit code are made of flat code alone.
+      insn.flat = mode === 32;
       at += length;
       insns.push({ offset, length, insn, name: liftName(ISA[insn.entry]), kind });
     }
