@@ -50,6 +50,8 @@ export interface VcpuOptions {
 
 /** Instructions of a slice whose end says where time is spent. */
 const LEAST_SAMPLED = 10_000;
+/** The same while tier 0 executes more than an eighth of them: samples tell what is to be compiled, and a millisecond between them is long then. */
+const OFTEN_SAMPLED = 20_000;
 
 /** Arrivals at an entry point that make a point, and points before it is compiled: docs/RATIONALE.md has the measurements. */
 const THRESHOLD = 7_500;
@@ -91,6 +93,8 @@ export class Vcpu {
   /** `run` returns before another interrupt or exception once `deliveries` is this. */
   deliveryLimit = Infinity;
   private used = false;
+  /** Instructions between samples, at most. */
+  private sampled = MAX_SLICE;
   private readonly rare: RareEvents;
   private readonly enter: () => number;
   private stopRequested = false;
@@ -204,7 +208,8 @@ export class Vcpu {
     const { state } = this;
     const { i32 } = state;
     const end = this.retired + budget;
-    const inRegions = this.retiredInRegions;
+    let from = this.retired;
+    let inRegions = this.retiredInRegions;
     this.stopRequested = false;
     let fruitless = 0;
     let prepared = false;
@@ -212,7 +217,7 @@ export class Vcpu {
       if (this.stopRequested) return "stopped";
       if (this.cpu.interrupts.deliveries >= this.deliveryLimit) return "budget";
       if (state.attention && !this.rare.deliver()) return "triple-fault";
-      let slice = Math.min(end - this.retired, MAX_SLICE);
+      let slice = Math.min(end - this.retired, this.sampled);
       if (this.options.env.interruptPending() && state.interruptsEnabled && !this.debug.holdInterrupts) {
         // Whether code has to be decoded or compiled first is no matter of the guest's: it takes no second interrupt for that.
         if (state.interruptShadow || prepared) slice = 1;
@@ -258,9 +263,13 @@ export class Vcpu {
           if (!this.fault()) return "triple-fault";
           continue;
         case EXIT.limit:
-          // Only a whole slice's end is a sample; others end where devices want it.
-          if (budget >= LEAST_SAMPLED && this.retired >= end) {
-            this.regions?.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1], budget - (this.retiredInRegions - inRegions));
+          // Only what is as long as was planned is a sample; others end where devices want it.
+          if (this.regions !== null && done >= slice && this.retired - from >= LEAST_SAMPLED && (this.retired >= end || this.retired - from >= this.sampled)) {
+            const interpreted = this.retired - from - (this.retiredInRegions - inRegions);
+            this.regions.sample(i32[STATE.rip >> 2], i32[(STATE.rip >> 2) + 1], interpreted);
+            this.sampled = !this.starting && interpreted > (this.retired - from) / 8 ? OFTEN_SAMPLED : MAX_SLICE;
+            from = this.retired;
+            inRegions = this.retiredInRegions;
           }
           break;
         case EXIT.hot:

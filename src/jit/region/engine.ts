@@ -289,12 +289,14 @@ export class RegionEngine implements CompiledCode {
    */
   private isDue(slot: number, page: number, lo: number, hi: number): boolean {
     if (!this.idle && this.isCovered(lo, hi, "coming")) return false;
-    if (this.options.compile === "async" && this.interpreted < FEW && this.isCovered(lo, hi, "installed")) {
+    const covered = this.options.compile === "async" && this.isCovered(lo, hi, "installed");
+    if (covered && this.interpreted < FEW) {
       // Without whole slices nobody says how it is now.
       this.interpreted += FEW / 16;
       return false;
     }
-    return this.heat.point(slot, page, this.idle);
+    // Credit is for what is in no region yet.
+    return this.heat.point(slot, page, this.idle && !covered);
   }
 
   private isCovered(lo: number, hi: number, state: Installed["state"]): boolean {

@@ -34,7 +34,7 @@ export interface CodePageView {
   readonly at: number;
 }
 
-export const MAX_INSTRUCTIONS = 320;
+export const MAX_INSTRUCTIONS = 640;
 /** Where the guest does little else: a loop that is one region need not be left. */
 export const MAX_INSTRUCTIONS_CROWDED = 1000;
 const MAX_PAGES = 4;

@@ -63,9 +63,16 @@ export class WaysOut {
     return 0;
   }
 
+  /** Where the stores begin that several trees have behind their own, by the slots that they store. */
+  private readonly bases = new Map<string, { readonly slots: readonly number[]; readonly label: Label }>();
+
   /** Opens the blocks whose ends are the places where the ways are entered: by root, by how many slots have to be stored. */
   begin(fb: FunctionBuilder): Map<Block, Label[]> {
     const outs = new Map<Block, Label[]>();
+    this.bases.clear();
+    for (const { base } of this.ways.values()) {
+      if (base.length > 0 && !this.bases.has(String(base))) this.bases.set(String(base), { slots: base, label: fb.begin("block", `base${this.bases.size}`) });
+    }
     for (const [root, w] of [...this.ways].reverse()) {
       const labels: Label[] = [];
       for (let i = 0; i <= w.order.length; i++) if (w.depths.has(i)) labels[i] = fb.begin("block", `out${root.start.toString(16)}.${i}`);
@@ -76,15 +83,19 @@ export class WaysOut {
 
   /** Ends them, each with its stores; all go on at `common`, which the last one falls into. */
   end(fb: FunctionBuilder, outs: ReadonlyMap<Block, readonly Label[]>, common: Label, store: (slot: number) => void): void {
-    [...this.ways].forEach(([root, w], n) => {
+    [...this.ways].forEach(([root, w]) => {
       const labels = outs.get(root) ?? [];
       for (let i = w.order.length; i >= 0; i--) {
         if (w.depths.has(i)) fb.end(labels[i]);
         // Above the deepest entry nothing leads here.
         if (i > 0 && i <= Math.max(...w.depths)) store(w.order[i - 1]);
       }
-      w.base.forEach(store);
-      if (n < this.ways.size - 1) fb.br(common);
+      fb.br(this.bases.get(String(w.base))?.label ?? common);
+    });
+    [...this.bases.values()].reverse().forEach(({ slots, label }, i) => {
+      fb.end(label);
+      slots.forEach(store);
+      if (i < this.bases.size - 1) fb.br(common);
     });
   }
 

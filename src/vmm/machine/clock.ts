@@ -17,6 +17,9 @@ const BEHIND = 1.125;
 /** Real-time mode: instructions worth an entry into emitted code. */
 const SHORTEST_SLICE = 300;
 
+/** Real-time mode: what is left of the host's speed while the guest's clock is ahead of the host's. */
+const SLEWED = 0.9;
+
 /** TSC frequency told to the guest: one tick a guest nanosecond. */
 export const TSC_KHZ = 1_000_000;
 
@@ -27,6 +30,10 @@ export class GuestClock {
   private baseInstructions = 0;
   /** Host ns minus guest ns, in real-time mode. */
   private hostOffset = 0;
+  /** The host's time and the guest's when they were last compared, in real-time mode. */
+  private comparedHostNs = 0;
+  private comparedNs = 0;
+  private skipped = 0;
 
   /** `retired` gives the instruction count at this very moment. `onRearm`: a deadline now lies inside the present slice. */
   constructor(
@@ -54,19 +61,35 @@ export class GuestClock {
 
   /**
    * Real-time mode: takes the host clock in, between slices. Inside a slice time advances by a constant that is below what
-   * an instruction took of late (`hostNsEach`), so that guest time never goes back and does not run ahead of the host's.
+   * an instruction took of late (`hostNsEach`), so that guest time never goes back and does not run ahead of the host's, unless it was told to (`skip`).
    * `slackNs`: being behind by less is left so, if no timer is due by then. False: nothing was changed, and nothing is due.
    */
   sync(hostNs: number, hostNsEach: number, slackNs = 0): boolean {
     if (this.deterministic) return false;
     const now = this.nowNs();
-    const host = Math.max(now, Math.floor(hostNs - this.hostOffset));
+    const slewed = this.comparedNs + Math.floor((hostNs - this.comparedHostNs) * SLEWED);
+    const host = Math.max(now, slewed, Math.floor(hostNs - this.hostOffset)) + this.skipped;
     if (host - now < slackNs) {
       const next = this.timers.nextDeadlineNs();
       if (next === null || next > host) return false;
     }
+    this.skipped = 0;
+    this.compare(hostNs, host);
     this.set(host, Math.min(MOST_RATE, Math.max(LEAST_RATE, Math.round(hostNsEach * CAUTION * RATE_UNITS))));
     return true;
+  }
+
+  /** Real-time mode: the next `sync` goes so many ns further, ahead of the host's clock; later ones let that catch up. */
+  skip(ns: number): void {
+    this.skipped = ns;
+  }
+  /** How far the guest's clock is ahead of the host's; negative where it is behind. */
+  leadNs(hostNs: number): number {
+    return this.nowNs() + this.skipped - (hostNs - this.hostOffset);
+  }
+  private compare(hostNs: number, ns: number): void {
+    this.comparedHostNs = hostNs;
+    this.comparedNs = ns;
   }
 
   /** A replay: what `sync` came to in the recorded run. */
@@ -78,6 +101,7 @@ export class GuestClock {
   /** Starts or resumes: host time passed meanwhile is not guest time. */
   resume(hostNs: number): void {
     this.hostOffset = hostNs - this.nowNs();
+    this.compare(hostNs, this.nowNs());
   }
 
   /** Sets guest time when a snapshot is restored; devices then re-arm their timers, and `resume` follows. */
