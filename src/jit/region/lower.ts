@@ -76,10 +76,10 @@ class RegionLowerer {
     this.nesting = new Nesting(ir);
     this.held = new HeldAddresses(this.fb, ir);
     this.spans = new Spans(ir, this.held);
-    this.pages = new PageCache(this.fb, ir, (n) => this.held.of(n) !== null || this.spans.of(n) !== null, this.held);
+    this.pages = new PageCache(this.fb, ir, (n) => this.held.of(n) !== null || this.spans.of(n) !== null);
     this.entering = new EntryLowerer(this.fb, ir, live, options.tlbBase, this.slotLocal, this.offset);
     this.memory = new MemoryLowerer({
-      fb: this.fb, support, locals: this.locals, pages: this.pages, spans: this.spans, tlbBase: () => this.tlbBase,
+      fb: this.fb, support, locals: this.locals, pages: this.pages, held: this.held, spans: this.spans, tlbBase: () => this.tlbBase,
       value: (n) => this.value(n), keep: (n) => this.keep(n), inLocal: (n, type) => this.inLocal(n, type), leaveIf: (n) => this.sideIf(n),
     });
   }

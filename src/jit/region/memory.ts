@@ -6,6 +6,7 @@ import type { LocalPool } from "../lower/frame.ts";
 import { allows, dataEntry } from "../lower/tlb.ts";
 import type { FunctionBuilder, ValueType } from "../wasm/function.ts";
 import type { RegionNode } from "./node.ts";
+import type { HeldAddresses, Place } from "./held.ts";
 import type { PageCache } from "./page-cache.ts";
 import type { Span, Spans } from "./spans.ts";
 import { LOAD_OP, type RegionSupport, STORE_OP } from "./support.ts";
@@ -16,6 +17,7 @@ export interface MemoryHost {
   readonly support: RegionSupport;
   readonly locals: LocalPool;
   readonly pages: PageCache;
+  readonly held: HeldAddresses;
   readonly spans: Spans;
   /** Byte address of the data TLB that the present block's code is for. */
   tlbBase(): number;
@@ -27,6 +29,14 @@ export interface MemoryHost {
   inLocal(n: RegionNode, type: ValueType): { readonly local: number; done(): void };
   /** Leaves the region by the node's exit if what is on the stack is not zero. */
   leaveIf(n: RegionNode): void;
+}
+
+/** An access of a place that is looked up for several. */
+interface Near {
+  readonly place: Place;
+  readonly distance: number;
+  /** Whether it looks the place up, if nobody has or if that found nothing. */
+  readonly asks: "first" | "again" | "never";
 }
 
 export class MemoryLowerer {
@@ -52,10 +62,10 @@ export class MemoryLowerer {
     return { local: () => (at ??= this.host.inLocal(n.args[0], "i64")).local, done: () => at?.done() };
   }
   pointer(n: RegionNode, tag: typeof TLB_READ | typeof TLB_WRITE, flags: number): void {
-    const span = this.host.spans.of(n);
-    if (span !== null) {
+    const near = this.near(n);
+    if (near !== null) {
       const { fb } = this.host;
-      this.inSpan(n, span, "i32", (at, distance) => {
+      this.inPlace(n, near, "i32", (at, distance) => {
         fb.get(at);
         if (distance !== 0) fb.i32(distance).op("i32.add");
       }, (linear, found) => this.slow(n, linear, found, tag === TLB_READ ? this.host.support.read : this.host.support.write, n.imm | flags));
@@ -67,10 +77,10 @@ export class MemoryLowerer {
   }
   load(n: RegionNode): void {
     const width = n.meta.width;
-    const span = this.host.spans.of(n);
-    if (span !== null) {
+    const near = this.near(n);
+    if (near !== null) {
       const { fb } = this.host;
-      this.inSpan(n, span, n.type, (at, distance) => fb.get(at).mem(LOAD_OP[width], distance), (linear, found) => {
+      this.inPlace(n, near, n.type, (at, distance) => fb.get(at).mem(LOAD_OP[width], distance), (linear, found) => {
         this.slow(n, linear, found, this.host.support.read, n.meta.bytes);
         fb.mem(LOAD_OP[width]);
       });
@@ -85,10 +95,10 @@ export class MemoryLowerer {
     const { fb } = this.host;
     const width = Number(n.meta.width);
     const type = width === 128 ? "v128" : width === 64 ? "i64" : "i32";
-    const span = this.host.spans.of(n);
-    if (span !== null) {
+    const near = this.near(n);
+    if (near !== null) {
       const v = this.inLocalOrConst(n.args[1], type);
-      this.inSpan(n, span, null, (at, distance) => {
+      this.inPlace(n, near, null, (at, distance) => {
         fb.get(at);
         v.push();
         fb.mem(STORE_OP[width], distance);
@@ -135,43 +145,57 @@ export class MemoryLowerer {
 
   /** Where the spans that have been looked up begin, and how many of their accesses are still to come. */
   private readonly begun = new Map<Span, { readonly local: number; left: number }>();
+
+  /** Where the access is near others, if it is. */
+  private near(n: RegionNode): Near | null {
+    const held = this.host.held.of(n);
+    if (held !== null) return { place: held.place, distance: held.distance, asks: "again" };
+    const span = this.host.spans.of(n);
+    if (span === null) return null;
+    let begun = this.begun.get(span);
+    if (span.leader === n) this.begun.set(span, (begun = { local: this.host.locals.take("i32"), left: span.members.size }));
+    if (begun === undefined) throw new InternalError("region: a span without its first access");
+    return {
+      place: { local: begun.local, bytes: span.to - span.from, tag: span.tag }, distance: (span.members.get(n) ?? 0) - span.from, asks: span.leader === n ? "first" : "never",
+    };
+  }
+
   /**
-   * One access of a span: `hit` is emitted with the local that holds its start and the access's distance from there, `miss` with the address (asked for
+   * One access of a place: `hit` is emitted with the local that holds its start and the access's distance from there, `miss` with the address (asked for
    * where it is needed) and the tag that was found. Both leave a value of `type`.
    */
-  private inSpan(n: RegionNode, span: Span, type: ValueType | null, hit: (start: number, distance: number) => void, miss: (linear: () => number, found: number | null) => void): void {
+  private inPlace(n: RegionNode, { place, distance, asks }: Near, type: ValueType | null, hit: (start: number, distance: number) => void, miss: (linear: () => number, found: number | null) => void): void {
     const { fb, locals } = this.host;
-    const distance = (span.members.get(n) ?? 0) - span.from;
+    const { local, bytes, tag } = place;
     const a = this.linear(n);
     const done = fb.begin("block", "done", type);
     const slow = fb.begin("block", "slow");
-    if (span.leader === n) {
-      const start = locals.take("i32");
-      this.begun.set(span, { local: start, left: span.members.size });
+    if (asks !== "first") {
+      fb.get(local).op("i32.eqz").unlikely().brIf(slow);
+      hit(local, distance);
+      fb.br(done).end(slow);
+    }
+    if (asks === "never") miss(a.local, null);
+    else {
       const [entry, found, low] = [locals.take("i32"), locals.take("i64"), locals.take("i64")];
+      const unknown = asks === "first" ? slow : fb.begin("block", "unknown");
       fb.get(a.local());
       if (distance !== 0) fb.i64(BigInt(-distance)).op("i64.add");
       fb.set(low);
       dataEntry(fb, low).set(entry);
-      allows(fb, low, entry, found, this.host.tlbBase(), span.to - span.from, span.tag);
-      fb.op("i32.eqz").unlikely().brIf(slow);
-      fb.get(low).op("i32.wrap_i64").get(entry).mem("i32.load", this.host.tlbBase() + TLB_ADDEND).op("i32.add").set(start);
-      hit(start, distance);
-      fb.br(done).end(slow).i32(0).set(start);
+      allows(fb, low, entry, found, this.host.tlbBase(), bytes, tag);
+      fb.op("i32.eqz").unlikely().brIf(unknown);
+      fb.get(low).op("i32.wrap_i64").get(entry).mem("i32.load", this.host.tlbBase() + TLB_ADDEND).op("i32.add").set(local);
+      hit(local, distance);
+      fb.br(done).end(unknown);
+      if (asks === "first") fb.i32(0).set(local);
       miss(a.local, found);
-      fb.end(done);
       for (const l of [entry, found, low]) locals.release(l);
-    } else {
-      const begun = this.begun.get(span);
-      if (begun === undefined) throw new InternalError("region: a span without its first access");
-      fb.get(begun.local).op("i32.eqz").unlikely().brIf(slow);
-      hit(begun.local, distance);
-      fb.br(done).end(slow);
-      miss(a.local, null);
-      fb.end(done);
     }
+    fb.end(done);
     a.done();
-    const begun = this.begun.get(span);
+    const span = this.host.spans.of(n);
+    const begun = span === null ? undefined : this.begun.get(span);
     if (begun !== undefined && --begun.left === 0) locals.release(begun.local);
   }
   private inLocalOrConst(n: RegionNode, type: ValueType): { push: () => void; done: () => void } {

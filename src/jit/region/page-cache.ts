@@ -8,7 +8,7 @@ import { TLB_ADDEND, TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
 import { allows, dataEntry, probe } from "../lower/tlb.ts";
 import type { FunctionBuilder } from "../wasm/function.ts";
 import type { RegionIr } from "./build.ts";
-import { accessOf, type HeldAddresses } from "./held.ts";
+import { accessOf } from "./held.ts";
 import { KIND } from "./meta.ts";
 import { IN_MEMORY, type RegionNode } from "./node.ts";
 import { bound } from "./simplify.ts";
@@ -106,7 +106,7 @@ export class PageCache {
   /** By access. */
   private readonly sites = new Map<RegionNode, Group>();
 
-  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, elsewhere: (n: RegionNode) => boolean, private readonly held: HeldAddresses) {
+  constructor(private readonly fb: FunctionBuilder, ir: RegionIr, elsewhere: (n: RegionNode) => boolean) {
     const loops = loopsOf(ir);
     const found = new Map<string, { reads: RegionNode[]; writes: RegionNode[] }>();
     const collect = (nodes: readonly RegionNode[], around: readonly Loop[]): void => {
@@ -147,18 +147,6 @@ export class PageCache {
   translate(access: RegionNode, tlbBase: number, linearOf: () => number, entry: number, found: number, bytes: number, tag: typeof TLB_READ | typeof TLB_WRITE, miss: () => void): void {
     const { fb } = this;
     const hit = fb.begin("block", "hit", "i32");
-    const held = this.held.of(access);
-    if (held !== null) {
-      fb.get(held).get(held).likely().brIf(hit).op("drop");
-      const at = linearOf();
-      dataEntry(fb, at).set(entry);
-      allows(fb, at, entry, found, tlbBase, bytes, tag);
-      const known = fb.likely().begin("if", "known");
-      fb.get(at).op("i32.wrap_i64").get(entry).mem("i32.load", tlbBase + TLB_ADDEND).op("i32.add").tee(held).br(hit).end(known);
-      miss();
-      fb.end(hit);
-      return;
-    }
     const linear = linearOf();
     const group = this.sites.get(access);
     const last = tag === TLB_READ ? group?.readTag : group?.writeTag;

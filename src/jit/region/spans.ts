@@ -5,15 +5,13 @@
  * a region takes an entry back (page-cache.ts), and trees end where other code may have run.
  */
 import { TLB_READ, TLB_WRITE } from "../../cpu/layout.ts";
+import { splitAddress } from "./addresses.ts";
 import type { RegionIr } from "./build.ts";
 import { ISOLATED, NEVER_NEXT } from "./context.ts";
-import { accessOf, type HeldAddresses } from "./held.ts";
-import { KIND } from "./meta.ts";
+import { accessOf, type HeldAddresses, LONGEST_SPAN } from "./held.ts";
 import type { RegionNode } from "./node.ts";
 import type { Block } from "./shape.ts";
 
-/** Bytes: the longer a span is, the more often a page ends in it. */
-const LONGEST = 128;
 /** The leaders that are looked through for one access. */
 const MOST_LEADERS = 12;
 
@@ -30,30 +28,6 @@ export interface Span {
 interface Candidate extends Span {
   readonly base: string;
   readonly offset: bigint;
-}
-
-/** An address as a value and a constant: two with one `base` differ by their offsets, modulo 2^32 where they are of 32 bits. */
-export function splitAddress(address: RegionNode): { readonly base: string; readonly offset: bigint } {
-  let n = address;
-  let offset = 0n;
-  let narrow = false;
-  for (;;) {
-    const [a, b] = n.args;
-    if (n.op === "i64.add" && b.op === "i64.const") {
-      offset += b.big;
-      n = a;
-    } else if (n.op === "i32.add" && b.op === "i32.const") {
-      offset += BigInt(b.imm);
-      n = a;
-    } else if (n.op === "i32.wrap_i64" && narrow) n = a;
-    else if ((n.op === "i64.extend_i32_u" || (n.op === "i64.and" && b.op === "i64.const" && b.big === 0xffffffffn)) && (narrow || offset === 0n)) {
-      narrow = true;
-      n = a;
-    } else break;
-  }
-  const value = n.meta.kind === KIND.slot ? `s${n.imm}` : n.op === "vpage" ? "page" : n.op === "i64.const" ? "0" : `${n.id}`;
-  if (n.op === "i64.const") offset += n.big;
-  return { base: (narrow ? "32:" : "64:") + value, offset: BigInt.asIntN(narrow ? 32 : 64, offset) };
 }
 
 /** May flush TLBs, and the region goes on behind it. */
@@ -106,7 +80,7 @@ function join(leaders: readonly Candidate[], base: string, offset: bigint, bytes
     const distance = Number(offset - l.offset);
     const from = Math.min(l.from, distance);
     const to = Math.max(l.to, distance + bytes);
-    if (to - from > LONGEST) continue;
+    if (to - from > LONGEST_SPAN) continue;
     l.from = from;
     l.to = to;
     l.members.set(n, distance);
